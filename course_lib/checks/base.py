@@ -1,0 +1,379 @@
+"""What every check is made of: run the learner's function safely, compare it with the reference, say what is wrong.
+
+A check never raises into the notebook, whatever the learner's code does. It names the first input that fails with
+expected and got, and gives a diagnosis when exactly one known misconception reproduces all of the learner's answers.
+It leaves out time limits: a loop that never ends is stopped with the notebook's own stop button.
+"""
+import contextlib
+import copy
+import functools
+import inspect
+import io
+import linecache
+import random
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+MARKS = {"passed": "Passed.", "not attempted": "Not attempted yet.", "failed": "Not yet."}
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """The answer of a check. `diagnosis` is a short stable key, set only when a known misconception was recognised."""
+
+    status: str
+    message: str
+    diagnosis: str | None = None
+
+    def __post_init__(self):
+        if self.status not in MARKS:
+            raise ValueError(f"The status of a Result is one of {', '.join(MARKS)}, not {self.status!r}.")
+
+    def __repr__(self) -> str:
+        return self.message if self.status == "not attempted" else f"{MARKS[self.status]} {self.message}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input: positional and named arguments, and the words in which the learner is told about it."""
+
+    args: tuple
+    label: str | None = None
+    kwargs: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A known wrong answer. `message` completes the sentence "it looks as if ..."."""
+
+    key: str
+    function: Callable
+    message: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call did: `kind` is value, stub, raised, none, generator or changed; `error` is None only for value."""
+
+    kind: str
+    value: Any = None
+    error: Result | None = None
+
+
+def passed(name: str, text: str = "") -> Result:
+    """A pass; `text` says in one sentence what held."""
+    return Result("passed", f"{name}: {text or 'every case holds.'}")
+
+
+def failed(name: str, text: str, diagnosis: str | None = None) -> Result:
+    """A refusal; `text` says in a sentence or two what is wrong."""
+    return Result("failed", f"{name}: {text}", diagnosis)
+
+
+# --- running the learner's code ---------------------------------------------------------------------------------
+
+def fresh(value: Any) -> Any:
+    """A copy of an input, so that the learner's code can never change ours."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if type(value) in (list, tuple):
+        return type(value)(fresh(item) for item in value)
+    if type(value) is dict:
+        return {key: fresh(item) for key, item in value.items()}
+    return copy.deepcopy(value)
+
+
+@contextlib.contextmanager
+def quiet_room():
+    """Runs code with a fixed seed and no output, and puts the learner's random numbers and torch's settings back."""
+    python, legacy, dtype = random.getstate(), np.random.get_state(), torch.get_default_dtype()
+    with (contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()),
+          warnings.catch_warnings(), np.errstate(all="ignore"), torch.random.fork_rng(devices=[]), torch.enable_grad()):
+        warnings.simplefilter("ignore")
+        random.seed(0), np.random.seed(0), torch.manual_seed(0)
+        try:
+            yield
+        finally:
+            random.setstate(python), np.random.set_state(legacy), torch.set_default_dtype(dtype)
+
+
+def call(learner: Callable, *args, name: str | None = None, **kwargs) -> Outcome:
+    """Calls `learner` on copies of the inputs; whatever it does comes back as an `Outcome`, with the raw value."""
+    name = name or getattr(learner, "__name__", "your function")
+    if not callable(learner):
+        text = f"hand the function itself to the check, without calling it; this is {a_type(learner)}."
+        return Outcome("raised", TypeError, failed(name, text))
+    mine, my_kwargs = fresh(args), fresh(kwargs)
+    try:
+        with quiet_room():
+            value = learner(*mine, **my_kwargs)
+    except KeyboardInterrupt:  # the learner pressed stop
+        raise
+    except BaseException as error:  # noqa: BLE001  (SystemExit too: no exception may reach the notebook)
+        return raised(name, learner, error)
+    for (key, before), after in zip(named(learner, args, kwargs), [*mine, *my_kwargs.values()], strict=True):
+        if not unchanged(before, after):
+            text = f"it changed its input `{key}` in place. The caller still needs it: work on a copy."
+            return Outcome("changed", value, failed(name, text))
+    if value is None:
+        return Outcome("none", None, failed(name, "it returned None: did you forget `return`?"))
+    if isinstance(value, Iterator) or inspect.iscoroutine(value):
+        close = getattr(value, "close", lambda: None)
+        close()
+        text = f"it returned {a_type(value)}, which has computed nothing yet: collect the values, then return them."
+        return Outcome("generator", None, failed(name, text))
+    return Outcome("value", value)
+
+
+def raised(name: str, learner: Callable, error: BaseException) -> Outcome:
+    """The outcome of an exception: its type, its first sentence, and the learner's line."""
+    text = re.sub(r"0x[0-9a-f]+", "0x...", (safe_text(error).strip().splitlines() or [""])[0])[:200]
+    if isinstance(error, NotImplementedError) and not text:
+        return Outcome("stub", None, Result("not attempted", f"{name}: not attempted yet."))
+    file, line, step = getattr(getattr(learner, "__code__", None), "co_filename", None), None, error.__traceback__
+    while step is not None:
+        line = step.tb_lineno if step.tb_frame.f_code.co_filename == file else line
+        step = step.tb_next
+    where = "" if line is None else f" in line {line}"
+    code = "" if line is None else linecache.getline(file, line).strip()[:80]
+    where += f", `{code}`" if code else ""
+    message = f"it stopped with {type(error).__name__}{where}{': ' + text if text else ''}"
+    return Outcome("raised", type(error), failed(name, message if message.endswith(".") else message + "."))
+
+
+def named(learner: Callable, args: tuple, kwargs: dict) -> list[tuple[str, Any]]:
+    """The inputs with the names that the learner's signature gives them."""
+    try:
+        names = list(inspect.signature(learner).parameters)
+    except (TypeError, ValueError):
+        names = []
+    names += [f"argument {i + 1}" for i in range(len(names), len(args))]
+    return [*zip(names, args, strict=False), *kwargs.items()]
+
+
+def unchanged(before: Any, after: Any) -> bool:
+    """Whether an input still is what it was; objects of unknown kinds (a random generator) may change."""
+    if isinstance(before, torch.Tensor | np.ndarray):
+        a, b = numbers(before), numbers(after)
+        return a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+    if isinstance(before, list | tuple):
+        return len(before) == len(after) and all(map(unchanged, before, after))
+    if isinstance(before, dict):
+        return list(before) == list(after) and all(unchanged(before[key], after[key]) for key in before)
+    return before == after if isinstance(before, set | str | bytes | int | float) else True
+
+
+def guarded(name: str) -> Callable:
+    """Decorator of hand-written checks `check(learner) -> Result`: whatever escapes becomes a `Result`."""
+    def decorate(check: Callable) -> Callable:
+        @functools.wraps(check)
+        def safe(learner, *args, **kwargs) -> Result:
+            try:
+                if not callable(learner):
+                    return call(learner, name=name).error
+                return check(learner, *args, **kwargs)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001
+                reason = f"{type(error).__name__}: {safe_text(error)[:200]}".removesuffix(": ")
+                return failed(name, f"the check could not make sense of the answer ({reason}).")
+        return safe
+    return decorate
+
+
+# --- comparing ---------------------------------------------------------------------------------------------------
+
+def numbers(value: Any) -> np.ndarray | None:
+    """`value` as an array of numbers, or None if it is not one (text, a ragged list, a tuple of unlike arrays)."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        value = value.to_dense() if value.layout != torch.strided else value
+        value = value.double() if value.is_floating_point() else value
+        return value.resolve_conj().resolve_neg().numpy()
+    if isinstance(value, list | tuple) and any(isinstance(item, torch.Tensor) for item in value):
+        value = [numbers(item) for item in value]
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError):
+        return None
+    return array if array.dtype.kind in "biufc" else None
+
+
+def difference(expected: Any, got: Any, tolerance: float) -> str | None:
+    """None where `got` agrees with `expected`, else a clause that says where and how it does not."""
+    if isinstance(expected, str | bytes | set | frozenset):
+        same = type(expected) is type(got) and expected == got
+        return None if same else f"expected {show(expected)} and got {show(got)}"
+    if isinstance(expected, Mapping):
+        return mapping_difference(expected, got, tolerance)
+    array, mine = numbers(expected), numbers(got)
+    if array is not None and mine is not None and array.size == mine.size == 0:
+        return None
+    if array is None:
+        return sequence_difference(expected, got, tolerance)
+    if mine is None or (mine.dtype.kind == "c") > (array.dtype.kind == "c"):
+        return f"expected {what(expected)} and got {a_type(got)}: {show(got)}"
+    if array.shape != mine.shape:
+        if isinstance(expected, list) and isinstance(got, list | tuple):
+            return f"expected {len(expected)} items, {show(expected)}, and got {len(got)}, {show(got)}"
+        return f"the shape should be {array.shape} and yours is {mine.shape}"
+    wrong = ~np.isclose(mine, array, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if not wrong.any():
+        return None
+    if isinstance(expected, list) and array.ndim == 2 and array.shape[1] <= 4:  # a list of pairs: show the whole pair
+        i = int(np.argwhere(wrong)[0][0])
+        return f"item {i} should be {show(tuple(array[i]))} and yours is {show(tuple(mine[i]))}"
+    return entry_difference(array, mine, wrong, got)
+
+
+def entry_difference(expected: np.ndarray, mine: np.ndarray, wrong: np.ndarray, got: Any) -> str:
+    """The sentence about the first wrong number; a short array is shown whole."""
+    nan = np.isnan(mine) & ~np.isnan(expected)
+    note = ""
+    if nan.any():
+        note = " (NaN is what 0/0, inf - inf or the log of a negative number leave behind)"
+        wrong = nan
+    elif str(getattr(got, "dtype", "")).endswith(("float16", "bfloat16")):
+        note = f" (yours is {str(got.dtype).removeprefix('torch.')}, which keeps only a few digits)"
+    if expected.ndim == 1 and expected.size <= 8:
+        digits = enough_digits(expected, mine)
+        return f"expected {show(expected, digits)} and got {show(mine, digits)}{note}"
+    where = tuple(int(i) for i in np.argwhere(wrong)[0])
+    right, yours = expected[where], mine[where]
+    digits = enough_digits(right, yours)
+    place = "" if not where else f"entry {where if len(where) > 1 else where[0]} "
+    if not where:
+        return f"expected {show(right, digits)} and got {show(yours, digits)}{note}"
+    return f"{place}should be {show(right, digits)} and yours is {show(yours, digits)}{note}"
+
+
+def sequence_difference(expected: Any, got: Any, tolerance: float) -> str | None:
+    """For lists of words, of unlike arrays, and other values that are not one array of numbers."""
+    if not isinstance(expected, Sequence):
+        return None if expected == got else f"expected {show(expected)} and got {show(got)}"
+    if isinstance(got, str) or not isinstance(got, Sequence | np.ndarray | torch.Tensor):
+        return f"expected {what(expected)} and got {a_type(got)}: {show(got)}"
+    if len(expected) != len(got):
+        return f"expected {len(expected)} items, {show(expected)}, and got {len(got)}, {show(got)}"
+    for i, (right, yours) in enumerate(zip(expected, got, strict=True)):
+        if text := difference(right, yours, tolerance):
+            return f"in item {i}, {text}"
+    return None
+
+
+def mapping_difference(expected: Mapping, got: Any, tolerance: float) -> str | None:
+    """For dictionaries: the keys first, then the first value that differs."""
+    if not isinstance(got, Mapping):
+        return f"expected a dict and got {a_type(got)}: {show(got)}"
+    if set(expected) != set(got):
+        lacks, extra = [k for k in expected if k not in got], [k for k in got if k not in expected]
+        return f"the key {show((lacks or extra)[0])} {'is missing' if lacks else 'should not be there'}"
+    for key, right in expected.items():
+        if text := difference(right, got[key], tolerance):
+            return f"under key {show(key)}, {text}"
+    return None
+
+
+def compare(name: str, learner: Callable, reference: Callable, cases: Sequence[Case],
+            misconceptions: Sequence[Misconception] = (), tolerance: float = 1e-5) -> Result:
+    """Calls `learner` and `reference` on every case; the first difference is told, and a misconception if one fits."""
+    return guarded(name)(_compare)(learner, name, reference, cases, misconceptions, tolerance)
+
+
+def _compare(learner, name, reference, cases, misconceptions, tolerance) -> Result:
+    cases = [case if isinstance(case, Case) else Case(tuple(case)) for case in cases]
+    answers = [call(learner, *case.args, name=name, **case.kwargs) for case in cases]
+    if stub := next((a for a in answers if a.kind == "stub"), None):
+        return stub.error
+    problems = []
+    for case, answer in zip(cases, answers, strict=True):
+        right = run_ours(reference, case)
+        problems.append(complaint(answer.error, name) if answer.error else difference(right, answer.value, tolerance))
+    bad = [i for i, problem in enumerate(problems) if problem]
+    if not bad:
+        return passed(name, f"all {len(cases)} cases hold." if len(cases) > 1 else "it holds.")
+    found = diagnose(answers, cases, misconceptions)
+    held = f"{len(cases) - len(bad)} of {len(cases)} held. " if len(cases) > 1 else ""
+    case, problem = cases[bad[0]], problems[bad[0]].removesuffix(".")
+    ending = f": it looks as if {found.message.removesuffix('.')}." if found else "" if problem[-1] in "?!" else "."
+    return failed(name, f"{held}For {label(case, reference)}, {problem}{ending}", found and found.key)
+
+
+def run_ours(reference: Callable, case: Case) -> Any:
+    """The reference's answer; it sees copies too, and the same fixed seed."""
+    with quiet_room():
+        return reference(*fresh(case.args), **fresh(case.kwargs))
+
+
+def complaint(error: Result, name: str) -> str:
+    return error.message.removeprefix(f"{name}: ")
+
+
+def diagnose(answers: Sequence[Outcome], cases: Sequence[Case], known: Sequence[Misconception]) -> Misconception | None:
+    """The one misconception that does exactly what the learner's function did on every case, else None."""
+    fits = [m for m in known if all(alike(answer, call(m.function, *case.args, **case.kwargs))
+                                    for answer, case in zip(answers, cases, strict=True))]
+    return fits[0] if len({m.key for m in fits}) == 1 else None
+
+
+def alike(one: Outcome, other: Outcome) -> bool:
+    """Whether two calls ended alike: the same values to 1e-5, or the same type of exception."""
+    if one.kind != other.kind or one.kind in ("none", "generator"):
+        return False
+    return one.value is other.value if one.kind == "raised" else difference(other.value, one.value, 1e-5) is None
+
+
+# --- words -------------------------------------------------------------------------------------------------------
+
+def label(case: Case, reference: Callable) -> str:
+    """How the input is shown: the case's own words, or `name = value` for each argument."""
+    return case.label or ", ".join(f"{key} = {show(value)}" for key, value in named(reference, case.args, case.kwargs))
+
+
+def show(value: Any, digits: int = 4) -> str:
+    """A value in a form that reads well: rounded, and short."""
+    array = numbers(value) if not isinstance(value, str | bytes | Mapping | set) else None
+    if array is not None and array.size > 24 and not isinstance(value, list):
+        return f"an array of shape {array.shape}"
+    if array is not None and array.ndim == 0:
+        return f"{array.item():.{digits}g}" if array.dtype.kind == "f" else str(array.item())
+    if isinstance(value, np.ndarray | torch.Tensor) and array is not None:
+        value = list(array)
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):
+        items = [show(item, digits) for item in value[:8]] + ["..."] * (len(value) > 8)
+        left, right = "()" if isinstance(value, tuple) else "[]"
+        return left + ", ".join(items) + ("," if isinstance(value, tuple) and len(value) == 1 else "") + right
+    text = re.sub(r"0x[0-9a-f]+", "0x...", repr(value)).replace("\n", " ")
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def enough_digits(one: Any, other: Any) -> int:
+    """The fewest significant digits, from 4, at which two unequal values print differently."""
+    return next((digits for digits in range(4, 10) if show(one, digits) != show(other, digits)), 10)
+
+
+def what(expected: Any) -> str:
+    """The kind of answer that was expected, in words."""
+    array = numbers(expected)
+    if array is None or isinstance(expected, list | tuple):
+        return f"a {type(expected).__name__} of {len(expected)}" if isinstance(expected, Sequence) else a_type(expected)
+    return "a number" if array.ndim == 0 else f"numbers of shape {array.shape}"
+
+
+def a_type(value: Any) -> str:
+    name = {"ndarray": "array", "Tensor": "tensor"}.get(type(value).__name__, type(value).__name__)
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def safe_text(value: Any) -> str:
+    """str(value), also for objects whose own str() fails."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001
+        return f"a {type(value).__name__} that cannot be printed"
