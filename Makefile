@@ -1,0 +1,60 @@
+# The course's commands. `make lab` is for learners, `make test` for whoever changes something; `make help` lists the rest.
+PYTHON ?= python3
+PY = .venv/bin/python
+PYTEST = $(PY) -m pytest -q
+LESSONS = $(wildcard notebooks/[0-9][0-9]_*.ipynb)
+NBVAL = --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 600
+
+.PHONY: help lab test quick ruff lessons measure bench instructor clean data
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+lab: data  ## install what is missing, then open JupyterLab on lesson 00 (LAB_ARGS=--allow-root as root)
+	$(PY) tools/open_lab.py $(LAB_ARGS)
+
+test: .venv/test.done data ruff  ## every test: ruff, the tests, strict nbval over the lessons, the browser
+	$(PYTEST) tests -m "not browser"
+	$(PYTEST) $(NBVAL) $(LESSONS)
+	$(PYTEST) tests -m browser -rs
+
+quick: .venv/test.done data ruff  ## ruff and the fast tests, in under two minutes
+	$(PYTEST) tests -m "not slow and not browser"
+
+lessons: .venv/test.done data  ## rebuild and run the learners' notebooks from notebooks/src
+	$(PY) tools/build_lessons.py
+
+instructor: .venv/test.done data  ## build the instructors' and the type-along notebooks in build/
+	$(PY) tools/build_lessons.py --instructor
+
+measure: .venv/test.done data  ## measure each lesson's seconds and memory into notebooks/costs.json
+	$(PY) tools/measure_lessons.py
+
+bench: .venv/bench.done data  ## measure speed and quality beside the peers into benchmarks/results/
+	$(PY) benchmarks/word2vec.py
+
+clean:  ## remove the environment, builds and caches; your lessons in work/ and the downloaded data stay
+	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find course_lib tools tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+ruff: .venv/test.done
+	$(PY) -m ruff check .
+
+# The set-up: one environment, one file in it per finished step, so that a second call needs no pip and no network.
+data: .venv/lab.done
+	$(PY) -m course_lib.data fetch first
+
+.venv/lab.done: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name yours, as in: make lab PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) tools/check_python.py
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install -c constraints.txt -e ".[lab]"
+	touch $@
+
+.venv/test.done: .venv/lab.done
+	$(PY) -m pip install -c constraints.txt -e ".[lab,test]"
+	touch $@
+
+.venv/bench.done: .venv/lab.done
+	$(PY) -m pip install -c constraints.txt -e ".[lab,bench]"
+	touch $@
