@@ -92,15 +92,16 @@ def fresh(value: Any) -> Any:
 @contextlib.contextmanager
 def quiet_room():
     """Runs code with a fixed seed and no output, and puts the learner's random numbers and torch's settings back."""
-    python, legacy, dtype = random.getstate(), np.random.get_state(), torch.get_default_dtype()
+    # learners use NumPy's old global generator too
+    python, legacy, dtype = random.getstate(), np.random.get_state(), torch.get_default_dtype()  # noqa: NPY002
     with (contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()),
           warnings.catch_warnings(), np.errstate(all="ignore"), torch.random.fork_rng(devices=[]), torch.enable_grad()):
         warnings.simplefilter("ignore")
-        random.seed(0), np.random.seed(0), torch.manual_seed(0)
+        random.seed(0), np.random.seed(0), torch.manual_seed(0)  # noqa: NPY002
         try:
             yield
         finally:
-            random.setstate(python), np.random.set_state(legacy), torch.set_default_dtype(dtype)
+            random.setstate(python), np.random.set_state(legacy), torch.set_default_dtype(dtype)  # noqa: NPY002
 
 
 def call(learner: Callable, *args, name: str | None = None, **kwargs) -> Outcome:
@@ -115,7 +116,7 @@ def call(learner: Callable, *args, name: str | None = None, **kwargs) -> Outcome
             value = learner(*mine, **my_kwargs)
     except KeyboardInterrupt:  # the learner pressed stop
         raise
-    except BaseException as error:  # noqa: BLE001  (SystemExit too: no exception may reach the notebook)
+    except BaseException as error:
         return raised(name, learner, error)
     for (key, before), after in zip(named(learner, args, kwargs), [*mine, *my_kwargs.values()], strict=True):
         if not unchanged(before, after):
@@ -180,7 +181,7 @@ def guarded(name: str) -> Callable:
                 return check(learner, *args, **kwargs)
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:
                 reason = f"{type(error).__name__}: {safe_text(error)[:200]}".removesuffix(": ")
                 return failed(name, f"the check could not make sense of the answer ({reason}).")
         return safe
@@ -375,5 +376,5 @@ def safe_text(value: Any) -> str:
     """str(value), also for objects whose own str() fails."""
     try:
         return str(value)
-    except Exception:  # noqa: BLE001
+    except Exception:
         return f"a {type(value).__name__} that cannot be printed"
