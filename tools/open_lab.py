@@ -38,17 +38,22 @@ def environment() -> dict[str, str]:
 
 
 def main(options: list[str]) -> int:
-    """Copy, open, and pass on JupyterLab's exit status."""
+    """Copy, open JupyterLab, and pass on its exit status."""
     for copy in copy_lessons(ROOT / "notebooks", ROOT / "work"):
         print(f"new in work/: {copy.name}")
-    first = ROOT / "work" / "00_start_here.ipynb"
-    if not first.exists():
+    first = "work/00_start_here.ipynb"
+    if not (ROOT / first).exists():
         raise SystemExit("There is no notebooks/00_start_here.ipynb to open: `git checkout notebooks` brings it back.")
-    command = [sys.executable, "-m", "jupyter", "lab", str(first.relative_to(ROOT)), *options]
+    # the folder is named because JupyterLab would take the lesson's own, and links to the README would lead nowhere
+    where = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url=/lab/tree/{first}"]
+    command = [sys.executable, "-m", "jupyter", "lab", *where, *options]
+    os.chdir(ROOT)
+    if os.name == "posix":
+        os.execve(command[0], command, environment())  # this process becomes JupyterLab: Ctrl-C and kill reach it
     try:
-        return subprocess.call(command, cwd=ROOT, env=environment())
+        return subprocess.call(command, env=environment())
     except KeyboardInterrupt:
-        return 0  # Ctrl-C is how one leaves; JupyterLab has heard it too
+        return 0  # on Windows: JupyterLab has heard the Ctrl-C too
 
 
 if __name__ == "__main__":
