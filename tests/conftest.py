@@ -1,0 +1,36 @@
+"""What the tests share: tools/ on the path, pictures without a window, one torch thread, skips that say why."""
+import os
+import pathlib
+import shutil
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+for folder in (ROOT, ROOT / "tools", ROOT / "tests"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+import matplotlib  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+matplotlib.use("agg")  # in this process; a notebook's kernel chooses its own
+
+
+def pytest_configure(config):
+    torch.set_num_threads(1)  # the same digits everywhere
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device, and torch finds none")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Chromium; without one the test is skipped, or fails where REQUIRE_BROWSER=1."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        reason = f"no Chromium on the PATH (looked for {', '.join(names)}); install it to run the browser tests"
+        (pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip)(reason)
+    return found

@@ -1,0 +1,87 @@
+"""Measures every learner's notebook, alone, and writes notebooks/costs.json: seconds, CPU seconds, peak memory.
+
+    python tools/measure_lessons.py [NN ...]
+
+Run it on a quiet machine; then `python tools/build_lessons.py --no-run` puts the numbers into the lessons. Memory is
+the largest resident size of the kernel and its children together, sampled ten times a second.
+"""
+import argparse
+import contextlib
+import json
+import pathlib
+import sys
+import threading
+import time
+
+import psutil
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import build_lessons as builder
+
+
+class Watch(threading.Thread):
+    """Samples the processes below this one while a notebook runs: peak resident bytes and CPU seconds.
+
+    Each kernel is a child of this process; the processes that existed before `start` are left out.
+    """
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.before = {child.pid for child in psutil.Process().children(recursive=True)}
+        self.peak, self.cpu, self.done = 0, {}, threading.Event()
+
+    def run(self) -> None:
+        while not self.done.wait(0.1):
+            self.sample()
+
+    def sample(self) -> None:
+        total = 0
+        for process in psutil.Process().children(recursive=True):
+            if process.pid in self.before:
+                continue
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                self.cpu[process.pid] = times.user + times.system
+                total += process.memory_info().rss
+        self.peak = max(self.peak, total)
+
+    def stop(self) -> dict:
+        """{"cpu_seconds", "peak_mb"} of everything that ran."""
+        self.done.set()
+        self.join()
+        return {"cpu_seconds": round(sum(self.cpu.values()), 1), "peak_mb": round(self.peak / 1e6)}
+
+
+def measure(lesson: "builder.Lesson", view: str = "learner") -> dict:
+    """Runs one notebook and returns its cost; the kernel's start counts, as a learner waits for it too."""
+    notebook, watch, start = builder.build(lesson, view), Watch(), time.perf_counter()
+    watch.start()
+    try:
+        builder.execute(lesson, notebook, f"the {view}'s notebook")
+    finally:
+        used = watch.stop()
+    seconds = round(time.perf_counter() - start, 1)
+    builder.require_checks(lesson, notebook, "not attempted yet" if view == "learner" else "Passed.")
+    return {"seconds": seconds, **used}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lessons", nargs="*", metavar="NN", help="lessons by number; default: all")
+    args = parser.parse_args()
+    costs = builder.read_costs()
+    try:
+        for path in builder.sources(args.lessons):
+            lesson = builder.read_lesson(path)
+            costs[lesson.name] = measure(lesson)
+            print(lesson.name, costs[lesson.name], flush=True)
+    except builder.LessonError as error:
+        print(error, file=sys.stderr)
+        return 1
+    path = builder.NOTEBOOKS / "costs.json"
+    path.write_text(json.dumps(dict(sorted(costs.items())), indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
