@@ -22,20 +22,22 @@ quick: .venv/test.done data ruff  ## ruff and the fast tests, in under two minut
 	$(PYTEST) tests -m "not slow and not browser"
 
 lessons: .venv/test.done data  ## rebuild and run the learners' notebooks from notebooks/src
-	$(PY) tools/build_lessons.py
+	$(PY) tools/build_lessons.py --only learner
 
 instructor: .venv/test.done data  ## build the instructors' and the type-along notebooks in build/
-	$(PY) tools/build_lessons.py --instructor
+	$(PY) tools/build_lessons.py --only instructor
+	$(PY) tools/build_lessons.py --only live
 
 measure: .venv/test.done data  ## measure each lesson's seconds and memory into notebooks/costs.json
 	$(PY) tools/measure_lessons.py
+	$(PY) tools/build_lessons.py --only learner --no-run
 
 bench: .venv/bench.done data  ## measure speed and quality beside the peers into benchmarks/results/
 	$(PY) benchmarks/word2vec.py
 
 clean:  ## remove the environment, builds and caches; your lessons in work/ and the downloaded data stay
 	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info
-	find course_lib tools tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -not -path "./work/*" -prune -exec rm -rf {} +
 
 ruff: .venv/test.done
 	$(PY) -m ruff check .
