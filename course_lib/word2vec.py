@@ -1,8 +1,8 @@
 """word2vec: skip-gram and CBOW, with negative sampling or hierarchical softmax.
 
-What it is. Two tables of vectors, one row a word: `w_in` for a word as it is read, `w_out` for a word as it is predicted.
-Training nudges them until a word's vector scores its neighbours high and random words low. The first half of this
-file says each piece as the papers do, plainly and slowly; the second half trains on millions of words.
+What it is. Two tables of vectors, one row a word: `w_in` for a word as it is read, `w_out` for a word as it is
+predicted. Training nudges them until a word's vector scores its neighbours high and random words low. The first half
+of this file says each piece as the papers do, plainly and slowly; the second half trains on millions of words.
 
 What it leaves out. Phrases ("new york" as one word), and skipping a noise word that happens to be the very word
 predicted (the released C code redraws it; at 60,000 words it is one draw in thousands).
@@ -18,11 +18,15 @@ halo), S = 16 noise words a block, L nodes on the longest path of the Huffman tr
 
 import heapq
 import math
+import numbers
 import queue
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -64,14 +68,18 @@ class Word2VecConfig:
 
     def __post_init__(self):
         for name in ("vector_size", "window", "min_count", "epochs", "workers"):
-            _require(isinstance(getattr(self, name), int) and getattr(self, name) >= 1, self, name, "a whole number of 1 or more")
+            _require(_whole(getattr(self, name), 1), self, name, "a whole number of 1 or more")
         for name in ("negative", "seed"):
-            _require(isinstance(getattr(self, name), int) and getattr(self, name) >= 0, self, name, "a whole number of 0 or more")
+            _require(_whole(getattr(self, name), 0), self, name, "a whole number of 0 or more")
         _require(self.sg in (0, 1), self, "sg", "1 (skip-gram) or 0 (CBOW)")
         _require(0 <= self.sample < 1, self, "sample", "a share of the text: at least 0 and below 1")
         _require(0 < self.alpha <= 1, self, "alpha", "a learning rate above 0 and at most 1")
         _require(0 <= self.min_alpha <= self.alpha, self, "min_alpha", f"between 0 and alpha ({self.alpha})")
         _require(self.negative > 0 or self.hs, self, "negative", "1 or more, unless hs=True: else nothing is learnt")
+
+
+def _whole(value, least: int) -> bool:
+    return isinstance(value, numbers.Integral) and value >= least
 
 
 def _require(holds: bool, config: Word2VecConfig, name: str, what: str) -> None:
@@ -125,7 +133,7 @@ def softmax_gradients(
 
 
 def cbow_input(w_in: Float[Tensor, "V D"], sentence: Int[Tensor, " T"], window: int) -> Float[Tensor, "T D"]:
-    """For each position: the mean vector of the words present within `window` of it, itself left out (no word: zeros)."""
+    """For each position: the mean vector of the words present within `window` of it, itself left out (none: zeros)."""
     places = torch.arange(len(sentence), device=w_in.device)
     distance = (places[:, None] - places[None, :]).abs()
     present = ((distance >= 1) & (distance <= window)).to(w_in.dtype)  # (T, T)
@@ -162,7 +170,7 @@ def sample_noise(
 def negative_sampling_loss(
     centre: Float[Tensor, "B D"], context: Float[Tensor, "B D"], noise: Float[Tensor, "B K D"]
 ) -> Float[Tensor, " B"]:
-    """-log sigmoid(u_context . v) - sum_k log sigmoid(-u_noise_k . v), one number a pair, in nats (2013b, equation 4)."""
+    """-log sigmoid(u_context . v) - sum_k log sigmoid(-u_k . v): one number a pair, in nats (2013b, equation 4)."""
     positive = (centre * context).sum(-1)  # (B,)
     negative = torch.einsum("bd,bkd->bk", centre, noise)
     return -F.logsigmoid(positive) - F.logsigmoid(-negative).sum(-1)
@@ -193,3 +201,329 @@ def huffman_codes(counts: Sequence[int]) -> list[str]:
             path = bit + path
         codes.append(path)
     return codes
+
+
+# --- The same, fast: blocks of text and matrix products -------------------------------------------------------------
+
+BLOCK = 16  # centre words that share one halo of context and one set of noise words
+NOISE = 16  # noise words a block
+BATCH = 32  # blocks a step at most: more sum into steps too long to be stable
+CHUNK = 64  # batches whose indices are prepared at once
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training run stands: words read of all epochs, the latest loss a pair (nats), words a second."""
+
+    done: int
+    total: int
+    loss: float
+    words_per_second: float
+
+
+def train(
+    corpus: Iterable[list[str]],
+    config: Word2VecConfig | None = None,
+    device: torch.device | str | None = None,
+    progress: bool | Callable[[Progress], None] = True,
+) -> KeyedVectors:
+    """Train word vectors on an iterable of sentences (lists of words) that can be read twice.
+
+    `progress`: True shows a bar with the live loss, a function is called with a `Progress` a few times a second.
+    On the CPU with `workers=1` one seed gives one result, bit for bit. Raises ValueError for a corpus without a
+    frequent enough word and RuntimeError when the loss is no longer a number.
+    """
+    config = config or Word2VecConfig()
+    where = torch.device(device or "cpu")
+    if config.workers > 1 and where.type != "cpu":
+        raise ValueError(f"workers={config.workers} processes share tables on the CPU only: use workers=1 on {where}.")
+    vocab = Vocab.from_corpus(corpus, min_count=config.min_count)
+    ids, starts = vocab.encode_corpus(corpus)
+    with devices.one_thread(), _reporter(progress, config.epochs * len(ids)) as report:
+        tables = Tables(vocab.counts, config, where)
+        run = _epochs if config.workers == 1 else _hogwild
+        for done, loss in run(tables, ids, starts, config):
+            if not math.isfinite(loss):
+                raise RuntimeError(f"The loss is {loss} after {done:,} words: lower alpha={config.alpha}.")
+            report(done, loss)
+    return KeyedVectors(vocab.index_to_key, tables.w_in.cpu().numpy())
+
+
+@contextmanager
+def _reporter(progress: bool | Callable[[Progress], None], total: int):
+    """Turns (done, loss) into a progress bar, into calls of a function (at most four a second), or into nothing."""
+    began, said = time.perf_counter(), 0.0
+    with tqdm(total=total, unit=" words", unit_scale=True, desc="word2vec", disable=progress is not True) as bar:
+
+        def report(done: int, loss: float) -> None:
+            nonlocal said
+            bar.set_postfix_str(f"loss {loss:.2f}", refresh=False)
+            bar.update(done - bar.n)
+            now = time.perf_counter()
+            if callable(progress) and (now - said > 0.25 or done == total):
+                said = now
+                progress(Progress(done, total, loss, done / (now - began)))
+
+        yield report
+
+
+class Tables:
+    """The two trained tables, and the tables that a training step only looks things up in."""
+
+    def __init__(self, counts: Int[np.ndarray, " V"], config: Word2VecConfig, device: torch.device):
+        V, D = len(counts), config.vector_size
+        generator = torch.Generator().manual_seed(config.seed)
+        self.w_in = ((torch.rand(V, D, generator=generator) - 0.5) / D).to(device)
+        self.w_out = torch.zeros(V, D, device=device)
+        self.keep = keep_probability(counts, config.sample).astype(np.float32)
+        self.windows = _window_table(config.window).to(device)
+        self.batch = max(1, min(BATCH, V // 300))  # a few hundred words cannot take 512 summed steps at once
+        if config.hs:
+            self.w_tree = torch.zeros(V, D, device=device)  # one row an inner node: V - 1 are used
+            self.nodes, self.bits, self.on_path = (t.to(device) for t in _paths(huffman_codes(counts)))
+        if config.negative:
+            self.noise = _noise_list(noise_distribution(counts, config.ns_exponent)).to(device)
+            # The NOISE words of a block stand in for `negative` words a prediction, so each weighs that much:
+            share = config.negative / NOISE
+            if config.sg:
+                noise = self.windows.sum(-1, keepdim=True) * share
+                self.weights = torch.cat([self.windows, noise.expand(-1, NOISE)], dim=-1)
+            else:
+                self.weights = torch.cat([torch.eye(BLOCK), torch.full((BLOCK, NOISE), share)], dim=-1).to(device)
+            self.labels = (torch.arange(self.weights.shape[-1], device=device) < self.weights.shape[-1] - NOISE).float()
+
+
+def _noise_list(probabilities: Float[np.ndarray, " V"], size: int = 1 << 22) -> Int[Tensor, " size"]:
+    """A long list in which each word stands in proportion to its chance: to draw a word is to look up any place."""
+    edges = np.cumsum(probabilities)
+    return torch.from_numpy(np.searchsorted(edges, (np.arange(size) + 0.5) / size * edges[-1]).astype(np.int32))
+
+
+def _window_table(window: int) -> Float[Tensor, "C W2 H"]:
+    """Who sees whom: row [c, left * (window + 1) + right] marks with 1 the places of the halo that word c reaches."""
+    reach = torch.arange(window + 1)
+    offset = torch.arange(BLOCK + 2 * window)[None, :] - window - torch.arange(BLOCK)[:, None]  # (C, H)
+    offset = offset[:, None, None, :]
+    seen = (offset >= -reach[:, None, None]) & (offset <= reach[None, :, None]) & (offset != 0)
+    return seen.reshape(-1, BLOCK + 2 * window).float()
+
+
+def _paths(codes: list[str]) -> tuple[Int[Tensor, "V L"], Float[Tensor, "V L"], Float[Tensor, "V L"]]:
+    """For each word: the inner nodes on its way from the root, the turn taken at each, and 1 where the path goes on."""
+    numbers: dict[str, int] = {}
+    longest = max(map(len, codes))
+    nodes = np.zeros((len(codes), longest), dtype=np.int32)
+    bits, on_path = np.zeros((2, len(codes), longest), dtype=np.float32)
+    for word, code in enumerate(codes):
+        for depth, bit in enumerate(code):
+            nodes[word, depth] = numbers.setdefault(code[:depth], len(numbers))
+            bits[word, depth], on_path[word, depth] = float(bit), 1.0
+    return torch.from_numpy(nodes), torch.from_numpy(bits), torch.from_numpy(on_path)
+
+
+def logistic_step(
+    hidden: Float[Tensor, "B R D"],
+    outputs: Float[Tensor, "B K D"],
+    labels: Float[Tensor, "..."],
+    weights: Float[Tensor, "..."],
+    alpha: float,
+) -> tuple[Float[Tensor, "B R D"], Float[Tensor, "B K D"], Float[Tensor, "B R K"]]:
+    """The whole arithmetic of word2vec: R hidden rows against K output rows, in each of B blocks.
+
+    Score s = h.u, label y (1: came from the text, 0: noise), loss -w [y log sigmoid(s) + (1-y) log sigmoid(-s)].
+    Downhill for the score is e = w (y - sigmoid(s)); hence sum_k e u for h, and sum_r e h for u. Three batched matrix
+    products. Returns (step for hidden, step for outputs, scores).
+    """
+    scores = torch.bmm(hidden, outputs.transpose(1, 2))  # (B, R, K)
+    errors = torch.sub(labels, torch.sigmoid(scores)).mul_(weights).mul_(alpha)
+    return torch.bmm(errors, outputs), torch.bmm(errors.transpose(1, 2), hidden), scores
+
+
+def _rows(table: Float[Tensor, "V D"], words: Int[Tensor, "B K"]) -> Float[Tensor, "B K D"]:
+    """The words' rows. (index_select: eight times faster than table[words] on a CPU.)"""
+    return table.index_select(0, words.reshape(-1)).view(*words.shape, -1)
+
+
+def _add_rows(table: Float[Tensor, "V D"], words: Int[Tensor, "B K"], steps: Float[Tensor, "B K D"]) -> None:
+    """Add each step to its word's row; a word that occurs twice gets both. (index_add_ does it in twice the time.)"""
+    words = words.reshape(-1, 1).long().expand(-1, table.shape[1])
+    table.scatter_add_(0, words, steps.view(words.shape))
+
+
+def _negative_sampling_batch(tables: Tables, config: Word2VecConfig, halo, reach, noise, alpha: float):
+    """One step on B blocks: a word predicts its neighbours (skip-gram), or their mean predicts the word (CBOW)."""
+    centres = halo[:, config.window : config.window + BLOCK]  # (B, C)
+    if config.sg:
+        weights = tables.weights.index_select(0, reach.view(-1)).view(len(halo), BLOCK, -1)  # (B, C, H + S)
+        predicted = torch.cat([halo, noise], dim=1)
+        hidden = _rows(tables.w_in, centres)
+        step_hidden, step_outputs, scores = logistic_step(
+            hidden, _rows(tables.w_out, predicted), tables.labels, weights, alpha
+        )
+        _add_rows(tables.w_in, centres, step_hidden)
+    else:
+        seen, mix = _context(tables, config, reach)
+        weights = tables.weights * seen.amax(-1, keepdim=True)  # a word alone has nothing to be predicted from
+        predicted = torch.cat([centres, noise], dim=1)
+        hidden = torch.bmm(mix, _rows(tables.w_in, halo))
+        step_hidden, step_outputs, scores = logistic_step(
+            hidden, _rows(tables.w_out, predicted), tables.labels, weights, alpha
+        )
+        _add_rows(tables.w_in, halo, torch.bmm(seen.transpose(1, 2), step_hidden))  # each word gets the whole step
+    _add_rows(tables.w_out, predicted, step_outputs)
+    return scores, tables.labels, weights, weights[..., :-NOISE]
+
+
+def _tree_batch(tables: Tables, config: Word2VecConfig, halo, reach, alpha: float):
+    """One step of hierarchical softmax: each turn from the root of the tree to a word is a yes-or-no prediction.
+
+    As in the released code, in skip-gram the neighbours predict the centre; in CBOW their mean does.
+    """
+    centres = halo[:, config.window : config.window + BLOCK]  # (B, C)
+    predicted = tables.nodes[centres].flatten(1)  # (B, C L)
+    labels = 1 - tables.bits[centres].flatten(1)[:, None]  # (B, 1, C L)
+    seen, mix = _context(tables, config, reach)
+    hidden = _rows(tables.w_in, halo)  # (B, H, D)
+    if config.sg:
+        pairs = seen.transpose(1, 2)  # (B, H, C)
+    else:
+        pairs = torch.eye(BLOCK, device=halo.device) * seen.amax(-1, keepdim=True)  # (B, C, C)
+        hidden = torch.bmm(mix, hidden)
+    weights = (pairs[..., None] * tables.on_path[centres][:, None]).flatten(2)  # (B, H or C, C L)
+    outputs = _rows(tables.w_tree, predicted)
+    step_hidden, step_outputs, scores = logistic_step(hidden, outputs, labels, weights, alpha)
+    if not config.sg:
+        step_hidden = torch.bmm(seen.transpose(1, 2), step_hidden)
+    _add_rows(tables.w_in, halo, step_hidden)
+    _add_rows(tables.w_tree, predicted, step_outputs)
+    return scores, labels, weights, pairs
+
+
+def _context(tables: Tables, config: Word2VecConfig, reach: Int[Tensor, "B C"]) -> tuple[Tensor, Tensor]:
+    """(B, C, H): 1 where a centre sees a word; and the same scaled to take the mean over the words seen."""
+    seen = tables.windows.index_select(0, reach.view(-1)).view(*reach.shape, -1)
+    return seen, seen / seen.sum(-1, keepdim=True).clamp(min=1) if config.cbow_mean else seen
+
+
+def _loss(scores: Tensor, labels: Tensor, weights: Tensor, predictions: Tensor) -> float:
+    """Loss of the batch just trained on, in nats a predicted word."""
+    return float((F.softplus((1 - 2 * labels) * scores) * weights).sum() / predictions.sum().clamp(min=1))
+
+
+def _thin(
+    ids: Int[np.ndarray, " N"], starts: Int[np.ndarray, " M"], keep: Float[np.ndarray, " V"], window: int, rng
+) -> tuple[Int[Tensor, " P"], Int[Tensor, " Q"]]:
+    """Subsample a text and say how far each kept word sees, before it is cut into blocks.
+
+    Returns the kept words with `window` zeros before and after, and for each word left * (window + 1) + right: how
+    many words it reaches on either side, within its drawn reach and its own sentence. Padding sees nothing.
+    """
+    spans = 1 << 16  # sentences at a time, to bound the memory
+    parts = [_thin_span(ids, starts[a : a + spans + 1], keep, window, rng) for a in range(0, len(starts) - 1, spans)]
+    total = sum(len(words) for words, _ in parts)
+    text = np.zeros(-(-total // BLOCK) * BLOCK + 2 * window, dtype=np.int32)
+    reach = np.zeros(len(text) - 2 * window, dtype=np.int32)
+    np.concatenate([words for words, _ in parts], out=text[window : window + total])
+    np.concatenate([reaches for _, reaches in parts], out=reach[:total])
+    return torch.from_numpy(text), torch.from_numpy(reach)
+
+
+def _thin_span(ids, starts, keep, window: int, rng) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    ids = ids[starts[0] : starts[-1]]
+    kept = rng.random(len(ids), dtype=np.float32) < keep[ids]
+    running = np.concatenate([[0], np.cumsum(kept, dtype=np.int32)])
+    starts = running[starts - starts[0]]
+    lengths = np.diff(starts)
+    before = np.arange(starts[-1], dtype=np.int32) - np.repeat(starts[:-1], lengths)
+    after = np.repeat(lengths, lengths) - 1 - before
+    drawn = rng.integers(1, window + 1, len(before), dtype=np.int32)
+    return ids[kept], np.minimum(before, drawn) * (window + 1) + np.minimum(after, drawn)
+
+
+def _epochs(
+    tables: Tables, ids: Int[np.ndarray, " N"], starts: Int[np.ndarray, " M"], config: Word2VecConfig, rank: int = 0
+):
+    """Train all epochs on one encoded text; yields (words done, loss) now and then."""
+    device = tables.w_in.device
+    generator = torch.Generator(device).manual_seed(config.seed + 1_000_003 * rank)
+    offsets = torch.arange(BLOCK + 2 * config.window, device=device)
+    places = torch.arange(BLOCK, device=device, dtype=torch.int32) * (config.window + 1) ** 2
+    loss = 0.0
+    for epoch in range(config.epochs):
+        rng = np.random.default_rng((config.seed, rank, epoch))
+        text, reach = (t.to(device) for t in _thin(ids, starts, tables.keep, config.window, rng))
+        # Neighbouring blocks repeat their words, and the summed steps of one word explode: draw from all over the text.
+        order = torch.randperm(len(reach) // BLOCK, generator=generator, device=device)
+        for first in range(0, len(order), CHUNK * tables.batch):
+            begins = order[first : first + CHUNK * tables.batch, None] * BLOCK
+            halo, seen = text[begins + offsets], reach[begins + offsets[:BLOCK]] + places
+            done = (epoch + first / len(order)) / config.epochs
+            alpha = config.alpha + (config.min_alpha - config.alpha) * done
+            if config.negative:
+                draws = torch.randint(len(tables.noise), (len(begins), NOISE), generator=generator, device=device)
+                noise = tables.noise[draws]
+            for b in range(0, len(begins), tables.batch):
+                rows = slice(b, b + tables.batch)
+                if config.hs:
+                    scored = _tree_batch(tables, config, halo[rows], seen[rows], alpha)
+                if config.negative:
+                    scored = _negative_sampling_batch(tables, config, halo[rows], seen[rows], noise[rows], alpha)
+            loss = _loss(*scored)
+            yield round(done * config.epochs * len(ids)), loss
+    yield config.epochs * len(ids), loss
+
+
+# --- Several processes on one pair of tables (Hogwild: Recht, Re, Wright, Niu 2011) ---------------------------------
+
+
+def _hogwild(tables: Tables, ids: Int[np.ndarray, " N"], starts: Int[np.ndarray, " M"], config: Word2VecConfig):
+    """Each process trains its share of the sentences on the same tables, without locks: collisions are rare."""
+    context = mp.get_context("spawn")  # a forked torch may hang on its parent's threads
+    reports = context.Queue()
+    cuts = np.searchsorted(starts, np.linspace(0, len(ids), config.workers + 1))
+    workers = []
+    for rank, (a, b) in enumerate(pairwise(cuts)):
+        share = torch.from_numpy(ids[starts[a] : starts[b]]), torch.from_numpy(starts[a : b + 1] - starts[a])
+        workers.append(context.Process(target=_work, args=(tables, *share, config, rank, reports), daemon=True))
+    try:
+        with _deaf_to_ctrl_c():
+            for worker in workers:
+                worker.start()
+        done, finished = [0] * len(workers), 0
+        while finished < len(workers):
+            try:
+                rank, done[rank], loss, last = reports.get(timeout=1)
+            except queue.Empty:
+                dead = [worker.exitcode for worker in workers if worker.exitcode]
+                if dead:
+                    raise RuntimeError(f"A training process ended with code {dead[0]}: try workers=1.") from None
+                continue
+            finished += last
+            yield sum(done), loss
+    finally:  # also on Ctrl-C: no process stays behind
+        for worker in workers:
+            if worker.pid:
+                worker.terminate()
+                worker.join()
+
+
+def _work(tables: Tables, ids: Tensor, starts: Tensor, config: Word2VecConfig, rank: int, reports: mp.Queue) -> None:
+    torch.set_num_threads(1)
+    parent = mp.parent_process()
+    for done, loss in _epochs(tables, ids.numpy(), starts.numpy(), config, rank):
+        if not parent.is_alive():
+            return
+        reports.put((rank, done, loss, done == config.epochs * len(ids)))
+
+
+@contextmanager
+def _deaf_to_ctrl_c():
+    """Processes started in here ignore Ctrl-C, which a terminal sends to all: the parent answers it and ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
