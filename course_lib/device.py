@@ -1,40 +1,73 @@
-"""Which device to compute on, seeds, and the number types it is good at."""
+"""Where a computation runs, and with which random numbers.
 
+Everything in the course takes a `device` and returns its results on it; this module chooses one. What is left out: more
+than one device.
+"""
+
+import os
+import platform
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 
 
-def pick(prefer: str | None = None) -> torch.device:
-    """`prefer` if given, else CUDA if there is one, else Apple's MPS, else the CPU."""
-    if prefer:
-        return torch.device(prefer)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+def pick(prefer: str | torch.device | None = None) -> torch.device:
+    """The device to use: `prefer` where it is given, else CUDA, else Apple's MPS, else the CPU.
+
+    Raises ValueError where `prefer` is not a device of this machine.
+    """
+    if prefer is None:
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if _available(kind)))
+    try:
+        device = torch.device(prefer)
+    except (RuntimeError, TypeError):
+        raise ValueError(f"{prefer!r} names no device: use 'cpu', 'cuda' or 'mps'.") from None
+    if not _available(device.type, device.index or 0):
+        here = ", ".join(kind for kind in ("cuda", "mps", "cpu") if _available(kind))
+        raise ValueError(f"This machine has no device {str(device)!r}: it has {here}.")
+    return device
 
 
-def describe() -> str:
-    """One line on what this machine computes with."""
-    where = pick()
-    name = torch.cuda.get_device_name() if where.type == "cuda" else where.type
-    return f"PyTorch {torch.__version__} on {name}, with {torch.get_num_threads()} threads on the processor"
+def _available(kind: str, index: int = 0) -> bool:
+    if kind == "cuda":
+        return torch.cuda.is_available() and index < torch.cuda.device_count()
+    if kind == "mps":
+        return torch.backends.mps.is_available() and index == 0
+    return kind == "cpu"
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's global generators."""
-    if seed < 0:
-        raise ValueError(f"seed={seed} cannot be used: seeds are whole numbers of 0 or more.")
+    """Start the random numbers of Python, NumPy and torch (all devices) from one seed, 0 to 2**32 - 1, else ValueError."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"The seed is {seed}: it must be between 0 and {2**32 - 1}.")
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002  (learners' own code may use it)
+    np.random.seed(seed)  # noqa: NPY002  (for code that uses NumPy's global numbers; ours takes a Generator)
     torch.manual_seed(seed)
 
 
+def describe(device: str | torch.device | None = None) -> str:
+    """One line for the learner: the device, its name and memory, the versions that matter."""
+    device = pick(device)
+    versions = f"torch {torch.__version__.split('+')[0]}, Python {platform.python_version()}"
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return f"{device}: {properties.name}, {properties.total_memory / 2**30:.0f} GB; {versions}"
+    if device.type == "mps":
+        return f"mps: Apple GPU; {versions}"
+    return f"cpu: {_cores()} cores, {torch.get_num_threads()} used by torch; {versions}"
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
-def one_thread():
-    """Inside, torch uses one thread: as fast for small tables, and the same bits whatever the machine's cores."""
+def one_thread() -> Iterator[None]:
+    """Within it torch computes with one thread, so that sums keep their order; afterwards with as many as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -43,8 +76,8 @@ def one_thread():
         torch.set_num_threads(before)
 
 
-def autocast_dtype(device: torch.device) -> torch.dtype:
-    """The type for mixed precision: bfloat16 where the device computes in it, else float16 on a GPU, else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.float16 if device.type == "mps" else torch.float32
+def autocast_dtype(device: str | torch.device) -> torch.dtype:
+    """The number format for `torch.autocast` there: bfloat16 or float16 on a GPU, float32 (no gain from less) elsewhere."""
+    if torch.device(device).type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
