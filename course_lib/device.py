@@ -40,7 +40,7 @@ def _available(kind: str, index: int = 0) -> bool:
 
 
 def seed_everything(seed: int) -> None:
-    """Start the random numbers of Python, NumPy and torch (all devices) from one seed, 0 to 2**32 - 1, else ValueError."""
+    """Start the random numbers of Python, NumPy and torch from one seed; ValueError unless 0 <= seed < 2**32."""
     if not 0 <= seed < 2**32:
         raise ValueError(f"The seed is {seed}: it must be between 0 and {2**32 - 1}.")
     random.seed(seed)
@@ -77,7 +77,7 @@ def one_thread() -> Iterator[None]:
 
 
 def autocast_dtype(device: str | torch.device) -> torch.dtype:
-    """The number format for `torch.autocast` there: bfloat16 or float16 on a GPU, float32 (no gain from less) elsewhere."""
+    """The number format for `torch.autocast`: bfloat16 or float16 on a CUDA GPU, float32 elsewhere."""
     if torch.device(device).type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16

@@ -8,6 +8,7 @@ words of equal count keep the order in which the text first used them. What is l
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice, repeat
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -84,12 +85,17 @@ class Vocab:
 
         Unknown words are dropped, and so are sentences without a known word. Takes 4 bytes a word and 8 a sentence.
         """
-        index, ids, starts = self.key_to_index, array("i"), array("q", [0])
-        for sentence in _sentences(corpus):
-            ids.extend([index[word] for word in sentence if word in index])
-            if len(ids) > starts[-1]:
-                starts.append(len(ids))
-        return np.frombuffer(ids, dtype=np.int32) if ids else np.empty(0, np.int32), np.frombuffer(starts, dtype=np.int64)
+        all_ids, starts = array("i"), array("q", [0])
+        sentences = _sentences(corpus)
+        while chunk := list(islice(sentences, 1000)):  # loops in C, and one chunk of words in memory
+            found = map(self.key_to_index.get, chain.from_iterable(chunk), repeat(-1))
+            ids = np.fromiter(found, dtype=np.int32)
+            known = np.concatenate([[0], np.cumsum(ids >= 0)])  # how many known words come before each word
+            ends = known[np.cumsum([len(sentence) for sentence in chunk])]
+            ends = ends[np.diff(ends, prepend=0) > 0]  # a sentence without a known word ends where it starts
+            starts.frombytes((len(all_ids) + ends).astype(np.int64).tobytes())
+            all_ids.frombytes(ids[ids >= 0].tobytes())
+        return np.asarray(all_ids), np.asarray(starts)
 
 
 def _check_pairs(pairs: list[tuple[str, int]], min_count: int) -> None:
@@ -112,12 +118,12 @@ def _check_pairs(pairs: list[tuple[str, int]], min_count: int) -> None:
 def _sentences(corpus: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
     """The corpus as it is, unless it is a string, or its sentences are: those would be read letter by letter."""
     if isinstance(corpus, str):
-        raise ValueError(f"A corpus is a list of sentences, each a list of words, and not one string: split {_short(corpus)}.")
+        raise ValueError(f"A corpus is a list of sentences, each a list of words, not one string: {_short(corpus)}.")
     for sentence in corpus:
         if isinstance(sentence, str):
             raise ValueError(
-                f"A sentence of a corpus is a list of words, and not the string {_short(sentence)}: split it, "
-                "or put the list of words into a list."
+                f"A sentence of a corpus is a list of words, not the string {_short(sentence)}: "
+                "split each sentence, or wrap a single one in a list."
             )
         yield sentence
 
