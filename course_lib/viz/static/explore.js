@@ -31,10 +31,15 @@ function render({ model, el }) {
   const state = element("p", { class: "course-explore-state", role: "status" });
   const inputs = {};
   let number = model.get("picture").number, pause, patience;
-  el.setAttribute("data-lm-suppress-shortcuts", "true"); // arrow keys move the slider, not the notebook's cells
+  // Arrow keys move the slider and not the notebook's cells, and a typed "dd" deletes none. Ctrl, Escape and Shift + Enter
+  // keep their meaning.
+  box.addEventListener("keydown", (event) => {
+    const notebooks = event.ctrlKey || event.metaKey || event.altKey || event.key === "Escape";
+    if (!notebooks && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
+  });
 
   function ask() {
-    number += 1;
+    number = Math.max(number, model.get("picture").number) + 1; // another view of this widget may have asked since
     box.setAttribute("aria-busy", "true");
     state.textContent = "Drawing ...";
     clearTimeout(patience);
