@@ -81,7 +81,7 @@ for word, score in vectors.most_similar("increase", topn=5):
 # How such arrows are made is lessons 02 and 03. Here we take them as they are, and learn to ask.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-5. Type** the cell with the three scores (5 lines; the imports may be pasted).
+# **Minutes 0-5. Type** the cell with the three scores (6 lines).
 #
 # **Poll** before running: "*increase* and *decrease*: -1, 0 or +1?"
 # - *near -1*: believes that arrows encode logic. The best wrong answer there is: ask what a newspaper would have to
@@ -375,7 +375,7 @@ from course_lib import viz
 from course_lib.viz import embeddings
 
 viz.explore(lambda word, topn: embeddings.neighbours(vectors, word, topn),
-            word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10))
+            word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10, label="neighbours"))
 
 # %% [markdown]
 # Now the honest control. The same words, but each gets a **random** arrow of 300 numbers: nothing was read, nothing
@@ -389,7 +389,7 @@ import numpy as np
 noise = np.random.default_rng(0).standard_normal(vectors.vectors.shape, dtype=np.float32)
 chance = KeyedVectors(vectors.index_to_key, noise)
 viz.explore(lambda word, topn: embeddings.neighbours(chance, word, topn),
-            word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10))
+            word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10, label="neighbours"))
 
 # %% [markdown]
 # What both pictures show, a tidy ranking with an answer in first place, was never in the language: any arrows at
@@ -407,7 +407,7 @@ for D in [2, 3, 30, 300]:
     print(f"{D:>3} numbers each: best cosine by chance {(arrows[1:] @ arrows[0]).max():.2f}")
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-42.** Let the room choose the words. **Type** the two lines that make `noise` and `chance`. Before
+# **Minutes 38-42.** Let the room choose the words. **Type** `noise`, `chance` and the picture (5 lines). Before
 # running: "best of 26,422 random arrows, higher or lower than 0.5?" Whoever says higher may be thinking of arrows
 # on paper; the last cell shows that on paper they are right.
 
