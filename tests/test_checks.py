@@ -221,6 +221,15 @@ def test_a_guarded_check_never_raises():
     assert "hand the function itself" in check(3).message
 
 
+def test_a_checks_own_warnings_stay_inside(recwarn):
+    @guarded("odd")
+    def check(learner):
+        return base.failed("odd", f"{np.array([np.nan]).astype(int)} {np.log(np.zeros(1))} is no answer")
+
+    assert "-inf" in check(lambda: 1).message
+    assert not recwarn.list
+
+
 def test_a_broken_check_does_not_pass():
     assert compare("pmi", log_share, lambda counts: 1 / 0, CASES).status == "failed"
     with pytest.raises(ValueError, match="'maybe'"):

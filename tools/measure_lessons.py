@@ -3,12 +3,14 @@
     python tools/measure_lessons.py [NN ...]
 
 Run it on a quiet machine; then `python tools/build_lessons.py --no-run` puts the numbers into the lessons. Memory is
-the largest resident size of the kernel and its children together, sampled ten times a second.
+the largest resident size of the kernel and its children together, sampled ten times a second; on Linux a page that
+several of them share counts once (PSS), as it does for a container's limit.
 """
 import argparse
 import contextlib
 import json
 import pathlib
+import re
 import sys
 import threading
 import time
@@ -42,7 +44,7 @@ class Watch(threading.Thread):
             with contextlib.suppress(psutil.Error):
                 times = process.cpu_times()
                 self.cpu[process.pid] = times.user + times.system
-                total += process.memory_info().rss
+                total += resident(process)
         self.peak = max(self.peak, total)
 
     def stop(self) -> dict:
@@ -52,9 +54,23 @@ class Watch(threading.Thread):
         return {"cpu_seconds": round(sum(self.cpu.values()), 1), "peak_mb": round(self.peak / 1e6)}
 
 
-def measure(lesson: "builder.Lesson", view: str = "learner") -> dict:
-    """Runs one notebook and returns its cost; the kernel's start counts, as a learner waits for it too."""
+def resident(process: psutil.Process) -> int:
+    """Bytes in memory, each process's share of shared pages where the system tells it."""
+    try:
+        text = pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+        return 1024 * int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1])
+    except (OSError, TypeError):
+        return process.memory_info().rss
+
+
+def measure(lesson: "builder.Lesson", view: str = "learner", last: str | None = None) -> dict:
+    """Runs one notebook and returns its cost; the kernel's start counts, as a learner waits for it too.
+
+    `last` is a cell to run at the end. The checks must say what they say in this view.
+    """
     notebook, watch, start = builder.build(lesson, view), Watch(), time.perf_counter()
+    if last:
+        notebook.cells.append(builder.make_cell("code", last, (), "last"))
     watch.start()
     try:
         builder.execute(lesson, notebook, f"the {view}'s notebook")

@@ -1,7 +1,7 @@
 """Pictures with words: `show` puts a Matplotlib figure into the notebook, `explore` puts controls above one.
 
-Both carry an alt text and a plain `<img>`, so that a fresh clone, an untrusted notebook, GitHub and a screen reader get
-something true without a kernel. Leaves out: anything that needs the network, and any model: viz takes arrays and tokens.
+Both carry an alt text and a plain `<img>`, so that a fresh clone, an untrusted notebook, GitHub and a screen reader
+get something true without a kernel. Leaves out: whatever needs the network, and models: viz takes arrays and tokens.
 """
 import base64
 import html
@@ -28,7 +28,8 @@ def show(figure: plt.Figure, alt: str) -> None:
 def png(figure: plt.Figure) -> str:
     """The figure as a `data:` address; no date and no version inside, so that one figure gives one text."""
     if not hasattr(figure, "savefig"):
-        raise ValueError(f"This needs a Matplotlib figure and got a {type(figure).__name__}: hand over `figure`, not axes.")
+        kind = type(figure).__name__
+        raise ValueError(f"This needs a Matplotlib figure and got a {kind}: hand over `figure`, not its axes.")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight", facecolor="white", metadata={"Software": None})
     plt.close(figure)
@@ -126,7 +127,8 @@ def explore(render: Callable, **controls: Slider | Choice | Text) -> "Explorer":
     """
     for name, control in controls.items():
         if not isinstance(control, Slider | Choice | Text):
-            raise ValueError(f"The control {name!r} is a {type(control).__name__}: use viz.Slider, viz.Choice or viz.Text.")
+            kind = type(control).__name__
+            raise ValueError(f"The control {name!r} is a {kind}: use viz.Slider, viz.Choice or viz.Text.")
     if not controls:
         raise ValueError("explore needs at least one control; for a picture without controls use viz.show.")
     return Explorer(render, controls)
@@ -148,7 +150,7 @@ def draw(render: Callable, values: dict) -> tuple[str, str, str]:
 
 
 class Explorer(anywidget.AnyWidget):
-    """What `explore` returns: the browser sends `wanted`, the kernel answers with `picture`, which carries the same number."""
+    """What `explore` returns: the browser sends `wanted`, the kernel answers with a `picture` of the same number."""
 
     _esm = STATIC / "explore.js"
     _css = STATIC / "explore.css"
@@ -160,7 +162,8 @@ class Explorer(anywidget.AnyWidget):
         values = {name: control.first() for name, control in controls.items()}
         source, alt, problem = draw(render, values)
         self._render, self._named = render, controls
-        self._words = f"explore({', '.join(f'{k}={v!r}' for k, v in values.items())}): {alt or 'could not draw: ' + problem}"
+        start = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        self._words = f"explore({start}): {alt or 'could not draw: ' + problem}"
         self._still = image(source, alt) if source else f"<p>{html.escape(problem)}</p>"
         specs = [{"name": n, "label": c.label or n.replace("_", " "), **c.spec()} for n, c in controls.items()]
         super().__init__(controls=specs, picture={"source": source, "alt": alt, "problem": problem, "number": 0})
