@@ -273,7 +273,7 @@ def saturated_scores(learner, name: str) -> Result | None:
         outcome = call(learner, *weights, *ids, name=name)
         if outcome.error:
             return outcome.error
-        expected, got = float(reference.softmax_loss(*weights, *ids)), float(outcome.value.detach())
+        expected, got = float(reference.softmax_loss(*weights, *ids).detach()), float(outcome.value.detach())
         if not math.isfinite(got):
             return failed(name, f"small scores hold. For {label} expected {expected:.4f} and got {got}: {reason}", key)
         if abs(got - expected) > 1e-3:
