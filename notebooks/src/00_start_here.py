@@ -374,7 +374,14 @@ check.cosine_table(planned_mistake)
 from course_lib import viz
 from course_lib.viz import embeddings
 
-viz.explore(lambda word, topn: embeddings.neighbours(vectors, word, topn),
+
+def neighbours(arrows, word, topn):
+    figure, alt = embeddings.neighbours(arrows, word, topn)
+    figure.axes[0].set_xlim(0, 1)  # one axis for all pictures, so that heights can be compared
+    return figure, alt
+
+
+viz.explore(lambda word, topn: neighbours(vectors, word, topn),
             word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10, label="neighbours"))
 
 # %% [markdown]
@@ -388,7 +395,7 @@ import numpy as np
 
 noise = np.random.default_rng(0).standard_normal(vectors.vectors.shape, dtype=np.float32)
 chance = KeyedVectors(vectors.index_to_key, noise)
-viz.explore(lambda word, topn: embeddings.neighbours(chance, word, topn),
+viz.explore(lambda word, topn: neighbours(chance, word, topn),
             word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10, label="neighbours"))
 
 # %% [markdown]
@@ -495,15 +502,16 @@ except KeyError as error:
 
 # %% tags=["boilerplate"]
 # Your word, guitar, and ten neighbours of each, on one sheet.
-words = [my_word, "guitar"]
-for centre in [my_word, "guitar"]:
-    words += [word for word, score in vectors.most_similar(centre, topn=10)]
-words = list(dict.fromkeys(words))
-viz.show(*embeddings.map_words(vectors, words, title=f"{my_word} and guitar, with their neighbours"))
+groups, taken = {}, set()
+for centre in dict.fromkeys([my_word, "guitar"]):
+    near = [centre] + [word for word, score in vectors.most_similar(centre, topn=10)]
+    groups[f"{centre} and its neighbours"] = [word for word in near if word not in taken]
+    taken.update(near)
+viz.show(*embeddings.map_words(vectors, groups, title="Neighbours on a map"))
 
 # %% tags=["boilerplate"]
 # The control: the same words, random arrows.
-viz.show(*embeddings.map_words(chance, words, title="The same words with random arrows"))
+viz.show(*embeddings.map_words(chance, groups, title="The same words with random arrows"))
 
 # %% [markdown]
 # One more question to these arrows, because they will be asked it. Which of the two does a job's arrow lie nearer
