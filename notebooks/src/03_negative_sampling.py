@@ -86,7 +86,7 @@ print(f"{share:.0%} of the text: {' '.join(vocab.index_to_key[:15])} ...")
 #
 # Fill in the last two columns. Which of the three answers is the worst? Then run.
 
-# %%
+# %% tags=["boilerplate"]
 # The three answers to king: score, chance given to the truth, price.
 import numpy as np
 
@@ -182,6 +182,9 @@ check.negative_sampling_loss(negative_sampling_loss)
 # `(centre * context).sum(dim=1)` are the true scores, [B]. The noise scores, [B, K], are
 # `torch.einsum("bd,bkd->bk", centre, noise)`, or `(noise @ centre[:, :, None]).squeeze(2)`.
 
+# %% [markdown]
+# The library's `word2vec.negative_sampling_loss` is the same three lines.
+
 # %% [markdown] tags=["instructor"]
 # **Minutes 0-15. Type** the two costs (2 lines), the share (2 lines), the solution (3 lines). The table of *king*,
 # *crown*, *of*, *potato* is filled in on paper by everyone.
@@ -232,8 +235,8 @@ for exponent in [1, 0.75, 0]:
 #
 # **Look.** All words of the course's text in five groups, from the ten most frequent to the rarest half. Bars: their
 # share of the hat at the exponent you choose. The two marks are the controls: the shares in the text (exponent 1) and
-# one ticket each (exponent 0). Predict before you move it: at 0.75, do the ten most frequent words lose more than half
-# of their share? Who gains most?
+# one ticket each (exponent 0). It starts at 1, the text as it is. Predict before you move it to 0.75: do the ten most
+# frequent words lose more than half of their share? By what factor does the rarer half gain?
 
 # %% tags=["boilerplate"]
 # The picture: five groups of words, and their share of the noise.
@@ -264,11 +267,10 @@ def draw_hat(exponent):
     return figure, f"Share of the noise at exponent {exponent:.2f}: {words}."
 
 
-viz.explore(draw_hat, exponent=viz.Slider(0, 1.25, 0.05, value=0.75, label="exponent"))
+viz.explore(draw_hat, exponent=viz.Slider(0, 1.25, 0.05, value=1, label="exponent"))
 
 # %% [markdown]
-# Why 0.75 and not 0.7? Nobody derived it; it won the authors' trials. Since then it has been copied more often than
-# tested.
+# Why 0.75 and not 0.7? Nobody derived it: in the paper it did best of what the authors tried.
 #
 # **Your turn (6 minutes).** Write `sample_noise(counts, shape, rng)`: numbers of words, from 0 to `len(counts)` - 1, in
 # an array of the `shape` asked for, each drawn in proportion to its count to the power 0.75. `rng.choice(n, size=...,
@@ -417,7 +419,7 @@ check.subsampled_pairs(subsampled_pairs)
 #
 # On paper, for counts 5, 2 and 1: who is merged first? Which word has the shortest way? Write each way as 0s and 1s.
 
-# %%
+# %% tags=["boilerplate"]
 # The ways to three words; their chances for one random centre and random forks; the sum.
 rng = np.random.default_rng(0)
 centre, forks, total = rng.normal(size=2), {"": rng.normal(size=2), "0": rng.normal(size=2)}, 0.0
@@ -433,7 +435,7 @@ print(f"sum {total:.3f}")
 # vocabulary is needed. How many questions does a word of our text cost on average? (A tree without regard to counts
 # needs log2 V of them.)
 
-# %%
+# %% tags=["boilerplate"]
 # Questions a word, on average over the text, with Huffman's tree and with a balanced one.
 codes = word2vec.huffman_codes(vocab.counts.tolist())
 average = sum(len(code) * count for code, count in zip(codes, vocab.counts)) / num_words
@@ -638,7 +640,7 @@ def block_step(w_in, w_out, rate, state):
 # and then **added up**. Guess: in 256 words of running text, how often does the most repeated word stand there, and in
 # 256 words from 16 places?
 
-# %%
+# %% tags=["boilerplate"]
 # The most repeated word of 16 blocks: neighbouring ones, and ones from all over the text.
 def most_repeated(firsts):
     return np.mean([np.bincount(text[first[:, None] + np.arange(16)].flatten()).max() for first in firsts])
@@ -652,8 +654,8 @@ print(f"in a row {most_repeated(in_a_row):.1f} times, from all over {most_repeat
 # A text repeats itself. In a row, one word gets more pushes at once, all computed from the same old row, and their sum
 # goes past the goal.
 #
-# Predict the order of arrival of the five, and by how much. Each gets four seconds of one core, and the better of two step lengths
-# that we tried before.
+# Predict the order of arrival of the five, and by how much. Each gets four seconds of one core, and the better of two
+# step lengths that we tried before.
 
 # %% tags=["boilerplate"]
 # The runner: four seconds of one core, with the test at every quarter second (its time does not count).
@@ -688,7 +690,7 @@ def way(w_in, w_out, x, y):
     return (F.logsigmoid(scores) * counted[y]).sum(1)
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["boilerplate", "nbval-ignore-output"]
 # The race: about twenty seconds.
 from course_lib.viz import embeddings
 
@@ -704,7 +706,7 @@ viz.show(*embeddings.race(curves, "Who belongs to whom? Sentences kept back", yl
 for name, (seconds, wrong) in curves.items():
     print(f"{name:30} {wrong[4]:4.1f}% wrong after 1 s, {wrong[-1]:4.1f}% after {seconds[-1]:.0f} s")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["boilerplate", "nbval-ignore-output"]
 # What must hold on any machine.
 last = {name: wrong[-1] for name, (seconds, wrong) in curves.items()}
 assert last["negative sampling, blocks"] < min(last["negative sampling, a loop"], last["full softmax, vectorised"])
@@ -749,7 +751,7 @@ drawn = 5 * torch.bincount(pairs[0]).numpy()[x] * chances[y]
 balance = np.log(found / drawn)
 print(f"{len(x):,} pairs, found {found.mean():.0f} times on average, drawn {drawn.mean():.0f} times")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["boilerplate", "nbval-ignore-output"]
 # The vectorised runner, and the same with all true neighbours kept out of the noise: 3,000 steps each.
 def without_neighbours(w_in, w_out, rate, state):
     centres, words, truth = with_noise(256, state)
@@ -803,7 +805,7 @@ began = time.perf_counter()
 vectors = word2vec.train(corpus, config, progress=True)
 print(f"{vectors}: {config.epochs * num_words / 1e6:.0f} million words in {time.perf_counter() - began:.0f} seconds")
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The scores: two sets of people's judgements, and 19,544 analogies.
 def scores_of(vectors):
     wordsim, simlex = (vectors.evaluate_word_pairs(data.path(name)) for name in ["wordsim353", "simlex999"])
@@ -819,7 +821,7 @@ print(f"WordSim-353 {wordsim:.2f}, SimLex-999 {simlex:.2f}, {right:,} analogies 
 # What would the tool that most people use have reached? gensim's run takes too long for a lesson. The next cell runs
 # nothing: it shows a **saved** table, which `make bench` measured on the machine named in it.
 
-# %%
+# %% tags=["boilerplate"]
 # The saved table of the benchmark: both programs, the same text and settings, one process each.
 import json
 import pathlib
@@ -860,11 +862,11 @@ assert vectors.most_similar(positive=[arrow], topn=1)[0][0] == "king"
 # %% [markdown]
 # **King - man + woman = king.** The arrow from *man* to *woman* is short; adding it hardly leaves *king*. The famous
 # answer is the *second* nearest. That it is *queen* and not *kings* or *throne* is still remarkable. That it comes
-# first is the habit. Lesson 06 counts how many analogies survive without it.
+# first is the habit. Lesson 06 will count how many analogies survive without it.
 #
 # Try your own, with the habit on and off:
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # A - B + C for words of your choice.
 def draw_sum(a, b, c, question_words):
     a, b, c = a.lower(), b.lower(), c.lower()
@@ -887,7 +889,7 @@ viz.explore(draw_sum, a=viz.Text("king"), b=viz.Text("man"), c=viz.Text("woman")
 # random arrow *of the same length*. Tell the story of the first picture; then try to tell one about the second. What
 # holds for both was never there.
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Countries, animals, family and food: the trained arrows, and random ones of the same lengths.
 from course_lib.keyed_vectors import KeyedVectors
 
