@@ -210,6 +210,10 @@ def test_a_checkpoint_holds_what_the_block_needs_and_no_more(lesson):
     ("s = 1\nt = f'{s}'", "t", "s = 1|t = f'{s}'"),
     ("r = 1; x = 2", "x", "x = 2"),
     ("x = 1\nprint(x)\nx.show()", "x", "x = 1"),
+    ("import m\nbig = 1\nm.warm_up(big)\nx = m.f()", "x", "import m|x = m.f()"),
+    ("import m\nm.manual_seed(0)\nx = m.f()", "x", "import m|m.manual_seed(0)|x = m.f()"),
+    ("s = [1]\nq = 2\nfor q in s:\n    print(q)\nfor x in [q for q in s]:\n    y = x", "y",
+     "s = [1]|for x in [q for q in s]:"),
     ("d = wrap = int\n@wrap\ndef f(a=d):\n    return a", "f", "d = wrap = int|@wrap"),
 ])
 def test_the_slice_over_names(earlier, need, kept):

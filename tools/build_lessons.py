@@ -41,6 +41,7 @@ TAGS = {"exercise", "check", "hint", "instructor", "boilerplate", "hero", "extra
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PEERS = {"gensim", "transformers"}  # oracles of the tests and benchmarks; no lesson needs them installed
 SHOWS = ("viz", "check", "print", "display")  # calls that only show something
+IMPORTS = ast.Import | ast.ImportFrom
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp,
           ast.GeneratorExp)
 METADATA = {
@@ -356,9 +357,11 @@ def flow(nodes: Iterable[ast.AST], have: set[str]) -> tuple[set[str], set[str]]:
             need |= global_reads(node) - have
             have |= bound_names(node)[0]
             continue
-        head = [getattr(node, key, None) for key in ("iter", "test", "target", "type")] + getattr(node, "items", [])
-        for part in filter(None, head):
-            need |= {n.id for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} - have
+        items = getattr(node, "items", [])
+        reads = [getattr(node, key, None) for key in ("iter", "test", "type")] + [item.context_expr for item in items]
+        for part in filter(None, reads):
+            need |= global_reads(part) - have
+        for part in filter(None, [getattr(node, "target", None), *(item.optional_vars for item in items)]):
             have |= {n.id for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         have |= {getattr(node, "name", None)} - {None}  # except ... as error
         for body in inner:
@@ -367,8 +370,8 @@ def flow(nodes: Iterable[ast.AST], have: set[str]) -> tuple[set[str], set[str]]:
     return need, have
 
 
-def global_reads(node: ast.stmt) -> set[str]:
-    """The module-level names that a simple statement or a definition reads, its functions' bodies included."""
+def global_reads(node: ast.AST) -> set[str]:
+    """The module-level names that an expression, a simple statement or a definition reads, inner bodies included."""
     def walk(table: symtable.SymbolTable, top: bool) -> set[str]:
         names = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
         return names.union(*(walk(child, False) for child in table.get_children()))
@@ -392,6 +395,12 @@ class Statement:
             return isinstance(self.node, ast.Assert)
         value = self.node.value
         return self.last or not isinstance(value, ast.Call) or root(value) in SHOWS
+
+    @property
+    def seeds(self) -> bool:
+        """A call such as torch.manual_seed(0) or device.seed_everything(0)."""
+        call = self.node.value if isinstance(self.node, ast.Expr) else None
+        return isinstance(call, ast.Call) and "seed" in ast.unparse(call.func)
 
 
 def statements(cells: Iterable[Cell]) -> list[Statement]:
@@ -423,13 +432,16 @@ def backward_slice(earlier: Sequence[Statement], need: set[str]) -> list[Stateme
     A function reads its names when it is called, so those count as needed at the end: repeat until nothing is added.
     """
     at_end = set(need)
+    imports = {n for part in earlier if isinstance(part.node, IMPORTS) for n in bound_names(part.node)[0]}
     while True:
         wanted, taken = set(at_end), []
         for part in reversed(earlier):
             binds, changes = bound_names(part.node)
+            if not part.seeds:  # a bare call on a module changes nothing, except torch.manual_seed(0) and its like
+                changes -= imports
             if part.forced or (not part.only_shows and (binds | changes) & wanted):
                 taken.append(part)
-                if isinstance(part.node, ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom | ast.FunctionDef):
+                if isinstance(part.node, ast.Assign | ast.AnnAssign | ast.FunctionDef | IMPORTS):
                     wanted -= binds
                 wanted |= needed_names([part])
         late = set().union(*(needed_names([p]) for p in taken if isinstance(p.node, ast.FunctionDef | ast.ClassDef)))

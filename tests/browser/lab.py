@@ -23,9 +23,12 @@ def jupyterlab(folder: pathlib.Path, temp: pathlib.Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = temp / "settings/@jupyterlab/docmanager-extension"
-    settings.mkdir(parents=True)
-    (settings / "plugin.jupyterlab-settings").write_text('{"autosave": false}')
+    settings = {"docmanager-extension/plugin": '{"autosave": false}',
+                "notebook-extension/tracker": '{"windowingMode": "none"}'}  # cells out of sight stay in the page
+    for name, text in settings.items():
+        path = temp / f"settings/@jupyterlab/{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
     env = {**os.environ, "JUPYTER_CONFIG_DIR": f"{temp}/config", "JUPYTER_DATA_DIR": f"{temp}/data",
            "JUPYTERLAB_SETTINGS_DIR": f"{temp}/settings", "JUPYTERLAB_WORKSPACES_DIR": f"{temp}/workspaces",
            "JUPYTER_CONFIG_PATH": str(ROOT / ".jupyter"), "JUPYTER_PREFER_ENV_PATH": "1",
