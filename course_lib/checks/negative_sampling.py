@@ -218,7 +218,7 @@ def sample_noise(function: Callable) -> Result:
     _, once, again, other, many = draws
     fixed = np.array_equal(once, other)
     if fixed or not np.array_equal(once, again):
-        seen = "generators with different seeds draw the same words" if fixed else "two generators with one seed disagree"
+        seen = "generators of different seeds give the same words" if fixed else "two generators of one seed disagree"
         text = f"{seen}. Draw from the `rng` you are given, so that a run can be repeated."
         return failed(name, text, "own-generator")
     if verdict := _shares_verdict(_COUNTS, many):
