@@ -375,27 +375,28 @@ from course_lib import viz
 from course_lib.viz import embeddings
 
 
-def neighbours(arrows, word, topn):
+def neighbours(arrows, word, topn, kind):
     figure, alt = embeddings.neighbours(arrows, word, topn)
-    figure.axes[0].set_xlim(0, 1)  # one axis for all pictures, so that heights can be compared
-    return figure, alt
+    figure.axes[0].set(xlim=(0, 1), title=f"Nearest to {word}, {kind}")  # one axis for all, so that heights compare
+    return figure, f"{kind}: {alt}"
 
 
-viz.explore(lambda word, topn: neighbours(vectors, word, topn),
+viz.explore(lambda word, topn: neighbours(vectors, word, topn, "learned arrows"),
             word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10, label="neighbours"))
 
 # %% [markdown]
-# Now the honest control. The same words, but each gets a **random** arrow of 300 numbers: nothing was read, nothing
-# was learned. A list of the ten nearest exists here too; ten words are always the nearest. How high does the best
-# of 26,422 random arrows come? Write it down.
+# Now the honest control. The same words, but each gets a **random** arrow of 300 numbers, of length 1 like the
+# others: nothing was read, nothing was learned. A list of the ten nearest exists here too; ten words are always the
+# nearest. How high does the best of 26,422 random arrows come? Write it down.
 
 # %%
-# A random arrow for every word (seed 0), as vectors of their own; the same picture of them.
+# A random arrow for every word (seed 0), all of length 1, as vectors of their own; the same picture of them.
 import numpy as np
 
 noise = np.random.default_rng(0).standard_normal(vectors.vectors.shape, dtype=np.float32)
+noise /= np.linalg.norm(noise, axis=1, keepdims=True)
 chance = KeyedVectors(vectors.index_to_key, noise)
-viz.explore(lambda word, topn: neighbours(chance, word, topn),
+viz.explore(lambda word, topn: neighbours(chance, word, topn, "random arrows"),
             word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10, label="neighbours"))
 
 # %% [markdown]
@@ -414,7 +415,7 @@ for D in [2, 3, 30, 300]:
     print(f"{D:>3} numbers each: best cosine by chance {(arrows[1:] @ arrows[0]).max():.2f}")
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-42.** Let the room choose the words. **Type** `noise`, `chance` and the picture (5 lines). Before
+# **Minutes 38-42.** Let the room choose the words. **Type** `noise`, `chance` and the picture (6 lines). Before
 # running: "best of 26,422 random arrows, higher or lower than 0.5?" Whoever says higher may be thinking of arrows
 # on paper; the last cell shows that on paper they are right.
 
@@ -497,7 +498,7 @@ except KeyError as error:
 
 # %% [markdown]
 # A **map** puts many neighbours on one sheet of paper: 300 numbers squeezed into the two directions along which
-# these words differ most. Two words with ten neighbours each: do they fall into two groups? Beside it, the same
+# these words differ most. Two words with ten neighbours each: do they fall into two groups? Below it, the same
 # words with their random arrows. Which groups are still there?
 
 # %% tags=["boilerplate"]
