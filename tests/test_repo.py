@@ -307,7 +307,7 @@ def test_the_version_is_in_one_place():
 
 
 MACHINE = re.compile(r"/(?:root|home|Users)/\w|[A-Z]:\\+Users\\|file://+/|/site-packages/")
-INDEX = re.compile(r"https?://[^\s\"'`)]*(?:/simple\b|/whl\b)[^\s\"'`)]*|(?:--find-links|--index-url)\s+\S+")
+INDEX = re.compile(r"https?://(?!127\.0\.0\.1)[^\s\"'`)]*(?:/simple\b|/whl\b)[^\s\"'`)]*|(?:--find-links|--index-url)\s+\S+")
 PYTORCH = "https://download.pytorch.org/whl/cpu"  # public; Linux needs it to get PyTorch without CUDA
 INDEX_MAY = {"README.md", "binder/requirements.txt", ".github/workflows/ci.yml"}
 
