@@ -33,11 +33,11 @@
 # %% [markdown]
 # ## Predict: is *good* nearer to *excellent* or to *bad*?
 #
-# Back to the arrows of lesson 00. In 2013 a program called **word2vec** read about 100 billion words of news
-# (Mikolov and others, 2013b) and left 300 numbers for each word. *Excellent* means nearly the same as *good*, *bad*
-# means the opposite. Which one does *good* point towards? Write down one word before you run the cell.
+# Back to the arrows of lesson 00. In 2013 a program called **word2vec** read news, about 100 billion words by its
+# authors' count, and left 300 numbers for each word. *Excellent* means nearly the same as *good*, *bad* means the
+# opposite. Which one does *good* point towards? Write down one word before you run the cell.
 
-# %%
+# %% tags=["boilerplate"]
 # Load the arrows of 2013; compare good with excellent and with bad.
 from course_lib import data
 from course_lib.keyed_vectors import KeyedVectors
@@ -48,8 +48,8 @@ for word in ["excellent", "bad"]:
 
 # %% [markdown]
 # *Bad*, and by a distance. Put yourself in the program's place: you may read as much as you like, but all you can
-# see is which words stand near which. *A good day, a bad day. Good news, bad news.* Very few people have an
-# excellent day. How would a program turn that into numbers? By a game: **here is a word; guess its neighbours.**
+# see is which words stand near which. *A good day, a bad day; good news, bad news; too good, too bad.* How would a
+# program turn that into numbers? By a game: **here is a word; guess its neighbours.**
 
 # %% [markdown]
 # ## The game: a word and its neighbours
@@ -57,7 +57,7 @@ for word in ["excellent", "bad"]:
 # We need a text small enough to see all of it. This one was written for the course: a court, a family, a farm, a
 # kitchen, the weather.
 
-# %%
+# %% tags=["boilerplate"]
 # Load the toy text; number the words that occur at least twice; look at every 45th sentence.
 from course_lib.vocab import Vocab
 
@@ -75,7 +75,7 @@ for sentence in sentences[::45]:
 #
 # How many pairs has *the cat drank milk* at window 1? At window 2? Count on paper.
 
-# %%
+# %% tags=["boilerplate"]
 # All pairs of one sentence, by two loops: a place i, and every place j near it.
 def fixed_pairs(sentence, window):
     pairs = []
@@ -130,15 +130,14 @@ check.window_pairs(window_pairs)
 # `reach = rng.integers(1, window + 1)` where a new centre begins, and `reach` where `window` stood.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-13. Type** the cell with *good* (2 lines), then the solution (6 lines). Show the toy text and
-# `fixed_pairs` filled in.
+# **Minutes 0-13. Type** the solution (7 lines). All else in the two blocks is filled in: run it, after the votes.
 #
 # **The planned mistake:** draw the reach before the loop over `i`. It looks tidy, nobody objects, and the number of
 # pairs is nearly right. Read the reply aloud; it is below.
 #
 # **Poll** before the check: "window 5, a random reach: how many pairs does a centre in a long sentence have?"
 # - *10*: counts the fixed window. Ask what happens on the day that the reach is 1.
-# - *5*: averages a reach of 3 and forgets one side... ask how many sides a centre has.
+# - *5*: takes half of 10. Ask for the mean of 1, 2, 3, 4, 5; it is not 2.5.
 # - *6*: right. Have them say why: the mean of 1, 2, 3, 4, 5 is 3, and there are two sides.
 
 # %% tags=["instructor"]
@@ -156,10 +155,10 @@ check.window_pairs(planned_mistake)
 # %% [markdown]
 # The library has the same function for one sentence, `word2vec.window_pairs`, and from here on we use that one.
 #
-# **Look.** Above, a sentence from an encyclopedia: the centre, and how likely each neighbour is to become a pair.
-# Below, all pairs of the toy text, counted by how far apart the two words are. Move the window, then change the
-# reach from random to fixed. Which of the two spends more of its pairs on the word next door? Try a sentence of
-# your own.
+# **Look.** The picture has two parts. On top, a sentence from an encyclopedia: its centre, and how likely each
+# neighbour is to become a pair. Under it, all pairs of the toy text, counted by how far apart the two words are.
+# Move the window, then change the reach from random to fixed. Which of the two spends more of its pairs on the word
+# next door? Try a sentence of your own.
 
 # %% tags=["boilerplate"]
 # How many pairs have their words 1, 2, 3, ... places apart: the places themselves are paired, not the words.
@@ -237,7 +236,7 @@ viz.explore(draw_window, sentence=viz.Text(text), centre=viz.Slider(1, 10, value
 # with $v_c$, shape [D], the centre's row of `w_in`, and $u_w$, shape [D], the row of `w_out` of word *w*. Fill in
 # the last column. Then run.
 
-# %%
+# %% tags=["boilerplate"]
 # The four scores, e to each, and the shares.
 words = ["king", "queen", "crown", "rain"]
 v_king = np.array([2.0, 1.0])
@@ -266,7 +265,7 @@ print(f"our player {loss:.3f}, knowing nothing {np.log(4):.3f}")
 # One round is one pair. A text has thousands; its loss is their **mean**. Here it is with one pair at a time, on
 # random tables for the toy text. What should come out, roughly?
 
-# %%
+# %% tags=["boilerplate"]
 # Random tables; the loss of every pair in turn, and their mean.
 rng = np.random.default_rng(0)
 V, D = len(vocab), 16
@@ -282,7 +281,7 @@ print(f"{len(pairs):,} pairs, mean loss {np.mean(losses):.2f}; knowing nothing {
 # Fast means: all pairs at once. `w_in[centres]`, with B numbers in `centres`, is a table [B, D]; one product with
 # `w_out` turned gives every score of every pair, [B, V]. And mind *e*: it grows out of a computer's reach.
 
-# %%
+# %% tags=["boilerplate"]
 # The softmax of three large scores; the same three, a thousand lower.
 import torch
 
@@ -321,8 +320,8 @@ check.softmax_loss(softmax_loss)
 # is subtracted from `torch.logsumexp(scores, dim=...)`, and is `dim` the axis of the pairs or of the words?
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 13-24. Type** the four shares (3 lines), then the solution (3 lines). Everyone fills in the column on
-# paper first: *queen* is 2.72 / 11.48.
+# **Minutes 13-24. Type** the loss of the bet (2 lines), then the solution (3 lines). Everyone fills in the column
+# of shares on paper first: *queen* is 2.72 / 11.48.
 #
 # **The planned mistake:** `dim=0` in the logsumexp. It runs, it gives a number of the right size. The reply is
 # below.
@@ -375,8 +374,7 @@ print(f"one by one {middle - start:.3f} s, at once {end - middle:.3f} s: {(middl
 # errors sum to 0: what pulls one word pushes all the others.
 #
 # A step of **gradient descent** moves every number a little *against* its gradient, because a gradient points
-# uphill. Compute the new loss after one step of size 0.1? That is what the cell is for; but predict whether *queen*
-# will have more than its 0.237.
+# uphill. Take one step of size 0.1. *Queen* had 0.237: will it have more afterwards, and which word pays for it?
 
 # %%
 # The error, both gradients, one step of 0.1 against them, and the new shares.
@@ -396,7 +394,7 @@ print("new shares ", (np.exp(new) / np.exp(new).sum()).round(3))
 # No gradients by hand any more: PyTorch remembers what was computed from what, and `backward()` walks back through
 # it and leaves the gradient of each table in `.grad`.
 
-# %%
+# %% tags=["boilerplate"]
 # The start of word2vec, one step on all pairs of the toy text, and the largest change in each table.
 torch.manual_seed(0)
 w_in = ((torch.rand(V, D) - 0.5) / D).requires_grad_()
@@ -461,8 +459,8 @@ check.softmax_gradients(softmax_gradients)
 # scores, less 1 at `context`.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 24-29. Type** the error and the two gradients (3 lines). The prediction about the two tables is the
-# point of this block: vote, then run.
+# **Minutes 24-29. Type** the cell with the error (7 lines; drop the prints when time is short). The prediction
+# about the two tables is the point of this block: vote, then run.
 #
 # **Poll:** "after the first step, what has changed?"
 # - *both*: the usual answer, and true of every later step. Ask for the gradient of *king*'s row when all rows of
@@ -500,7 +498,7 @@ def train(sentences, vocab_size, dim=16, window=4, passes=20, rate=0.03, batch_s
             yield (number + i / len(batches)) / passes, loss.item(), w_in.detach()
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["boilerplate", "nbval-ignore-output"]
 # Train, and keep a copy of the input table after every pass.
 from course_lib import device
 
@@ -609,8 +607,8 @@ for word, cosine in KeyedVectors(vocab.index_to_key, shuffled[-1]).most_similar(
     print(f"{word}: {cosine:.2f}")
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 29-39. Type** the neighbours (2 lines), the count of sentences (2 lines) and the shuffling (3 lines).
-# `train` is filled in: read its seven inner lines aloud, each has been met.
+# **Minutes 29-39. Type** the count of sentences (2 lines) and the shuffling (4 lines). `train` is filled in: read
+# its inner loop aloud, each line has been met.
 #
 # **Poll** before the count: "cow and goat: in how many sentences do both stand?"
 # - *most of them*: believes that near means *together*. The usual belief, and the reason for this cell.
@@ -629,7 +627,7 @@ for word, cosine in KeyedVectors(vocab.index_to_key, shuffled[-1]).most_similar(
 # By hand, with D = 2, the sentence *the cat sleeps*, and rows (1, 0), (0, 2), (3, 4). What is the input for *the*,
 # for *cat*, for *sleeps*, at window 1? And at window 2?
 
-# %%
+# %% tags=["boilerplate"]
 # The library's answer, for both windows.
 three_rows = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 4.0]])
 for window in [1, 2]:
@@ -690,14 +688,13 @@ assert own_group(cbow.vectors) > 0.75
 # ## A belief: "a three-layer neural network"
 #
 # > **Common belief:** *"Word2Vec trains a three-layer neural network, by one of two methods: word embeddings and
-# > skip-gram."* (So says the article that this course grew out of, and many others.) Right or wrong? Decide for each
-# > half.
+# > skip-gram."* (So says the article that this course grew out of.) Right or wrong? Decide for each half.
 #
-# A layer of a neural network multiplies by a table and then **bends** the result (with a tanh, say). Without the
-# bend, two layers are no more than one: two tables multiplied are one table. So, is anything bent between the two
-# tables of word2vec? Nothing bent has a simple mark: the scores of a mean are the mean of the scores.
+# A hidden layer of a neural network multiplies by a table and then **bends** the result (with a tanh, say). Without
+# the bend, two layers are no more than one: two tables multiplied are one table. Is anything bent between the two
+# tables of word2vec? There is a simple test. Without a bend, the scores of a mean are the mean of the scores.
 
-# %%
+# %% tags=["boilerplate"]
 # The scores for the mean of two words' rows, and the mean of their scores; then the same with a bend.
 tables = w_in.detach(), w_out.detach()
 king, rain = tables[0][vocab.key_to_index["king"]], tables[0][vocab.key_to_index["rain"]]
@@ -718,8 +715,8 @@ print(tuple(all_scores.shape), "rank", torch.linalg.matrix_rank(all_scores).item
 # %% [markdown]
 # So: two tables, nothing between them. The article counts the input as a layer, and then there are three of
 # *something*; but the network that the words suggest, with a hidden layer that bends, is what word2vec left out.
-# Bengio and others had it in 2003. To leave it out was the idea: without it, one could afford to read a hundred
-# billion words.
+# Bengio and others had one in 2003. Most of the work went into it, says the paper of 2013a; without it, one could
+# afford to read far more text.
 #
 # And the two methods? You have trained both: **skip-gram** and **CBOW**. "Word embedding" is the name for what
 # comes out of either, and out of every method of the next lessons too.
@@ -743,7 +740,7 @@ print(tuple(all_scores.shape), "rank", torch.linalg.matrix_rank(all_scores).item
 # correlation: 1 for the same order, 0 for no relation. **The target: at least 0.45** over those pairs of which we
 # know both words.
 
-# %%
+# %% tags=["boilerplate"]
 # The text: the words ranked 101 to 3,100, everything else left out.
 ranked = Vocab.from_corpus(data.load("wikipedia"), max_size=3100)
 real = Vocab(list(zip(ranked.index_to_key, ranked.counts.tolist()))[100:])
@@ -835,8 +832,8 @@ print(f"{words:,} words, {len(full):,} different ones, 6 pairs a word: {hours:.0
 # word2vec became famous.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 43-50.** Start the run before you explain it; it takes about a minute. **Type** the score (2 lines)
-# while it goes. Everyone guesses the bill on paper before the last cell.
+# **Minutes 43-50.** Start the run before you explain it; it takes about a minute. **Type** the score and the
+# neighbours (7 lines) while it goes. Everyone guesses the bill on paper before the last cell.
 #
 # End on the question, not on the answer: "Must all of them be pushed every time?"
 
@@ -942,4 +939,5 @@ print(f"{words:,} words, {len(full):,} different ones, 6 pairs a word: {hours:.0
 #   Journal of Machine Learning Research 3. The network with the bend.
 # - Lev Finkelstein and others (2002). *Placing Search in Context: The Concept Revisited.* ACM Transactions on
 #   Information Systems 20(1). WordSim-353.
+# - The vectors of 2013: word2vec's project page, https://code.google.com/archive/p/word2vec/.
 # - Diederik Kingma, Jimmy Ba (2015). *Adam: A Method for Stochastic Optimization.* ICLR. arXiv:1412.6980.
