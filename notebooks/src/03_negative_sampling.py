@@ -860,12 +860,14 @@ king, man, woman = (vectors.get_vector(word, norm=True) for word in ["king", "ma
 arrow = king - man + woman
 for word, cosine in vectors.most_similar(positive=[arrow], topn=3):
     print(f"{word} {cosine:.2f}")
+print(f"lengths: king 1, woman - man {np.linalg.norm(woman - man):.2f}")
 assert vectors.most_similar(positive=[arrow], topn=1)[0][0] == "king"
 
 # %% [markdown]
-# **King - man + woman = king.** The arrow from *man* to *woman* is short; adding it hardly leaves *king*. The famous
-# answer is the *second* nearest. That it is *queen* and not *kings* or *throne* is still remarkable. That it comes
-# first is the habit. Lesson 06 will count how many analogies survive without it.
+# **King - man + woman = king.** The step from *man* to *woman* is shorter than *king*'s own arrow and points another
+# way, so the sum still points mostly at *king*. The famous answer stands behind it in the list. That it is *queen*
+# there, and not *kings* or *throne*, is remarkable. That it comes first is the habit. Lesson 06 will count how many
+# analogies survive without it.
 #
 # Try your own, with the habit on and off:
 
@@ -933,7 +935,7 @@ viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.
 # - Noise is drawn in proportion to counts to the power 0.75, whoever is drawn. It is the yardstick of chance.
 # - Frequent words are thinned before pairs are made; that saves time and widens the window.
 # - Fast means fetching rows less often: blocks of 16 words with shared noise, drawn from all over the text.
-# - *king* - *man* + *woman* is *king*. *Queen* comes second.
+# - *king* - *man* + *woman* is *king*. *Queen* comes after it.
 #
 # **Quiz.** Open the answer that you would give.
 #
