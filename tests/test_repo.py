@@ -415,11 +415,14 @@ def test_a_lesson_is_copied_once_and_never_again(tmp_path):
     source, target = tmp_path / "notebooks", tmp_path / "work"
     source.mkdir()
     for name in ("00_a.ipynb", "02_b.ipynb", "costs.json", "notes.ipynb"):
-        (source / name).write_text("new")
+        cell = {"cell_type": "code", "source": "é = 1", "outputs": ["a spoiler"], "execution_count": 3}
+        (source / name).write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
     target.mkdir()
     (target / "02_b.ipynb").write_text("mine")
     assert [path.name for path in open_lab.copy_lessons(source, target)] == ["00_a.ipynb"]
     assert (target / "02_b.ipynb").read_text() == "mine"
+    copied = json.loads((target / "00_a.ipynb").read_text("utf-8"))["cells"][0]
+    assert copied == {"cell_type": "code", "source": "é = 1", "outputs": [], "execution_count": None}
     assert sorted(path.name for path in target.iterdir()) == ["00_a.ipynb", "02_b.ipynb"]
     assert open_lab.copy_lessons(source, target) == []
 

@@ -2,14 +2,15 @@
 
     python tools/open_lab.py [any option of `jupyter lab`]
 
-Each lesson of notebooks/ is copied to work/ once, and never again: solving a lesson never meets git or an update.
+Each lesson of notebooks/ is copied to work/ once, and never again: solving a lesson never meets git or an update. The
+copy leaves the outputs behind, because a lesson asks for a prediction before a cell has run.
 To start a lesson over, delete or rename its copy. Works the same on Linux, macOS and Windows, and from any folder.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,10 +26,19 @@ def copy_lessons(source: Path, target: Path) -> list[Path]:
         copy = target / lesson.name
         if not copy.exists():
             unfinished = copy.with_suffix(".part")  # an interrupted copy must not pass for a lesson
-            shutil.copyfile(lesson, unfinished)
+            unfinished.write_text(without_outputs(lesson.read_text("utf-8")), encoding="utf-8")
             os.replace(unfinished, copy)
             new.append(copy)
     return new
+
+
+def without_outputs(notebook: str) -> str:
+    """The notebook as if no cell had run yet."""
+    content = json.loads(notebook)
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def environment() -> dict[str, str]:
