@@ -17,7 +17,8 @@
 # five times while you fetch a glass of water, and ask it what *king* - *man* + *woman* is.
 #
 # **You will build** the three savings that made word2vec famous: a cheaper question, a fair supply of wrong answers
-# for it, and a text with fewer *the*s. **You need** lesson 02: two tables, pairs, the softmax's loss. **It costs**
+# for it, and a text with fewer *the*s. **You need** lesson 02: two tables, pairs, the softmax's loss.
+#
 # {{cost}}
 
 # %% [markdown] tags=["instructor"]
@@ -67,8 +68,8 @@ print(f"{share:.0%} of the text: {' '.join(vocab.index_to_key[:15])} ...")
 # %% [markdown]
 # ## A cheaper question
 #
-# *Which of all the words stands near* king*?* is an expensive question: every word must be scored before one can be
-# right. Here is a cheap one. *I show you* king *and* crown. *Did I find this pair in the text, or did I make it up?*
+# "Which of all the words stands near *king*?" is an expensive question: every word must be scored before one can be
+# right. Here is a cheap one: "I show you *king* and *crown*. Did I find this pair in the text, or did I make it up?"
 # One score, yes or no. To learn anything, a player must see both kinds: each true pair comes with K made-up ones, the
 # same centre with K words drawn from a hat. They are called **noise**, or negative samples.
 #
@@ -298,8 +299,8 @@ check.sample_noise(sample_noise)
 # counts.)
 
 # %% [markdown]
-# The library's `word2vec.sample_noise` takes the chances instead of the counts, and draws them by a search in their
-# running sum, which is faster than `rng.choice` when there are tens of thousands of words.
+# The library's `word2vec.sample_noise` takes the chances instead of the counts: they are computed once
+# (`word2vec.noise_distribution`) and used for every draw.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 15-26. Type** the shares of three words (3 lines), the solution (2 lines). The slider is filled in: let the
@@ -313,8 +314,8 @@ check.sample_noise(sample_noise)
 # %% [markdown]
 # ## Fewer *the*s
 #
-# Now the second waste. *The* stands near *king* thousands of times, and near everything else too: after the first
-# hundred times nothing more is learned from it. So throw most of them out, **before** pairs are made, and at random:
+# Now the second waste. *The* stands near *king*, and near everything else too; a pair with *the* tells almost nothing,
+# and there are more of them than of any other. So throw most of them out, **before** pairs are made, and at random:
 # each single occurrence of a word stays with a probability that falls with f, its share of the text.
 #
 # $$p_\text{keep} = \sqrt{t / f} \qquad \text{and never more than 1, with the threshold } t = 0.001$$
@@ -399,8 +400,7 @@ check.subsampled_pairs(subsampled_pairs)
 # what is left.
 
 # %% [markdown]
-# So thinning also **widens the window**: where *of the* drops out, *king* sees further. That is part of why it makes
-# vectors better, and not only training faster.
+# So thinning also **widens the window**: where *of the* drops out, *king* sees further.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 26-31. Type** the solution (2 lines) and the shares (3 lines).
@@ -567,7 +567,7 @@ def loop_step(w_in, w_out, rate, state):
 # rows, score, error, put the changes back.
 
 # %% tags=["boilerplate"]
-# Negative sampling and the tree, 256 pairs a step.
+# Negative sampling, 256 pairs a step.
 def yes_no_step(w_in, w_out, rate, centres, words, truth, counted):
     rows, others = w_in[centres], w_out[words]  # [B, D], [B, W, D]
     error = (torch.sigmoid(torch.einsum("bd,bwd->bw", rows, others)) - truth) * counted
@@ -585,6 +585,8 @@ def vector_step(w_in, w_out, rate, state):
     yes_no_step(w_in, w_out, rate, *with_noise(256, state), counted=1.0)
 
 
+# %% tags=["boilerplate"]
+# The tree, 256 pairs a step: for each word the numbers of its forks, the turns taken there, and how many they are.
 codes = word2vec.huffman_codes(small.counts.tolist())
 forks = {prefix: i for i, prefix in enumerate(dict.fromkeys(code[:n] for code in codes for n in range(len(code))))}
 ways, turns, counted = torch.zeros(3, len(codes), max(map(len, codes)))
