@@ -47,8 +47,8 @@ def window_pairs(learner) -> Result:
         return failed(name, *found)
     first, again, other = (Counter(map(tuple, pairs.tolist())) for pairs in (first, again, other))
     if first != again or first == other:
-        text = ("the reaches do not come from `rng`: the same generator should give the same pairs again, and another "
-                "seed should give others. It looks as if they were drawn elsewhere.")
+        text = ("the reaches do not come from `rng`: the same generator should give the same pairs again, and "
+                "another seed should give others. It looks as if they were drawn elsewhere.")
         return failed(name, text, "ignores-rng")
     return passed(name, f"{first.total() / len(text) / LENGTH:.1f} pairs a centre at window {WINDOW}, all in their "
                         f"sentence, and neighbours 1 to 5 places away are met as {FADING}.")
@@ -72,6 +72,10 @@ def shorten(value) -> str:
 def look_where(pairs: np.ndarray) -> tuple | None:
     """Pairs that should not exist: across a full stop, of a place with itself, too far away, or twice."""
     centre, context = pairs.T
+    met = np.unique(centre // LENGTH)
+    if len(met) == 1:
+        return (f"only one of {NUM_SENTENCES} sentences gives any pairs. It looks as if the list of pairs starts "
+                "anew with each sentence, or as if `return` stands inside the loop.", "one-sentence")
     if pairs.min() < 0 or pairs.max() >= NUM_SENTENCES * LENGTH:
         return (f"the pair {tuple(pairs[np.argmax(np.abs(pairs).max(1))].tolist())} holds a number that is no word "
                 "of the text: pairs hold words, not places in the sentence.",)
@@ -86,8 +90,8 @@ def look_where(pairs: np.ndarray) -> tuple | None:
                 "if the centre is counted among its own neighbours: leave out j == i.", "includes-centre")
     far = np.flatnonzero(np.abs(centre - context) > WINDOW)
     if len(far) and (pairs[far, 0] % LENGTH < WINDOW).all():
-        return (f"the first words of a sentence are paired with its last: {pairs[far[0]].tolist()}. It looks as if a "
-                "negative index counts from the end: start at max(0, i - reach).", "wraps-around")
+        return (f"the first words of a sentence are paired with its last: {pairs[far[0]].tolist()}. It looks as if "
+                "a negative index counts from the end: start at max(0, i - reach).", "wraps-around")
     if len(far):
         return (f"at window {WINDOW} the words {pairs[far[0]].tolist()} are {abs(int(np.subtract(*pairs[far[0]])))} "
                 "places apart.",)
@@ -223,6 +227,11 @@ LOSS_MISTAKES = [
                   "the logarithm is missing: this is the mean of -p"),
     Misconception("no-normaliser", lambda *a: -pair_scores(*a)[torch.arange(len(a[2])), a[3]].mean(),
                   "the score itself was used for log p: subtract the log of the sum over all V words"),
+    Misconception("softmax-twice", lambda *a: F.cross_entropy(torch.softmax(pair_scores(*a), 1), a[3]),
+                  "F.cross_entropy was given shares; it takes the scores and does the softmax itself"),
+    Misconception("every-context", lambda *a: -torch.log_softmax(pair_scores(*a), 1)[:, a[3]].mean(),
+                  "every pair was asked for all B contexts; row b is asked for contexts[b] alone: "
+                  "scores[torch.arange(B), contexts]"),
     Misconception("tables-swapped", lambda w_in, w_out, c, o: reference.softmax_loss(w_out, w_in, c, o),
                   "the two tables are swapped: the centre reads w_in, the candidates w_out"),
     Misconception("one-table", lambda w_in, w_out, c, o: reference.softmax_loss(w_in, w_in, c, o),
@@ -307,6 +316,7 @@ def divided_by_nothing(w_in, sentence, window):
     return total / present
 
 
+PLACES = "rows 0, 1, 2, ... of the table are taken; at place j stands the word sentence[j], and its row is wanted"
 CBOW_MISTAKES = [
     Misconception("includes-centre", with_centre,
                   "the centre's own vector is in its mean: the answer would be given away"),
@@ -319,9 +329,10 @@ CBOW_MISTAKES = [
     Misconception("lone-word", divided_by_nothing,
                   "a word alone in its sentence has no neighbours, and 0 / 0 is NaN: give zeros"),
     Misconception("whole-sentence", lambda w, s, window: divided(neighbour_sums(w, s, len(s))),
+
                   "every word of the sentence is taken, however far away"),
-    Misconception("table-order", lambda w, s, window: reference.cbow_input(w, torch.arange(len(s)), window),
-                  "rows 0, 1, 2, ... of the table are taken instead of the rows of the sentence's words"),
+    Misconception("table-order", lambda w, s, window: reference.cbow_input(w, torch.arange(len(s)), window), PLACES),
+    Misconception("table-order", lambda w, s, window: divided_by_nothing(w, torch.arange(len(s)), window), PLACES),
 ]
 
 

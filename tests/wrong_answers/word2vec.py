@@ -128,6 +128,17 @@ def numpy_randint(sentences, window, rng):
         sentences, window, rng)
 
 
+def list_anew(sentences, window, rng):
+    for sentence in sentences:
+        pairs = fixed([sentence], window, rng)
+    return pairs
+
+
+def returns_early(sentences, window, rng):
+    for sentence in sentences:
+        return fixed([sentence], window, rng)
+
+
 def as_text(sentences, window, rng):
     return ["a b"]
 
@@ -163,6 +174,15 @@ def softmax_over_pairs(w_in, w_out, centres, contexts):
 def mean_over_all(w_in, w_out, centres, contexts):
     hot = F.one_hot(contexts, len(w_out))
     return -(hot * F.log_softmax(w_in[centres] @ w_out.T, dim=1)).mean()
+
+
+def softmax_twice(w_in, w_out, centres, contexts):
+    return F.cross_entropy(F.softmax(w_in[centres] @ w_out.T, dim=1), contexts)
+
+
+def every_context(w_in, w_out, centres, contexts):
+    scores = w_in[centres] @ w_out.T
+    return (torch.logsumexp(scores, 1, keepdim=True) - scores[:, contexts]).mean()
 
 
 def each_pair(w_in, w_out, centres, contexts):
@@ -235,6 +255,10 @@ def before_only(w_in, sentence, window):
 def whole_sentence(w_in, sentence, window):
     total = w_in[sentence].sum(0)
     return (total - w_in[sentence]) / max(1, len(sentence) - 1)
+
+
+def places_for_words(w_in, sentence, window):
+    return torch.stack([w_in[around(sentence, t, window)].mean(0) for t in range(len(sentence))])
 
 
 def one_row(w_in, sentence, window):
@@ -324,6 +348,8 @@ BANK = {
         Wrong("its own generator", own_generator, "ignores-rng"),
         Wrong("the global generator", numpy_randint, "ignores-rng"),
         Wrong("far too short", with_reach(lambda rng, w: min(w, 5 if rng.random() < 0.5 else 1), lambda i, j: i != j)),
+        Wrong("list anew for each sentence", list_anew, "one-sentence"),
+        Wrong("return inside the loop", returns_early, "one-sentence"),
         Wrong("text", as_text),
         Wrong("no pair", lambda sentences, window, rng: []),
     ],
@@ -334,6 +360,8 @@ BANK = {
         Wrong("log of softmax plus epsilon", log_of_softmax_plus_epsilon),
         Wrong("softmax over the pairs", softmax_over_pairs, "wrong-axis"),
         Wrong("mean over everything", mean_over_all, "mean-over-words"),
+        Wrong("softmax twice", softmax_twice, "softmax-twice"),
+        Wrong("every context for every pair", every_context, "every-context"),
         Wrong("one loss a pair", each_pair, "not-reduced"),
         Wrong("sum", summed, "sum-not-mean"),
         Wrong("sign", negative, "sign"),
@@ -354,6 +382,7 @@ BANK = {
         Wrong("lone word", lone_word_nan, "lone-word"),
         Wrong("left side only", before_only, "one-sided"),
         Wrong("whole sentence", whole_sentence, "whole-sentence"),
+        Wrong("places for words", places_for_words, "table-order"),
         Wrong("one row", one_row),
         Wrong("own vector", lambda w_in, sentence, window: w_in[sentence]),
     ],
