@@ -15,7 +15,7 @@
 #
 # You will write a program that is shown one word and has to guess the words around it. It starts as random numbers
 # and is never told what anything means; a minute of playing this game over an encyclopedia, and it puts *river*
-# beside *lake* and *january* beside *february*.
+# beside *lake* and *music* beside *poetry*.
 #
 # **You will build** skip-gram and CBOW, the two methods of word2vec: their pairs, their loss, and their gradient by
 # hand. **You need** lesson 00 (shapes, the cosine); what a softmax is, is shown here. **It costs** {{cost}}
@@ -240,8 +240,8 @@ viz.explore(draw_window, sentence=viz.Text(text), centre=viz.Slider(1, 10, value
 #
 # $$p(o \mid c) = \frac{e^{\,u_o \cdot v_c}}{\sum_{w=1}^{V} e^{\,u_w \cdot v_c}}$$
 #
-# with $v_c$, shape [D], the centre's row of `w_in`, and $u_w$, shape [D], the row of `w_out` of word *w*. Fill in
-# the last column. Then run.
+# for a centre *c* and a context *o*, with $v_c$, shape [D], the centre's row of `w_in`, and $u_w$, shape [D], the row
+# of `w_out` of word *w*. Fill in the last column. Then run.
 
 # %% tags=["boilerplate"]
 # The four scores, e to each, and the shares.
@@ -738,7 +738,7 @@ print(tuple(all_scores.shape), "rank", torch.linalg.matrix_rank(all_scores).item
 # %% [markdown]
 # ## Real text: an encyclopedia in a minute
 #
-# The same `train`, on half a million words of Wikipedia. Two concessions, which lesson 03 will take back. The loss
+# The same `train`, on a sample of Wikipedia. Two concessions, which lesson 03 will take back. The loss
 # sums over all V words for every pair, so V must be small: we keep 3,000 words. And the 100 most frequent ones
 # (*the*, *of*, *and*, ...) are left out of the text, because they would eat most of the time.
 #
@@ -752,7 +752,8 @@ print(tuple(all_scores.shape), "rank", torch.linalg.matrix_rank(all_scores).item
 ranked = Vocab.from_corpus(data.load("wikipedia"), max_size=3100)
 real = Vocab(list(zip(ranked.index_to_key, ranked.counts.tolist()))[100:])
 wiki = [sentence for sentence in (real.encode(s).tolist() for s in data.load("wikipedia")) if len(sentence) > 1]
-print(f"{sum(map(len, wiki)):,} words in {len(wiki):,} sentences, {len(real):,} different ones")
+read, kept = (sum(map(len, text)) for text in [data.load("wikipedia"), wiki])
+print(f"read {read:,} words, kept {kept:,} in {len(wiki):,} sentences, {len(real):,} different ones")
 print("left out:", " ".join(ranked.index_to_key[:12]), "...")
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
@@ -794,7 +795,7 @@ print(f"trained {reached:.2f}; random from {min(chance):.2f} to {max(chance):.2f
 assert reached >= 0.45 > max(chance)
 
 # %% tags=["nbval-ignore-output"]
-# Neighbours, learned from half a million words.
+# Neighbours, learned from nothing but the game.
 encyclopedia = KeyedVectors(real.index_to_key, table.numpy())
 for word in ["river", "january", "music", "president", "church", "water"]:
     print(f"{word}: {', '.join(neighbour for neighbour, score in encyclopedia.most_similar(word, topn=5))}")
