@@ -12,8 +12,8 @@ Mikolov, Sutskever, Chen, Corrado, Dean (2013), "Distributed Representations of 
 Compositionality"; for the blocks of the fast half: Ji, Satish, Li, Dubey (2016), "Parallelizing Word2Vec in Shared and
 Distributed Memory".
 
-Shapes: V words, D vector size, B blocks in a batch, C = 16 centre words a block, H = C + 2 window (a block with its
-halo), S = 16 noise words a block, L nodes on the longest path of the Huffman tree.
+Shapes: V words, D vector size, B blocks in a batch, C = 32 centre words a block, H = C + 2 window (a block with its
+halo), S = C noise words a block, L nodes on the longest path of the Huffman tree.
 """
 
 import heapq
@@ -205,9 +205,8 @@ def huffman_codes(counts: Sequence[int]) -> list[str]:
 
 # --- The same, fast: blocks of text and matrix products -------------------------------------------------------------
 
-BLOCK = 16  # centre words that share one halo of context and one set of noise words
-NOISE = 16  # noise words a block
-BATCH = 32  # blocks a step at most: more sum into steps too long to be stable
+BLOCK = 32  # centre words that share one halo of context and as many noise words; with 16, analogies suffer
+BATCH = 16  # blocks a step; with more, the summed steps of a frequent word grow too long
 CHUNK = 64  # batches whose indices are prepared at once
 
 
@@ -276,21 +275,23 @@ class Tables:
         self.w_in = ((torch.rand(V, D, generator=generator) - 0.5) / D).to(device)
         self.w_out = torch.zeros(V, D, device=device)
         self.keep = keep_probability(counts, config.sample).astype(np.float32)
-        self.windows = _window_table(config.window).to(device)
-        self.batch = max(1, min(BATCH, V // 300))  # a few hundred words cannot take 512 summed steps at once
+        # Of few words each comes often: shorter blocks and fewer a step keep their summed steps short.
+        self.block, self.batch = max(4, min(BLOCK, V // 20)), max(1, min(BATCH, V // 600))
+        self.windows = _window_table(config.window, self.block).to(device)
         if config.hs:
             self.w_tree = torch.zeros(V, D, device=device)  # one row an inner node: V - 1 are used
             self.nodes, self.bits, self.on_path = (t.to(device) for t in _paths(huffman_codes(counts)))
         if config.negative:
             self.noise = _noise_list(noise_distribution(counts, config.ns_exponent)).to(device)
-            # The NOISE words of a block stand in for `negative` words a prediction, so each weighs that much:
-            share = config.negative / NOISE
+            # The S noise words of a block stand in for `negative` words a prediction, so each weighs negative / S.
+            share, S = config.negative / self.block, self.block
             if config.sg:
                 noise = self.windows.sum(-1, keepdim=True) * share
-                self.weights = torch.cat([self.windows, noise.expand(-1, NOISE)], dim=-1)
+                self.weights = torch.cat([self.windows, noise.expand(-1, S)], dim=-1)
             else:
-                self.weights = torch.cat([torch.eye(BLOCK), torch.full((BLOCK, NOISE), share)], dim=-1).to(device)
-            self.labels = (torch.arange(self.weights.shape[-1], device=device) < self.weights.shape[-1] - NOISE).float()
+                self.weights = torch.cat([torch.eye(S), torch.full((S, S), share)], dim=-1).to(device)
+            columns = torch.arange(self.weights.shape[-1], device=device)
+            self.labels = (columns < len(columns) - S).float()
 
 
 def _noise_list(probabilities: Float[np.ndarray, " V"], size: int = 1 << 22) -> Int[Tensor, " size"]:
@@ -299,13 +300,13 @@ def _noise_list(probabilities: Float[np.ndarray, " V"], size: int = 1 << 22) -> 
     return torch.from_numpy(np.searchsorted(edges, (np.arange(size) + 0.5) / size * edges[-1]).astype(np.int32))
 
 
-def _window_table(window: int) -> Float[Tensor, "C W2 H"]:
-    """Who sees whom: row [c, left * (window + 1) + right] marks with 1 the places of the halo that word c reaches."""
+def _window_table(window: int, block: int) -> Float[Tensor, "W H"]:
+    """Who sees whom: row (c, left, right), counted up in that order, has 1 where in the halo word c sees a word."""
     reach = torch.arange(window + 1)
-    offset = torch.arange(BLOCK + 2 * window)[None, :] - window - torch.arange(BLOCK)[:, None]  # (C, H)
+    offset = torch.arange(block + 2 * window)[None, :] - window - torch.arange(block)[:, None]  # (C, H)
     offset = offset[:, None, None, :]
     seen = (offset >= -reach[:, None, None]) & (offset <= reach[None, :, None]) & (offset != 0)
-    return seen.reshape(-1, BLOCK + 2 * window).float()
+    return seen.reshape(-1, block + 2 * window).float()
 
 
 def _paths(codes: list[str]) -> tuple[Int[Tensor, "V L"], Float[Tensor, "V L"], Float[Tensor, "V L"]]:
@@ -352,9 +353,9 @@ def _add_rows(table: Float[Tensor, "V D"], words: Int[Tensor, "B K"], steps: Flo
 
 def _negative_sampling_batch(tables: Tables, config: Word2VecConfig, halo, reach, noise, alpha: float):
     """One step on B blocks: a word predicts its neighbours (skip-gram), or their mean predicts the word (CBOW)."""
-    centres = halo[:, config.window : config.window + BLOCK]  # (B, C)
+    centres = halo[:, config.window : -config.window]  # (B, C)
     if config.sg:
-        weights = tables.weights.index_select(0, reach.view(-1)).view(len(halo), BLOCK, -1)  # (B, C, H + S)
+        weights = tables.weights.index_select(0, reach.view(-1)).view(*reach.shape, -1)  # (B, C, H + S)
         predicted = torch.cat([halo, noise], dim=1)
         hidden = _rows(tables.w_in, centres)
         step_hidden, step_outputs, scores = logistic_step(
@@ -371,7 +372,7 @@ def _negative_sampling_batch(tables: Tables, config: Word2VecConfig, halo, reach
         )
         _add_rows(tables.w_in, halo, torch.bmm(seen.transpose(1, 2), step_hidden))  # each word gets the whole step
     _add_rows(tables.w_out, predicted, step_outputs)
-    return scores, tables.labels, weights, weights[..., :-NOISE]
+    return scores, tables.labels, weights, weights[..., : -noise.shape[1]]
 
 
 def _tree_batch(tables: Tables, config: Word2VecConfig, halo, reach, alpha: float):
@@ -379,7 +380,7 @@ def _tree_batch(tables: Tables, config: Word2VecConfig, halo, reach, alpha: floa
 
     As in the released code, in skip-gram the neighbours predict the centre; in CBOW their mean does.
     """
-    centres = halo[:, config.window : config.window + BLOCK]  # (B, C)
+    centres = halo[:, config.window : -config.window]  # (B, C)
     predicted = tables.nodes[centres].flatten(1)  # (B, C L)
     labels = 1 - tables.bits[centres].flatten(1)[:, None]  # (B, 1, C L)
     seen, mix = _context(tables, config, reach)
@@ -387,7 +388,7 @@ def _tree_batch(tables: Tables, config: Word2VecConfig, halo, reach, alpha: floa
     if config.sg:
         pairs = seen.transpose(1, 2)  # (B, H, C)
     else:
-        pairs = torch.eye(BLOCK, device=halo.device) * seen.amax(-1, keepdim=True)  # (B, C, C)
+        pairs = torch.eye(tables.block, device=halo.device) * seen.amax(-1, keepdim=True)  # (B, C, C)
         hidden = torch.bmm(mix, hidden)
     weights = (pairs[..., None] * tables.on_path[centres][:, None]).flatten(2)  # (B, H or C, C L)
     outputs = _rows(tables.w_tree, predicted)
@@ -411,7 +412,12 @@ def _loss(scores: Tensor, labels: Tensor, weights: Tensor, predictions: Tensor) 
 
 
 def _thin(
-    ids: Int[np.ndarray, " N"], starts: Int[np.ndarray, " M"], keep: Float[np.ndarray, " V"], window: int, rng
+    ids: Int[np.ndarray, " N"],
+    starts: Int[np.ndarray, " M"],
+    keep: Float[np.ndarray, " V"],
+    window: int,
+    block: int,
+    rng: np.random.Generator,
 ) -> tuple[Int[Tensor, " P"], Int[Tensor, " Q"]]:
     """Subsample a text and say how far each kept word sees, before it is cut into blocks.
 
@@ -421,7 +427,7 @@ def _thin(
     spans = 1 << 16  # sentences at a time, to bound the memory
     parts = [_thin_span(ids, starts[a : a + spans + 1], keep, window, rng) for a in range(0, len(starts) - 1, spans)]
     total = sum(len(words) for words, _ in parts)
-    text = np.zeros(-(-total // BLOCK) * BLOCK + 2 * window, dtype=np.int32)
+    text = np.zeros(-(-total // block) * block + 2 * window, dtype=np.int32)
     reach = np.zeros(len(text) - 2 * window, dtype=np.int32)
     np.concatenate([words for words, _ in parts], out=text[window : window + total])
     np.concatenate([reaches for _, reaches in parts], out=reach[:total])
@@ -446,21 +452,22 @@ def _epochs(
     """Train all epochs on one encoded text; yields (words done, loss) now and then."""
     device = tables.w_in.device
     generator = torch.Generator(device).manual_seed(config.seed + 1_000_003 * rank)
-    offsets = torch.arange(BLOCK + 2 * config.window, device=device)
-    places = torch.arange(BLOCK, device=device, dtype=torch.int32) * (config.window + 1) ** 2
+    C = tables.block
+    offsets = torch.arange(C + 2 * config.window, device=device)
+    places = torch.arange(C, device=device, dtype=torch.int32) * (config.window + 1) ** 2
     loss = 0.0
     for epoch in range(config.epochs):
         rng = np.random.default_rng((config.seed, rank, epoch))
-        text, reach = (t.to(device) for t in _thin(ids, starts, tables.keep, config.window, rng))
+        text, reach = (t.to(device) for t in _thin(ids, starts, tables.keep, config.window, C, rng))
         # Neighbouring blocks repeat their words, and the summed steps of one word explode: draw from all over the text.
-        order = torch.randperm(len(reach) // BLOCK, generator=generator, device=device)
+        order = torch.randperm(len(reach) // C, generator=generator, device=device)
         for first in range(0, len(order), CHUNK * tables.batch):
-            begins = order[first : first + CHUNK * tables.batch, None] * BLOCK
-            halo, seen = text[begins + offsets], reach[begins + offsets[:BLOCK]] + places
+            begins = order[first : first + CHUNK * tables.batch, None] * C
+            halo, seen = text[begins + offsets], reach[begins + offsets[:C]] + places
             done = (epoch + first / len(order)) / config.epochs
             alpha = config.alpha + (config.min_alpha - config.alpha) * done
             if config.negative:
-                draws = torch.randint(len(tables.noise), (len(begins), NOISE), generator=generator, device=device)
+                draws = torch.randint(len(tables.noise), (len(begins), C), generator=generator, device=device)
                 noise = tables.noise[draws]
             for b in range(0, len(begins), tables.batch):
                 rows = slice(b, b + tables.batch)

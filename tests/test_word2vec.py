@@ -143,25 +143,26 @@ def test_logistic_step_is_minus_the_gradient():
 
 
 def block_of_text(config, words=V):
-    """Three short sentences as the fast path cuts them: (tables, halo, reach, noise), and the pairs they stand for."""
+    """Three sentences as the fast path cuts them: (tables, halo, reach, noise), and the pairs they stand for."""
     counts = np.arange(words, 0, -1) * 10
     table = word2vec.Tables(counts, config, torch.device("cpu"))
+    C = table.block
     table.w_in, table.w_out = tables(words=words)
     table.w_tree = tables(seed=5, words=words)[0]
-    ids = np.random.default_rng(3).integers(0, words, 30).astype(np.int32)
-    starts = np.array([0, 12, 13, 30])
+    ids = np.random.default_rng(3).integers(0, words, 50).astype(np.int32)
+    starts = np.array([0, 12, 13, 50])
     keep = np.ones(words, dtype=np.float32)
-    text, reach = word2vec._thin(ids, starts, keep, config.window, np.random.default_rng(4))
+    text, reach = word2vec._thin(ids, starts, keep, config.window, C, np.random.default_rng(4))
     rng = np.random.default_rng(4)
-    rng.random(30, dtype=np.float32)
-    drawn = rng.integers(1, config.window + 1, 30)
-    near = [[j for a, b in [(0, 12), (12, 13), (13, 30)] if a <= i < b for j in range(a, b)
-             if j != i and abs(i - j) <= drawn[i]] for i in range(30)]  # fmt: skip
-    begins = torch.arange(2)[:, None] * word2vec.BLOCK
-    halo = text[begins + torch.arange(word2vec.BLOCK + 2 * config.window)]
-    places = torch.arange(word2vec.BLOCK) * (config.window + 1) ** 2
-    noise = torch.randint(words, (2, word2vec.NOISE), generator=torch.Generator().manual_seed(2)).int()
-    return table, halo, reach.view(2, -1) + places, noise, ids, near
+    rng.random(50, dtype=np.float32)
+    drawn = rng.integers(1, config.window + 1, 50)
+    near = [[j for a, b in [(0, 12), (12, 13), (13, 50)] if a <= i < b for j in range(a, b)
+             if j != i and abs(i - j) <= drawn[i]] for i in range(50)]  # fmt: skip
+    begins = torch.arange(0, len(reach), C)[:, None]
+    halo = text[begins + torch.arange(C + 2 * config.window)]
+    places = torch.arange(C) * (config.window + 1) ** 2
+    noise = torch.randint(words, (len(begins), C), generator=torch.Generator().manual_seed(2)).int()
+    return table, halo, reach.view(-1, C) + places, noise, ids, near
 
 
 @pytest.mark.parametrize(("sg", "mean"), [(1, True), (0, True), (0, False)])
@@ -170,10 +171,10 @@ def test_a_negative_sampling_batch_is_one_step_down_the_papers_loss(sg, mean, wi
     config = Word2VecConfig(vector_size=D, window=window, sg=sg, cbow_mean=mean, sample=0)
     table, halo, reach, noise, ids, near = block_of_text(config)
     w_in, w_out = (t.clone().requires_grad_() for t in (table.w_in, table.w_out))
-    share = config.negative / word2vec.NOISE
+    share = config.negative / table.block
     loss = torch.zeros(())
     for i, neighbours in enumerate(near):
-        block_noise = w_out[noise[i // word2vec.BLOCK].long()]  # (S, D)
+        block_noise = w_out[noise[i // table.block].long()]  # (S, D)
         if not neighbours:
             continue
         if sg:
@@ -265,7 +266,7 @@ def test_progress_reaches_the_end_and_the_loss_falls():
 def test_no_pair_crosses_a_sentence():
     ids = np.arange(100, dtype=np.int32)
     starts = np.arange(0, 101, 4)
-    _, reach = word2vec._thin(ids, starts, np.ones(100, dtype=np.float32), 5, np.random.default_rng(0))
+    _, reach = word2vec._thin(ids, starts, np.ones(100, dtype=np.float32), 5, 32, np.random.default_rng(0))
     left, right = reach[:100] // 6, reach[:100] % 6
     place = torch.arange(100) % 4
     assert (left <= place).all()
@@ -278,7 +279,7 @@ def test_thinning_comes_before_windowing():
     """A dropped word closes the gap, so a kept pair may lie farther apart in the original text than the window."""
     ids = np.tile(np.array([0, 1, 1, 1], dtype=np.int32), 4)
     keep = np.array([1.0, 0.0], dtype=np.float32)
-    text, reach = word2vec._thin(ids, np.array([0, 16]), keep, 1, np.random.default_rng(0))
+    text, reach = word2vec._thin(ids, np.array([0, 16]), keep, 1, 32, np.random.default_rng(0))
     assert text[1:5].tolist() == [0, 0, 0, 0]
     assert (reach[:4] > 0).all()
 
