@@ -246,7 +246,7 @@ import matplotlib.pyplot as plt
 from course_lib import viz, word2vec
 
 EDGES = [0, 10, 100, 1000, V // 2, V]
-NAMES = ["10 most\nfrequent", "next 90", "next 900", "the rest of\nthe first half", "rarer half"]
+NAMES = ["10 most\nfrequent", "next\n90", "next\n900", "the rest of\nthe first half", "rarer\nhalf"]
 
 
 def group_shares(exponent):
@@ -257,13 +257,13 @@ def group_shares(exponent):
 def draw_hat(exponent):
     shares, places = group_shares(exponent), np.arange(len(NAMES))
     figure, axes = plt.subplots(figsize=(8, 4))
-    bars = axes.bar(places, 100 * shares, color="#0072B2", width=0.6, label=f"the hat at exponent {exponent:.2f}")
-    axes.bar_label(bars, [f"{share:.1%}" for share in shares], padding=2)
-    axes.plot(places, 100 * group_shares(1), "k_", markersize=40, markeredgewidth=2, label="in the text (exponent 1)")
+    axes.bar(places, 100 * shares, color="#56B4E9", width=0.6, label=f"the hat at exponent {exponent:.2f}")
+    axes.plot(places, 100 * group_shares(1), "k_", markersize=40, markeredgewidth=3, label="in the text (exponent 1)")
     axes.plot(places, 100 * group_shares(0), "D", color="#D55E00", label="one ticket each (exponent 0)")
-    axes.set(title="Who is drawn as noise?", xlabel="words by frequency", ylabel="share of the draws (%)")
-    axes.set(ylim=(0, 105), xticks=places, xticklabels=NAMES)
-    axes.legend()
+    axes.set(title="Who is drawn as noise?", xlabel="words by frequency, and their share of the hat")
+    axes.set(ylabel="share of the draws (%)", ylim=(0, 75), xticks=places)
+    axes.set_xticklabels([f"{name}\n{share:.1%}" for name, share in zip(NAMES, shares)])
+    axes.legend(markerscale=0.4, loc="upper left")
     words = ", ".join(f"{name.replace(chr(10), ' ')} {share:.1%}" for name, share in zip(NAMES, shares))
     return figure, f"Share of the noise at exponent {exponent:.2f}: {words}."
 
@@ -607,7 +607,7 @@ def tree_step(w_in, w_out, rate, state):
 # neighbours come up in pair after pair, and each time their rows are fetched again. So take **16 words in a row** with
 # a halo of 5 on either side, and 16 noise words *for all of them*; fetch each row once, and score all against all in
 # one matrix product (Ji and others, 2016). How many rows are fetched for these 16 words, one way and the other? A word
-# has 6 neighbours on average.
+# has 6 neighbours on average. (For a large vocabulary the library takes 32 and 32.)
 
 # %%
 # Rows fetched for 16 words: pair by pair, and as a block.
@@ -863,13 +863,32 @@ arrow = king - man + woman
 for word, cosine in vectors.most_similar(positive=[arrow], topn=3):
     print(f"{word} {cosine:.2f}")
 print(f"lengths: king 1, woman - man {np.linalg.norm(woman - man):.2f}")
-assert vectors.most_similar(positive=[arrow], topn=1)[0][0] == "king"
+assert "king" in [word for word, cosine in vectors.most_similar(positive=[arrow], topn=2)]
 
 # %% [markdown]
-# **King - man + woman = king.** The step from *man* to *woman* is shorter than *king*'s own arrow and points another
-# way, so the sum still points mostly at *king*. The famous answer stands behind it in the list. That it is *queen*
-# there, and not *kings* or *throne*, is remarkable. That it comes first is the habit. Lesson 06 will count how many
-# analogies survive without it.
+# **King - man + woman = king**, or *queen* by a hair: it hangs on the run. The step from *man* to *woman* is shorter
+# than *king*'s own arrow and points another way, so the sum still points mostly at *king*. That *queen* comes so close,
+# and not *kings* or *throne*, is remarkable; that it comes first is mostly the habit. One question is an anecdote.
+# Guess for all questions about families (*boy* to *girl* as *brother* to ...): how many are right with the habit, how
+# many without?
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# All the questions about families, with the words of the question left out, and with every word allowed.
+questions = [q for q in data.load("google_analogies")["family"] if all(word in vectors for word in q)]
+habit = allowed = itself = 0
+for one, two, three, answer in questions:
+    first, second, third = (vectors.get_vector(word, norm=True) for word in (one, two, three))
+    found = [word for word, _ in vectors.most_similar(positive=[second - first + third], topn=4)]
+    habit += next(word for word in found if word not in (one, two, three)) == answer
+    allowed += found[0] == answer
+    itself += found[0] in (one, two, three)
+assert allowed < habit
+n = len(questions)
+print(f"right: left out {habit / n:.0%}, allowed {allowed / n:.0%}; a word of the question wins {itself / n:.0%}")
+
+# %% [markdown]
+# Whoever quotes *king* - *man* + *woman* = *queen* should quote the habit with it. Lesson 06 will do this count for all
+# kinds of questions.
 #
 # Try your own, with the habit on and off:
 
@@ -927,7 +946,7 @@ viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.
 # **Poll:** "no word left out: the nearest to king - man + woman is..."
 # - *queen*: trusts the headline. The cell is for them.
 # - *woman*: nearly as good a guess; it is in the sum. Ask for its place in the list.
-# - *king*: right. Why: compare the length of woman - man with that of king.
+# - *king*: right, in most runs; it is close. Why: compare the length of woman - man with that of king.
 
 # %% [markdown]
 # ## What you know now
@@ -937,7 +956,7 @@ viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.
 # - Noise is drawn in proportion to counts to the power 0.75, whoever is drawn. It is the yardstick of chance.
 # - Frequent words are thinned before pairs are made; that saves time and widens the window.
 # - Fast means fetching rows less often: blocks of 16 words with shared noise, drawn from all over the text.
-# - *king* - *man* + *woman* is *king*. *Queen* comes after it.
+# - *king* - *man* + *woman* is *queen* mostly because *king* is left out of the answers.
 #
 # **Quiz.** Open the answer that you would give.
 #
