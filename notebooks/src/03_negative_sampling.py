@@ -866,11 +866,9 @@ print(f"lengths: king 1, woman - man {np.linalg.norm(woman - man):.2f}")
 assert "king" in [word for word, cosine in vectors.most_similar(positive=[arrow], topn=2)]
 
 # %% [markdown]
-# **King - man + woman = king**, or *queen* by a hair: it hangs on the run. The step from *man* to *woman* is shorter
-# than *king*'s own arrow and points another way, so the sum still points mostly at *king*. That *queen* comes so close,
-# and not *kings* or *throne*, is remarkable; that it comes first is mostly the habit. One question is an anecdote.
-# Guess for all questions about families (*boy* to *girl* as *brother* to ...): how many are right with the habit, how
-# many without?
+# *Queen* and **king itself**, side by side; which of them comes first hangs on the run. The step from *man* to
+# *woman* is shorter than *king*'s own arrow, so the sum has not gone far. One question is an anecdote. Guess for all
+# questions about families (*boy* to *girl* as *brother* to ...): how many are right with the habit, how many without?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # All the questions about families, with the words of the question left out, and with every word allowed.
@@ -887,8 +885,8 @@ n = len(questions)
 print(f"right: left out {habit / n:.0%}, allowed {allowed / n:.0%}; a word of the question wins {itself / n:.0%}")
 
 # %% [markdown]
-# Whoever quotes *king* - *man* + *woman* = *queen* should quote the habit with it. Lesson 06 will do this count for all
-# kinds of questions.
+# Mostly, *king* - *man* + *woman* is *king*. Whoever quotes such sums should quote the habit with them. Lesson 06
+# will do this count for all kinds of questions.
 #
 # Try your own, with the habit on and off:
 
@@ -946,7 +944,7 @@ viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.
 # **Poll:** "no word left out: the nearest to king - man + woman is..."
 # - *queen*: trusts the headline. The cell is for them.
 # - *woman*: nearly as good a guess; it is in the sum. Ask for its place in the list.
-# - *king*: right, in most runs; it is close. Why: compare the length of woman - man with that of king.
+# - *king*: in some runs, and nearly in all. Why: compare the length of woman - man with that of king.
 
 # %% [markdown]
 # ## What you know now
@@ -956,7 +954,7 @@ viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.
 # - Noise is drawn in proportion to counts to the power 0.75, whoever is drawn. It is the yardstick of chance.
 # - Frequent words are thinned before pairs are made; that saves time and widens the window.
 # - Fast means fetching rows less often: blocks of 16 words with shared noise, drawn from all over the text.
-# - *king* - *man* + *woman* is *queen* mostly because *king* is left out of the answers.
+# - Without leaving the question's words out, most analogies answer with a word of the question.
 #
 # **Quiz.** Open the answer that you would give.
 #
