@@ -885,7 +885,7 @@ n = len(questions)
 print(f"right: left out {habit / n:.0%}, allowed {allowed / n:.0%}; a word of the question wins {itself / n:.0%}")
 
 # %% [markdown]
-# Mostly, *king* - *man* + *woman* is *king*. Whoever quotes such sums should quote the habit with them. Lesson 06
+# Mostly, such a sum gives back a word of its question. Whoever quotes it should quote the habit with it. Lesson 06
 # will do this count for all kinds of questions.
 #
 # Try your own, with the habit on and off:
