@@ -12,7 +12,7 @@ Mikolov, Sutskever, Chen, Corrado, Dean (2013), "Distributed Representations of 
 Compositionality"; for the blocks of the fast half: Ji, Satish, Li, Dubey (2016), "Parallelizing Word2Vec in Shared and
 Distributed Memory".
 
-Shapes: V words, D vector size, B blocks in a batch, C = 32 centre words a block, H = C + 2 window (a block with its
+Shapes: V words, D vector size, B blocks in a batch, C = 24 centre words a block, H = C + 2 window (a block with its
 halo), S = C noise words a block, L nodes on the longest path of the Huffman tree.
 """
 
@@ -205,8 +205,8 @@ def huffman_codes(counts: Sequence[int]) -> list[str]:
 
 # --- The same, fast: blocks of text and matrix products -------------------------------------------------------------
 
-BLOCK = 32  # centre words that share one halo of context and as many noise words; with 16, analogies suffer
-BATCH = 16  # blocks a step; with more, the summed steps of a frequent word grow too long
+BLOCK = 24  # centre words that share one halo of context and as many noise words; with 16, analogies suffer
+BATCH = 21  # blocks a step; with more, the summed steps of a frequent word grow too long
 CHUNK = 64  # batches whose indices are prepared at once
 
 
