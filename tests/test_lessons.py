@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib import data
+
 PATHS = builder.sources()
 NAMES = [path.stem for path in PATHS]
 GIGABYTE_MB = 1000
@@ -291,3 +293,13 @@ def test_the_instructors_notebook_runs_within_time_and_memory(name):
 def test_every_block_of_the_type_along_notebook_runs_from_a_fresh_kernel(name):
     blocks = builder.run_checkpoints(read(name))
     assert len(blocks) >= 4
+
+
+@each_lesson
+def test_what_a_lesson_loads_is_fetched_first(name):
+    """`make lab` fetches `first`; a lesson that needs more would want a network in the middle of a class."""
+    code = "\n".join(cell.source for cell in read(name).cells if cell.kind == "code")
+    entries = data._manifest()
+    needed = {n for n in re.findall(r"\"(\w+)\"", code) if n in entries}
+    assert needed
+    assert not {n for n in needed if not entries[n].first}

@@ -37,7 +37,8 @@ import yaml  # noqa: E402
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook  # noqa: E402
 
 BEGIN, END, STUB = "### BEGIN SOLUTION", "### END SOLUTION", "raise NotImplementedError"
-TAGS = {"exercise", "check", "hint", "instructor", "boilerplate", "hero", "extra", "checkpoint", "nbval-ignore-output"}
+TAGS = {"exercise", "check", "hint", "instructor", "boilerplate", "hero", "extra", "checkpoint", "folded",
+        "nbval-ignore-output"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PEERS = {"gensim", "transformers"}  # oracles of the tests and benchmarks; no lesson needs them installed
 SHOWS = ("viz", "check", "print", "display")  # calls that only show something
@@ -245,7 +246,10 @@ def make_notebook(lesson: Lesson, cells: list) -> nbformat.NotebookNode:
 def make_cell(kind: str, source: str, tags: Iterable[str], cell_id: str) -> nbformat.NotebookNode:
     make = new_code_cell if kind == "code" else new_markdown_cell
     tags = [tag for tag in tags if tag]
-    return make(source, id=cell_id, metadata={"tags": tags} if tags else {})
+    metadata = {"tags": tags} if tags else {}
+    if "folded" in tags:  # JupyterLab shows three dots instead of long drawing code, and the output
+        metadata["jupyter"] = {"source_hidden": True}
+    return make(source, id=cell_id, metadata=metadata)
 
 
 def build(lesson: Lesson, view: str, costs: dict | None = None) -> nbformat.NotebookNode:

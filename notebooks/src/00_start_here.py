@@ -29,7 +29,8 @@
 # | **build** | write one short function | what you can write, you have understood |
 # | **check** | run the cell below it | it tells you *what* is wrong, and never breaks anything |
 #
-# A `NameError` means that a cell above has not run yet: menu *Run*, *Run All Above Selected Cell*. A cell that
+# Three dots in place of a cell's code stand for long lines that only draw a picture: click them to read. A
+# `NameError` means that a cell above has not run yet: menu *Run*, *Run All Above Selected Cell*. A cell that
 # never ends is stopped by the square in the toolbar.
 
 # %% [markdown] tags=["instructor"]

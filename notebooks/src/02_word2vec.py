@@ -175,7 +175,7 @@ def count_by_distance(window, rng):
     return counts[1:]
 
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # The picture: the sentence above, the counts below.
 import matplotlib.pyplot as plt
 
@@ -574,7 +574,7 @@ def own_group(table):
     return (group_of[likeness.argmax(1)] == group_of).mean()
 
 
-# %% tags=["boilerplate", "nbval-ignore-output"]
+# %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # The two maps side by side, at one moment of the training.
 def draw_map(axes, kept, number, title):
     final = kept[-1][rows]

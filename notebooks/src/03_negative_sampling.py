@@ -239,7 +239,7 @@ for exponent in [1, 0.75, 0]:
 # one ticket each (exponent 0). It starts at 1, the text as it is. Predict before you move it to 0.75: do the ten most
 # frequent words lose more than half of their share? By what factor does the rarer half gain?
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # The picture: five groups of words, and their share of the noise.
 import matplotlib.pyplot as plt
 
@@ -607,7 +607,7 @@ def tree_step(w_in, w_out, rate, state):
 # neighbours come up in pair after pair, and each time their rows are fetched again. So take **16 words in a row** with
 # a halo of 5 on either side, and 16 noise words *for all of them*; fetch each row once, and score all against all in
 # one matrix product (Ji and others, 2016). How many rows are fetched for these 16 words, one way and the other? A word
-# has 6 neighbours on average. (For a large vocabulary the library takes 32 and 32.)
+# has 6 neighbours on average. (For a large vocabulary the library takes 24 and 24.)
 
 # %%
 # Rows fetched for 16 words: pair by pair, and as a block.
