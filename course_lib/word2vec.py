@@ -4,16 +4,16 @@ What it is. Two tables of vectors, one row a word: `w_in` for a word as it is re
 predicted. Training nudges them until a word's vector scores its neighbours high and random words low. The first half
 of this file says each piece as the papers do, plainly and slowly; the second half trains on millions of words.
 
-What it leaves out. Phrases ("new york" as one word), and skipping a noise word that happens to be the very word
-predicted (the released C code redraws it; at 60,000 words it is one draw in thousands).
+What it leaves out. Phrases ("new york" as one word), and dropping a noise word that happens to be the very word
+predicted (the released C code does; of 60,000 words it is one draw in thousands).
 
 Papers. Mikolov, Chen, Corrado, Dean (2013), "Efficient Estimation of Word Representations in Vector Space";
 Mikolov, Sutskever, Chen, Corrado, Dean (2013), "Distributed Representations of Words and Phrases and their
 Compositionality"; for the blocks of the fast half: Ji, Satish, Li, Dubey (2016), "Parallelizing Word2Vec in Shared and
 Distributed Memory".
 
-Shapes: V words, D vector size, B blocks in a batch, C = 24 centre words a block, H = C + 2 window (a block with its
-halo), S = C noise words a block, L nodes on the longest path of the Huffman tree.
+Shapes: V words, D vector size, B blocks in a batch, C centre words a block (24, fewer for a small vocabulary),
+H = C + 2 window (a block with its halo), S = C noise words a block, L nodes on the longest path of the Huffman tree.
 """
 
 import heapq
@@ -43,12 +43,13 @@ from course_lib.vocab import Vocab
 
 @dataclass(frozen=True)
 class Word2VecConfig:
-    """Settings, with gensim's names and meanings.
+    """Settings, with gensim's names and meanings (but with `cbow_mean=False` each context word gets the whole gradient,
+    where gensim gives it a share).
 
-    `window`: each centre word draws its own reach from 1 to `window`. `negative`: noise words a pair (0 with `hs=True`
-    trains hierarchical softmax alone). `sg`: 1 skip-gram, 0 CBOW. `sample`: words more frequent than this share of the
-    text are thinned (0 keeps all). `alpha` falls in a straight line to `min_alpha`. `workers`: processes that train
-    the same tables at once without locks (Hogwild); only `workers=1` gives the same vectors every time.
+    `window`, at most 50: each centre word draws its own reach from 1 to `window`. `negative`: noise words a pair (0
+    with `hs=True` trains hierarchical softmax alone). `sg`: 1 skip-gram, 0 CBOW. `sample`: words more frequent than
+    this share of the text are thinned (0 keeps all). `alpha` falls in a straight line to `min_alpha`. `workers`:
+    processes that train the same tables at once without locks (Hogwild); only `workers=1` gives one result.
     """
 
     vector_size: int = 100
@@ -71,6 +72,7 @@ class Word2VecConfig:
             _require(_whole(getattr(self, name), 1), self, name, "a whole number of 1 or more")
         for name in ("negative", "seed"):
             _require(_whole(getattr(self, name), 0), self, name, "a whole number of 0 or more")
+        _require(self.window <= 50, self, "window", "at most 50: the tables of who sees whom grow with its third power")
         _require(self.sg in (0, 1), self, "sg", "1 (skip-gram) or 0 (CBOW)")
         _require(0 <= self.sample < 1, self, "sample", "a share of the text: at least 0 and below 1")
         _require(0 < self.alpha <= 1, self, "alpha", "a learning rate above 0 and at most 1")
@@ -228,16 +230,20 @@ def train(
 ) -> KeyedVectors:
     """Train word vectors on an iterable of sentences (lists of words) that can be read twice.
 
+    `workers` above 1 starts other processes: a script must then call this under `if __name__ == "__main__":`.
+
     `progress`: True shows a bar with the live loss, a function is called with a `Progress` a few times a second.
     On the CPU with `workers=1` one seed gives one result, bit for bit. Raises ValueError for a corpus without a
     frequent enough word and RuntimeError when the loss is no longer a number.
     """
     config = config or Word2VecConfig()
-    where = torch.device(device or "cpu")
-    if config.workers > 1 and where.type != "cpu":
-        raise ValueError(f"workers={config.workers} processes share tables on the CPU only: use workers=1 on {where}.")
+    if config.workers > 1 and torch.device(device or "cpu").type != "cpu":
+        raise ValueError(f"workers={config.workers} processes share tables on the CPU only: use workers=1 on {device}.")
+    where = devices.pick(device or "cpu")
     vocab = Vocab.from_corpus(corpus, min_count=config.min_count)
     ids, starts = vocab.encode_corpus(corpus)
+    if not len(ids):
+        raise ValueError("The corpus gave nothing when it was read a second time: give a list, not a generator.")
     with devices.one_thread(), _reporter(progress, config.epochs * len(ids)) as report:
         tables = Tables(vocab.counts, config, where)
         run = _epochs if config.workers == 1 else _hogwild
@@ -274,7 +280,7 @@ class Tables:
         generator = torch.Generator().manual_seed(config.seed)
         self.w_in = ((torch.rand(V, D, generator=generator) - 0.5) / D).to(device)
         self.w_out = torch.zeros(V, D, device=device)
-        self.keep = keep_probability(counts, config.sample).astype(np.float32)
+        self.keep = torch.from_numpy(keep_probability(counts, config.sample).astype(np.float32))
         # Of few words each comes often: shorter blocks and fewer a step keep their summed steps short.
         self.block, self.batch = max(4, min(BLOCK, V // 20)), max(1, min(BATCH, V // 600))
         self.windows = _window_table(config.window, self.block).to(device)
@@ -342,7 +348,7 @@ def logistic_step(
 
 def _rows(table: Float[Tensor, "V D"], words: Int[Tensor, "B K"]) -> Float[Tensor, "B K D"]:
     """The words' rows. (index_select: eight times faster than table[words] on a CPU.)"""
-    return table.index_select(0, words.reshape(-1)).view(*words.shape, -1)
+    return table.index_select(0, words.reshape(-1)).view(*words.shape, table.shape[1])
 
 
 def _add_rows(table: Float[Tensor, "V D"], words: Int[Tensor, "B K"], steps: Float[Tensor, "B K D"]) -> None:
@@ -458,7 +464,7 @@ def _epochs(
     loss = 0.0
     for epoch in range(config.epochs):
         rng = np.random.default_rng((config.seed, rank, epoch))
-        text, reach = (t.to(device) for t in _thin(ids, starts, tables.keep, config.window, C, rng))
+        text, reach = (t.to(device) for t in _thin(ids, starts, tables.keep.numpy(), config.window, C, rng))
         # Neighbouring blocks repeat their words, and the summed steps of one word explode: draw from all over the text.
         order = torch.randperm(len(reach) // C, generator=generator, device=device)
         for first in range(0, len(order), CHUNK * tables.batch):
@@ -487,7 +493,7 @@ def _hogwild(tables: Tables, ids: Int[np.ndarray, " N"], starts: Int[np.ndarray,
     """Each process trains its share of the sentences on the same tables, without locks: collisions are rare."""
     context = mp.get_context("spawn")  # a forked torch may hang on its parent's threads
     reports = context.Queue()
-    cuts = np.searchsorted(starts, np.linspace(0, len(ids), config.workers + 1))
+    cuts = np.unique(np.searchsorted(starts, np.linspace(0, len(ids), config.workers + 1)))  # no share is empty
     workers = []
     for rank, (a, b) in enumerate(pairwise(cuts)):
         share = torch.from_numpy(ids[starts[a] : starts[b]]), torch.from_numpy(starts[a : b + 1] - starts[a])
@@ -498,23 +504,28 @@ def _hogwild(tables: Tables, ids: Int[np.ndarray, " N"], starts: Int[np.ndarray,
                 worker.start()
         done, finished = [0] * len(workers), 0
         while finished < len(workers):
+            dead = [worker.exitcode for worker in workers if worker.exitcode]
+            if dead:
+                raise RuntimeError(
+                    f"A training process ended with code {dead[0]}: use workers=1, which needs no other process, or "
+                    "call train under `if __name__ == '__main__':` and see that there is memory for it."
+                )
             try:
                 rank, done[rank], loss, last = reports.get(timeout=1)
             except queue.Empty:
-                dead = [worker.exitcode for worker in workers if worker.exitcode]
-                if dead:
-                    raise RuntimeError(f"A training process ended with code {dead[0]}: try workers=1.") from None
                 continue
             finished += last
             yield sum(done), loss
     finally:  # also on Ctrl-C: no process stays behind
-        for worker in workers:
-            if worker.pid:
-                worker.terminate()
-                worker.join()
+        started = [worker for worker in workers if worker.pid]
+        for worker in started:
+            worker.terminate()
+        for worker in started:
+            worker.join()
 
 
 def _work(tables: Tables, ids: Tensor, starts: Tensor, config: Word2VecConfig, rank: int, reports: mp.Queue) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     parent = mp.parent_process()
     for done, loss in _epochs(tables, ids.numpy(), starts.numpy(), config, rank):

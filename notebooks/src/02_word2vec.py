@@ -94,7 +94,8 @@ for window in [1, 2]:
 # Should a word five places away count for as much as the next one? word2vec thinks not, and finds a way that costs
 # nothing: **every centre draws its own reach**, a whole number from 1 to `window`, all equally likely, and sees
 # that far to both sides. With `window=5`, how often does a centre see the word next to it? How often the word five
-# places away? And how many pairs does that leave of the ten that a fixed window gives?
+# places away? And of the ten neighbours that a centre in the middle of a long sentence has, how many does it see on
+# average?
 #
 # **Your turn (10 minutes).** Write `window_pairs(sentences, window, rng)`: the pairs of a whole text, each centre
 # with a reach of its own. `sentences` is a list of lists of numbers. A full stop is a wall: nothing across it is a
@@ -215,7 +216,8 @@ text = " ".join(next(sentence for sentence in data.load("wikipedia") if sentence
 viz.explore(draw_window, sentence=viz.Text(text), centre=viz.Slider(1, 10, value=6), window=viz.Slider(1, 8, value=5))
 
 # %% [markdown]
-# The far pairs thin out in even steps, as promised. The grey bars fall only because sentences end: eight words have
+# The far pairs thin out in even steps, as promised, and of ten neighbours 2 · (1 + 0.8 + 0.6 + 0.4 + 0.2) = 6 are left
+# on average. The grey bars fall only because sentences end: eight words have
 # seven pairs of next-door neighbours, and three of words that are five places apart.
 
 # %% [markdown]
@@ -394,6 +396,9 @@ new = (u - 0.1 * grad_u) @ (v_king - 0.1 * grad_v)
 print("new shares ", (np.exp(new) / np.exp(new).sum()).round(3))
 
 # %% [markdown]
+# *Crown* paid for it all. *King* was pushed too, and yet its share rose a little: shares are relative, and *crown* fell
+# much further.
+#
 # **Predict.** word2vec starts with small random numbers in `w_in` and with **zeros** in `w_out`. Now its very first
 # step. Which of the two tables has changed after it: both, only the one with random numbers, or only the one with
 # zeros? Look at the two formulas before you answer.

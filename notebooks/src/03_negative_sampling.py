@@ -152,8 +152,9 @@ print("two steps", -torch.log(1 - torch.sigmoid(score)).item())
 print("one step ", -F.logsigmoid(-score).item())
 
 # %% [markdown]
-# $\sigma(20)$ is 0.999999998. With seven digits that is 1, and the log of 1 - 1 is minus infinity: one bad guess, and
-# every number in both tables is lost. `F.logsigmoid` never forms the 1.
+# $\sigma(20)$ is 0.999999998. With seven digits that is 1, and the log of 1 - 1 is minus infinity. Its gradient is no
+# number either: it spoils the rows of this pair, then those of every pair that they meet. `F.logsigmoid` never forms
+# the 1.
 #
 # **Your turn (10 minutes).** Write `negative_sampling_loss(centre, context, noise)` for B pairs at once: rows of shape
 # [B, D], [B, D] and [B, K, D] in, B losses out, shape [B]. No loop. Sum over the noise words; leave the pairs apart.
@@ -606,8 +607,9 @@ def tree_step(w_in, w_out, rate, state):
 # And the library's. What is slow in the vectorised one is no longer arithmetic: it is fetching rows. A word and its
 # neighbours come up in pair after pair, and each time their rows are fetched again. So take **16 words in a row** with
 # a halo of 5 on either side, and 16 noise words *for all of them*; fetch each row once, and score all against all in
-# one matrix product (Ji and others, 2016). How many rows are fetched for these 16 words, one way and the other? A word
-# has 6 neighbours on average. (For a large vocabulary the library takes 24 and 24.)
+# one matrix product. (Ji and others, 2016, let the words around one centre share their noise; a block goes further, and
+# the library takes 24 and 24.) How many rows are fetched for these 16 words, one way and the other? Far from the ends
+# of a sentence a word has 6 neighbours on average.
 
 # %%
 # Rows fetched for 16 words: pair by pair, and as a block.
@@ -719,12 +721,12 @@ assert first["noise, blocks"] < min(first["noise, vectorised"], first["tree"])
 print("blocks lead everyone after a second, and the loop and the full softmax to the end")
 
 # %% [markdown]
-# The blocks lead from the start; given time, the vectorised runners come near, because this small text has no more to
-# teach. Eleven million words have.
+# The blocks lead from the start. Within four seconds they have read this small text more than once, and gain little
+# more from it, so the others begin to catch up. Eleven million words have more to teach.
 #
-# Look at the last column. The full softmax learns *more* from each pair, since each tells it about every word; it only
-# gets to see few of them. And this is a small vocabulary: with eight times as many words it would see an eighth, and
-# negative sampling would not notice.
+# Compare the lines of the full softmax and of the loop with their last column. Neither saw many pairs, and the softmax
+# makes far fewer mistakes: each pair tells it about every word. It only gets to see few of them. And this is a small
+# vocabulary: with eight times as many words it would see about an eighth, and negative sampling would hardly notice.
 
 # %% [markdown]
 # ## A belief: noise must be wrong
@@ -781,10 +783,12 @@ with device.one_thread():
 assert follows["noise as drawn"] > 0.2 > 0 > follows["neighbours kept out"]
 
 # %% [markdown]
-# False, and the cure does harm. With the neighbours kept out nothing pushes back: the score of a pair that was found
-# once and of one that was found a thousand times both just rise, and how *surprising* a pair is is lost. The noise is
-# not there to be wrong. It is the **yardstick**: what chance alone would have put there. (Levy and Goldberg, 2014,
-# made this exact: with noise by raw counts, the score at rest is the pair's pointwise mutual information less log K.)
+# False: here the cure does harm. (The first correlation is not 1: 3,000 steps are less than one pass, and the scores
+# have not come to rest. It is the sign that tells.) With the neighbours kept out, nothing pushes these pairs back. A
+# pair found five times and one found a thousand times both only rise, and the scores no longer say how *surprising* a
+# pair is. The noise is not there to be wrong. It is the **yardstick**: what chance alone would have put there. (Levy
+# and Goldberg, 2014, made this exact: with noise by raw counts, the score at rest is the log of how many times more
+# often a pair is found than chance predicts, its **pointwise mutual information**, less log K.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 31-38.** The five runners are filled in; **type** the rows fetched (3 lines). Explain the test at the board
@@ -800,7 +804,8 @@ assert follows["noise as drawn"] > 0.2 > 0 > follows["neighbours kept out"]
 #
 # Everything together: the whole text, thinned; windows with a random reach; five noise words a pair; blocks from all
 # over. Five passes. **The target:** a Spearman correlation of at least **0.57** with people's judgements on WordSim-353
-# (lesson 02's target was 0.45, and on 3,000 words), and **queen** as the word nearest to *king* - *man* + *woman*.
+# (lesson 02's target was 0.45, and on 3,000 words), and **queen** as the first answer of `most_similar` to *king* -
+# *man* + *woman*. (Keep the name of that function in mind.)
 #
 # A wrong guess is allowed: how long will it take? The loss shown is that of a pair, so it starts at 6 ln 2. Will it
 # come near 0?
@@ -813,6 +818,10 @@ config = Word2VecConfig(vector_size=100, window=5, negative=5, sample=1e-3, epoc
 began = time.perf_counter()
 vectors = word2vec.train(corpus, config, progress=True)
 print(f"{vectors}: {config.epochs * num_words / 1e6:.0f} million words in {time.perf_counter() - began:.0f} seconds")
+
+# %% [markdown]
+# Read the last loss off the bar. It cannot reach 0: a word has many possible neighbours, and the hat draws true
+# neighbours too, so no honest player is ever sure. Now the score that counts.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The scores: two sets of people's judgements, and questions like that of king and woman.
@@ -866,8 +875,9 @@ print(f"lengths: king 1, woman - man {np.linalg.norm(woman - man):.2f}")
 assert "king" in [word for word, cosine in vectors.most_similar(positive=[arrow], topn=2)]
 
 # %% [markdown]
-# *Queen* and **king itself**, side by side; which of them comes first hangs on the run. The step from *man* to
-# *woman* is shorter than *king*'s own arrow, so the sum has not gone far. One question is an anecdote. Guess for all
+# In the run saved here it is **king itself**, with *queen* behind it. Yours may differ a little; what holds is that
+# *king* is one of the first two. The step from *man* to *woman* is shorter than *king*'s own arrow, so the sum has not
+# gone far. One question is an anecdote. Guess for all
 # questions about families (*boy* to *girl* as *brother* to ...): how many are right with the habit, how many without?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
@@ -882,10 +892,11 @@ for one, two, three, answer in questions:
     itself += found[0] in (one, two, three)
 assert allowed < habit
 n = len(questions)
-print(f"right: left out {habit / n:.0%}, allowed {allowed / n:.0%}; a word of the question wins {itself / n:.0%}")
+print(f"{n} questions; right with the words left out {habit / n:.0%}, allowed {allowed / n:.0%}")
+print(f"allowed, a word of the question wins {itself / n:.0%}")
 
 # %% [markdown]
-# Mostly, such a sum gives back a word of its question. Whoever quotes it should quote the habit with it. Lesson 06
+# Most of these sums give back a word of their question. Whoever quotes it should quote the habit with it. Lesson 06
 # will do this count for all kinds of questions.
 #
 # Try your own, with the habit on and off:
@@ -950,11 +961,12 @@ viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.
 # ## What you know now
 #
 # - A cheaper question: not *which of all words*, but *found or made up*, for one true pair and K made-up ones. K + 1
-#   rows change instead of V.
-# - Noise is drawn in proportion to counts to the power 0.75, whoever is drawn. It is the yardstick of chance.
+#   rows of `w_out` change instead of V.
+# - Noise is drawn in proportion to counts to the power 0.75, true neighbours included. It is the
+#   yardstick of chance.
 # - Frequent words are thinned before pairs are made; that saves time and widens the window.
-# - Fast means fetching rows less often: blocks of 16 words with shared noise, drawn from all over the text.
-# - Without leaving the question's words out, most analogies answer with a word of the question.
+# - Fast means fetching rows less often: blocks of words with shared noise, drawn from all over the text.
+# - Unless the question's words are left out, most of the family questions are answered with one of them.
 #
 # **Quiz.** Open the answer that you would give.
 #
@@ -979,11 +991,12 @@ viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.
 # </details>
 
 # %% [markdown]
-# **2. Someone trains with K = 20 and gets a loss four times as large. Is the model worse?**
+# **2. Someone trains with K = 20 instead of 5 and gets a loss three times as large. Is the model worse?**
 #
 # <details><summary>Yes, the loss says so.</summary>
 #
-# A loss is read against the price of knowing nothing, and that is (K + 1) ln 2: 6 ln 2 for one, 21 ln 2 for the other.
+# A loss is read against the price of knowing nothing, (K + 1) ln 2, and that alone is three and a half times as large:
+# 21 ln 2 against 6 ln 2.
 #
 # </details>
 # <details><summary>The two losses cannot be compared.</summary>
@@ -1031,6 +1044,8 @@ viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.
 #
 # - Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado, Jeffrey Dean (2013). Distributed Representations of Words
 #   and Phrases and their Compositionality. NIPS. Negative sampling, thinning, and the power 0.75.
+# - Tomas Mikolov, Kai Chen, Greg Corrado, Jeffrey Dean (2013). Efficient Estimation of Word Representations in Vector
+#   Space. arXiv:1301.3781. The analogy questions.
 # - Frederic Morin, Yoshua Bengio (2005). Hierarchical Probabilistic Neural Network Language Model. AISTATS. The tree.
 # - David Huffman (1952). A Method for the Construction of Minimum-Redundancy Codes. Proceedings of the IRE.
 # - Omer Levy, Yoav Goldberg (2014). Neural Word Embedding as Implicit Matrix Factorization. NIPS. Where the scores come
