@@ -849,19 +849,21 @@ for row in saved["rows"]:
     if row["model"] == "skip-gram" and row["workers"] == 1 and row["seed"] == 1:
         scores = f"WordSim {row['wordsim353']:.2f}  SimLex {row['simlex999']:.2f}"
         print(f"{row['by']:10} {row['seconds']:4.0f} s  {scores}  analogies {row['analogies_correct']:,}")
+print("king - man + woman, ours, five seeds:", ", ".join(saved.get("queens", {}).values()))
 
 # %% [markdown]
-# Now the question that made word2vec famous.
+# And the question that made word2vec famous. The last line above shows that it is not answered alike in every run.
 
 # %% tags=["hero", "nbval-ignore-output"]
 # king - man + woman, and england's capital from france's.
 for plus, minus in [(["king", "woman"], ["man"]), (["paris", "england"], ["france"])]:
     answers = vectors.most_similar(positive=plus, negative=minus, topn=3)
     print(f"{plus[0]} - {minus[0]} + {plus[1]}:", ", ".join(f"{word} {cosine:.2f}" for word, cosine in answers))
-assert vectors.most_similar(positive=["king", "woman"], negative=["man"], topn=1)[0][0] == "queen"
+assert "queen" in [word for word, _ in vectors.most_similar(positive=["king", "woman"], negative=["man"], topn=5)]
 
 # %% [markdown]
-# *Queen*. Nobody told it. Only: `most_similar` has a habit, in our library as in gensim's and in the original program:
+# *Queen*, or with bad luck another lady of the court. Nobody told it. Only: `most_similar` has a habit, in our library
+# as in gensim's and in the original program:
 # it **leaves the words of the question out** of the answers. What is the nearest word of all, when none is left out?
 # Write it down.
 
@@ -872,11 +874,11 @@ arrow = king - man + woman
 for word, cosine in vectors.most_similar(positive=[arrow], topn=3):
     print(f"{word} {cosine:.2f}")
 print(f"lengths: king 1, woman - man {np.linalg.norm(woman - man):.2f}")
-assert "king" in [word for word, cosine in vectors.most_similar(positive=[arrow], topn=2)]
+assert "king" in [word for word, cosine in vectors.most_similar(positive=[arrow], topn=3)]
 
 # %% [markdown]
-# In the run saved here it is **king itself**, with *queen* behind it. Yours may differ a little; what holds is that
-# *king* is one of the first two. The step from *man* to *woman* is shorter than *king*'s own arrow, so the sum has not
+# In the run saved here it is **king itself**, with *queen* behind it; on another machine the last digits differ, and
+# the two may change places. The step from *man* to *woman* is shorter than *king*'s own arrow, so the sum has not
 # gone far. One question is an anecdote. Guess for all
 # questions about families (*boy* to *girl* as *brother* to ...): how many are right with the habit, how many without?
 
