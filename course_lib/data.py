@@ -474,6 +474,9 @@ def _cleaned(entry: Entry, stream: BinaryIO) -> Iterator[bytes]:
     if not entry.clean:
         yield from iter(lambda: stream.read(1 << 20), b"")
         return
+    if entry.clean in CONVERTERS:
+        yield from ((line + "\n").encode() for line in CONVERTERS[entry.clean](stream))
+        return
     for paragraph in CLEANERS[entry.clean](stream):
         for words in sentences(paragraph):
             yield (" ".join(words) + "\n").encode()
@@ -620,6 +623,29 @@ CLEANERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {
     "shakespeare": _shakespeare,
     "wikipedia": _wikipedia,
     "film_reviews": _film_reviews,
+}
+
+
+def _tsv_pairs(stream: BinaryIO) -> Iterator[str]:
+    """A CSV file with the columns word1, word2, similarity; MEN's words carry a part of speech (sun-n), which goes."""
+    for row in csv.DictReader(stream.read().decode("utf-8").splitlines()):
+        first, second = (re.sub(r"-[nvj]$", "", row[column]) for column in ("word1", "word2"))
+        yield f"{first}\t{second}\t{float(row['similarity']):g}"
+
+
+def _question_sections(stream: BinaryIO) -> Iterator[str]:
+    """A CSV file with the columns type, word1, word2, word3, target, as word2vec's sections of four words a line."""
+    sections: dict[str, list[str]] = {}
+    for row in csv.DictReader(stream.read().decode("utf-8").splitlines()):
+        question = " ".join(row[column] for column in ("word1", "word2", "word3", "target"))
+        sections.setdefault(row["type"], []).append(question)
+    for name, questions in sections.items():
+        yield from (f": {name}", *questions)
+
+
+CONVERTERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {  # of sets: lines out, nothing else changed
+    "tsv_pairs": _tsv_pairs,
+    "question_sections": _question_sections,
 }
 
 
