@@ -34,6 +34,10 @@ measure: .venv/test.done data  ## measure each lesson's seconds and memory into 
 
 bench: .venv/bench.done data  ## measure speed and quality beside the peers into benchmarks/results/
 	$(PY) benchmarks/word2vec.py
+	$(PY) benchmarks/counts.py
+	$(PY) benchmarks/glove.py
+	$(PY) benchmarks/fasttext.py
+	$(PY) benchmarks/word_vectors.py
 
 clean:  ## remove the environment, builds and caches; your lessons in work/ and the downloaded data stay
 	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info
