@@ -1,0 +1,121 @@
+"""Pictures of what is inside a word: which of its pieces make its vector, and whom a misspelling stands near.
+
+Each function returns (figure, alt): a Matplotlib figure 800 pixels wide, and words that say what it shows. It takes
+numbers and strings, never a model. Colours are Okabe & Ito's (2008), and no picture needs them: hatches and marks say
+the same.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from course_lib.viz.embeddings import COLOURS, GREY, _canvas, _legend
+
+NEIGHBOURS = Sequence[tuple[str, float]]
+
+
+def shares(rows: Float[np.ndarray, "n D"]) -> Float[np.ndarray, " n"]:
+    """Which share of the mean's length each row gives: (row . u) / (n |mean|), with u the mean's direction.
+
+    The shares sum to 1; a row that pulls the other way has a negative one.
+
+    >>> shares(np.array([[3.0, 0.0], [1.0, 0.0]])).tolist()
+    [0.75, 0.25]
+    """
+    rows = np.asarray(rows, dtype=np.float64)
+    if rows.ndim != 2 or not len(rows):
+        raise ValueError(f"rows have the shape {rows.shape}: give one row of numbers for each piece of the word.")
+    mean = rows.mean(axis=0)
+    squared = float(mean @ mean)
+    if not 0 < squared < np.inf:
+        raise ValueError(f"the mean of the rows has the squared length {squared:g}: it has no direction to share.")
+    return rows @ mean / (len(rows) * squared)
+
+
+def contributions(word: str, pieces: Sequence[str], values: Sequence[float], chance: tuple[float, float] | None = None,
+                  most: int = 22) -> tuple[Figure, str]:
+    """Bars: the share of a word's vector that each of its pieces gives, in the order in which they are handed over.
+
+    `chance`: (low, high), between which the shares of random rows fall; drawn as a grey band, the control. A word with
+    more than `most` pieces shows the largest ones, still in order, and the others as one bar.
+    """
+    values = np.asarray(values, dtype=float)
+    if len(pieces) != len(values) or not len(pieces):
+        raise ValueError(f"{word!r} has {len(pieces)} pieces and {len(values)} values: give one value for each piece.")
+    shown = np.sort(np.argsort(-np.abs(values), kind="stable")[:most])
+    names, heights = [pieces[i] for i in shown], values[shown].tolist()
+    if rest := len(pieces) - len(shown):
+        names, heights = [*names, f"the other {rest}"], [*heights, values.sum() - sum(heights)]
+    places = np.arange(len(names))
+    figure, axes = _canvas(f"What “{word}” is made of", height=1.9 + 0.25 * len(names))
+    if chance is not None:
+        axes.axvspan(100 * chance[0], 100 * chance[1], color="#BBBBBB", alpha=0.5, zorder=0,
+                     label="control: nine of ten random rows give a share in here")
+    bars = axes.barh(places, 100 * np.array(heights), height=0.72, zorder=2, label="share of the word's vector",
+                     color=[COLOURS[0] if height >= 0 else COLOURS[1] for height in heights])
+    if rest:
+        bars[-1].set(facecolor="white", edgecolor=COLOURS[0], hatch="///")
+    for place, height in zip(places, heights, strict=True):
+        axes.annotate(f"{height:.0%}", (100 * height, place), (4 if height >= 0 else -4, 0), fontsize=10,
+                      textcoords="offset points", va="center", ha="left" if height >= 0 else "right")
+    axes.set_yticks(places, names, parse_math=False)
+    for text in axes.get_yticklabels()[: len(shown)]:
+        text.set_family("monospace")
+    low, high = 100 * min(0, *heights, 0), 100 * max(*heights, 0.01)
+    axes.set(xlabel="share of the vector's length (%; all bars together give 100)", ylim=(len(names) - 0.4, -0.6),
+             xlim=(low - 0.08 * (high - low) * (low < 0), high + 0.1 * (high - low)))
+    axes.axvline(0, color=GREY, linewidth=1)
+    axes.grid(axis="y", visible=False)
+    _legend(axes)
+    return figure, _say_contributions(word, pieces, values, chance)
+
+
+def _say_contributions(word: str, pieces: Sequence[str], values: np.ndarray, chance) -> str:
+    order = np.argsort(-values, kind="stable")
+    top = ", ".join(f"{pieces[i]} {values[i]:.0%}" for i in order[:3])
+    text = f"Bar chart of the {len(pieces)} pieces of {word} and their shares of its vector. The largest: {top}"
+    text += f"; the smallest: {pieces[order[-1]]} {values[order[-1]]:.0%}." if len(pieces) > 3 else "."
+    if chance is None:
+        return text
+    above = [pieces[i] for i in order if values[i] > chance[1]]
+    who = f"above it: {', '.join(above[:6])}{' and others' if len(above) > 6 else ''}" if above else "none is above it"
+    return f"{text} Nine of ten random rows give between {chance[0]:.0%} and {chance[1]:.0%}; {who}."
+
+
+def beside(columns: Mapping[str, NEIGHBOURS | None], title: str, nothing: str = "no answer") -> tuple[Figure, str]:
+    """Lists of neighbours side by side, each with its cosines; None is a method that has no answer.
+
+    Words that the first list holds too are set in bold with a dot, so that the eye finds what a list shares with it.
+    """
+    if not columns or all(not near for near in columns.values()):
+        raise ValueError(f"{title!r} has no neighbours to show: give at least one list of (word, cosine).")
+    rows = max(len(near or ()) for near in columns.values())
+    first = {word for word, _ in next(iter(columns.values())) or ()}
+    figure, axes = _canvas(title, height=1.5 + 0.34 * rows)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.grid(visible=False)
+    axes.set(xlim=(0, len(columns)), ylim=(rows + 0.1, -1.2), xticks=[], yticks=[])
+    for column, (name, near) in enumerate(columns.items()):
+        axes.text(column + 0.04, -0.75, name, fontsize=12, weight="bold", va="center", parse_math=False)
+        if not near:
+            axes.text(column + 0.04, 0, nothing, fontsize=12, style="italic", color=GREY, va="center")
+        for row, (word, cosine) in enumerate(near or ()):
+            shared = column > 0 and word in first
+            axes.barh(row, 0.9 * max(cosine, 0), left=column + 0.04, height=0.8, color="#56B4E9", alpha=0.55, zorder=0)
+            axes.text(column + 0.06, row, f"{'● ' if shared else ''}{_short(word)} {cosine:.2f}", fontsize=11.5,
+                      va="center", weight="bold" if shared else "normal", parse_math=False)
+    if len(columns) > 1:
+        axes.set_xlabel("bar: cosine similarity (the whole width is 1)    ● also in the first list", fontsize=11)
+    return figure, f"{title}. " + " ".join(_say_list(name, near, nothing) for name, near in columns.items())
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 18 else word[:17] + "…"
+
+
+def _say_list(name: str, near: NEIGHBOURS | None, nothing: str) -> str:
+    words = ", ".join(f"{word} {cosine:.2f}" for word, cosine in near) if near else nothing
+    return f"{name}: {words}."
