@@ -2,8 +2,8 @@
 
 A score comes out of a set of questions, a seed and a corpus, and each of them moves it. `score_pairs` and
 `score_analogies` give the usual scores with their coverage, `seed_interval` says how far a score moves with the seed,
-`bootstrap_interval` how far with the choice of pairs, `frequency_strata` how it depends on the words' counts, and `weat`
-measures an association that nobody asked the vectors to learn. Left out: tasks beyond single words.
+`bootstrap_interval` how far with the choice of pairs, `frequency_strata` how it depends on the words' counts, and
+`weat` measures an association that nobody asked the vectors to learn. Left out: tasks beyond single words.
 
 Papers: Spearman (1904), "The Proof and Measurement of Association between Two Things"; Student (1908), "The Probable
 Error of a Mean"; Efron (1979), "Bootstrap Methods"; Mikolov et al. (2013), "Efficient Estimation of Word
@@ -241,16 +241,18 @@ def frequency_strata(vectors: KeyedVectors, pairs: Pairs, counts: Mapping[str, i
     """`score_pairs` by how often the rarer word of a pair was seen, rarest first.
 
     counts: word -> how often it stands in the corpus (a word that is not there: 0 times)
-    edges:  so many strata with about as many pairs each; or the counts at which a new stratum begins
+    edges:  so many strata with about as many known pairs each; or the counts at which a new stratum begins (give these
+            to compare models, so that all have the same strata)
     In a stratum with fewer than three known pairs, or without an order, rho is NaN. Raises as `score_pairs`.
     """
     pairs = list(pairs)
     score_pairs(vectors, pairs, unknown_too)  # refuses a set that cannot be scored at all
+    known = np.isfinite(vectors.pair_cosines(pairs, unknown_too=unknown_too))
     rarer = np.array([min(counts.get(first, 0), counts.get(second, 0)) for first, second, _ in pairs])
     if isinstance(edges, int):
         if edges < 1:
             raise ValueError(f"edges is {edges}: ask for 1 stratum or more, or give the counts between strata.")
-        edges = np.quantile(rarer, np.arange(1, edges) / edges, method="higher")
+        edges = np.quantile(rarer[known], np.arange(1, edges) / edges, method="higher")
     groups = np.searchsorted(np.unique(edges), rarer, side="right")
     strata = []
     for group in np.unique(groups):
