@@ -236,7 +236,12 @@ def train(
     On the CPU with `workers=1` one seed gives one result, bit for bit. Raises ValueError for a corpus without a
     frequent enough word and RuntimeError when the loss is no longer a number.
     """
-    config = config or Word2VecConfig()
+    vocab, tables = _fit(corpus, config or Word2VecConfig(), device, progress, Tables.of_words, "word2vec")
+    return KeyedVectors(vocab.index_to_key, tables.w_in.cpu().numpy())
+
+
+def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable, name: str) -> tuple[Vocab, "Tables"]:
+    """What word2vec and fastText share: read the corpus, make the tables, train them."""
     if config.workers > 1 and torch.device(device or "cpu").type != "cpu":
         raise ValueError(f"workers={config.workers} processes share tables on the CPU only: use workers=1 on {device}.")
     where = devices.pick(device or "cpu")
@@ -244,21 +249,21 @@ def train(
     ids, starts = vocab.encode_corpus(corpus)
     if not len(ids):
         raise ValueError("The corpus gave nothing when it was read a second time: give a list, not a generator.")
-    with devices.one_thread(), _reporter(progress, config.epochs * len(ids)) as report:
-        tables = Tables(vocab.counts, config, where)
+    with devices.one_thread(), _reporter(progress, config.epochs * len(ids), name) as report:
+        tables = new_tables(vocab, config, where)
         run = _epochs if config.workers == 1 else _hogwild
         for done, loss in run(tables, ids, starts, config):
             if not math.isfinite(loss):
                 raise RuntimeError(f"The loss is {loss} after {done:,} words: lower alpha={config.alpha}.")
             report(done, loss)
-    return KeyedVectors(vocab.index_to_key, tables.w_in.cpu().numpy())
+    return vocab, tables
 
 
 @contextmanager
-def _reporter(progress: bool | Callable[[Progress], None], total: int):
+def _reporter(progress: bool | Callable[[Progress], None], total: int, name: str):
     """Turns (done, loss) into a progress bar, into calls of a function (at most four a second), or into nothing."""
     began, said = time.perf_counter(), 0.0
-    with tqdm(total=total, unit=" words", unit_scale=True, desc="word2vec", disable=progress is not True) as bar:
+    with tqdm(total=total, unit=" words", unit_scale=True, desc=name, disable=progress is not True) as bar:
 
         def report(done: int, loss: float) -> None:
             nonlocal said
@@ -273,7 +278,22 @@ def _reporter(progress: bool | Callable[[Progress], None], total: int):
 
 
 class Tables:
-    """The two trained tables, and the tables that a training step only looks things up in."""
+    """The two trained tables, and the tables that a training step only looks things up in.
+
+    `fasttext` makes `w_in` out of pieces of words: it overrides `chunk`, `read` and `write`.
+    """
+
+    chunk = CHUNK  # batches between a `read` and its `write`
+
+    @classmethod
+    def of_words(cls, vocab: Vocab, config: Word2VecConfig, device: torch.device) -> "Tables":
+        return cls(vocab.counts, config, device)
+
+    def read(self, words: Int[Tensor, "N H"]) -> None:
+        """Called before the batches of a chunk, with their words. Rows of whole words are ready."""
+
+    def write(self) -> None:
+        """Called after the batches of a chunk. Steps of whole words are in their rows already."""
 
     def __init__(self, counts: Int[np.ndarray, " V"], config: Word2VecConfig, device: torch.device):
         V, D = len(counts), config.vector_size
@@ -467,20 +487,22 @@ def _epochs(
         text, reach = (t.to(device) for t in _thin(ids, starts, tables.keep.numpy(), config.window, C, rng))
         # Neighbouring blocks repeat their words, and the summed steps of one word explode: draw from all over the text.
         order = torch.randperm(len(reach) // C, generator=generator, device=device)
-        for first in range(0, len(order), CHUNK * tables.batch):
-            begins = order[first : first + CHUNK * tables.batch, None] * C
+        for first in range(0, len(order), tables.chunk * tables.batch):
+            begins = order[first : first + tables.chunk * tables.batch, None] * C
             halo, seen = text[begins + offsets], reach[begins + offsets[:C]] + places
             done = (epoch + first / len(order)) / config.epochs
             alpha = config.alpha + (config.min_alpha - config.alpha) * done
             if config.negative:
                 draws = torch.randint(len(tables.noise), (len(begins), C), generator=generator, device=device)
                 noise = tables.noise[draws]
+            tables.read(halo)
             for b in range(0, len(begins), tables.batch):
                 rows = slice(b, b + tables.batch)
                 if config.hs:
                     scored = _tree_batch(tables, config, halo[rows], seen[rows], alpha)
                 if config.negative:
                     scored = _negative_sampling_batch(tables, config, halo[rows], seen[rows], noise[rows], alpha)
+            tables.write()
             loss = _loss(*scored)
             yield round(done * config.epochs * len(ids)), loss
     yield config.epochs * len(ids), loss
