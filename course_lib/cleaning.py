@@ -1,0 +1,207 @@
+"""Cleaning: the bytes of one file of a package in, lines of words out. `course_lib.data` runs it once, on fetching.
+
+Each corpus has a cleaner, a generator of its paragraphs as text; `sentences` makes lists of words out of a paragraph.
+Sets of pairs and questions have a converter into the layout that `data` reads. What is left out: stemming, stop words,
+numbers (a word that holds a digit is no word).
+"""
+
+import bz2
+import csv
+import html
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+from xml.etree import ElementTree
+
+CLEANING = 3  # raise it when anything below changes a text: what an older version wrote is then fetched anew
+
+
+def cleaned(cleaner: str, stream: BinaryIO) -> Iterator[bytes]:
+    """The cleaned text of one file, in pieces; without a cleaner, its bytes as they are."""
+    if not cleaner:
+        yield from iter(lambda: stream.read(1 << 20), b"")
+    elif cleaner in CONVERTERS:
+        yield from ((line + "\n").encode() for line in CONVERTERS[cleaner](stream))
+    else:
+        for paragraph in CLEANERS[cleaner](stream):
+            for words in sentences(paragraph):
+                yield (" ".join(words) + "\n").encode()
+
+
+# ---- words and sentences ---------------------------------------------------------------------------------------------
+
+
+_WORD = re.compile(r"(?<!\w)(?<!\d')[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")  # of b12, 19th and 80's nothing is kept
+_END = re.compile(r"""(\s?)([.!?]+)["')\]]*(?:\s+|(?<=[a-z][.!?])(?=[A-Z][a-z]))""")
+_ACRONYM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
+_URL = re.compile(r"(?:https?://|www\.)\S+")
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "_": " "})
+_ABBREVIATIONS = frozenset(
+    """mr mrs ms dr prof st sr jr gen col capt lt sgt rev hon gov sen rep messrs vs etc cf fig figs vol ed est
+    approx usu esp spec specif syn pl sing dept illust lat al inc ltd co corp nos jan feb mar apr jun
+    jul aug sep sept oct nov dec bot zool anat chem naut mil mus astron geol""".split()
+)
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words: runs of letters of any script, with apostrophes inside; what holds a digit is no word."""
+    text = text.lower()
+    if not text.isascii():  # ½ and ² are neither letters nor digits to a regular expression
+        text = "".join(c if c.isalpha() or c.isdecimal() or not c.isalnum() else " " for c in text)
+    return _WORD.findall(text)
+
+
+def sentences(paragraph: str) -> Iterator[list[str]]:
+    """The sentences of one paragraph, as lists of words. A sentence never reaches beyond its paragraph."""
+    text = unicodedata.normalize("NFC", html.unescape(paragraph)).translate(_QUOTES)
+    text = _ACRONYM.sub(lambda found: found.group().replace(".", ""), _URL.sub(" ", text))
+    start = 0
+    for end in _END.finditer(text):
+        if _ends_sentence(text, start, end):
+            if found := words(text[start : end.end()]):
+                yield found
+            start = end.end()
+    if found := words(text[start:]):
+        yield found
+
+
+def _ends_sentence(text: str, start: int, end: re.Match[str]) -> bool:
+    """Not after an abbreviation or an initial, nor before a small letter; a mark set apart ( . ) always ends."""
+    if end.group(1):
+        return True
+    if text[end.end() : end.end() + 1].islower():
+        return False
+    last = (text[start : end.start()].rsplit(None, 1) or [""])[-1].strip("\"'([").lower()
+    initial = len(last) == 1 and last.isalpha() and last != "i"
+    return end.group(2) != "." or not (initial or last in _ABBREVIATIONS)
+
+
+# ---- the corpora -----------------------------------------------------------------------------------------------------
+
+
+_GCIDE_NOISE = re.compile(
+    r"""(?:(?:Sir\s|[A-Z]\.\s)*[A-Z][\w.&']*\.)?\s*\[?1913\sWebster\]?   # author of a quotation
+    | \[[^\[\]]*(?:Webster|WordNet|PJC|\.)\s?[^\[\]]{0,4}\]              # [Obs.], [Colloq. U.S.], [WordNet 1.5]
+    | \((?:[A-Z][a-z]{1,7}\.(?:\s&\s)?)+\) | \([a-z]\)                   # (Naut.), (Bot. & Zool.), (a)
+    | \{\d+\} | <[^>]{1,40}>""",
+    re.VERBOSE,
+)
+
+
+def _definitions(stream: BinaryIO) -> Iterator[str]:
+    """GCIDE as JSON: each sense starts with its headword; quotations and compounds follow. Etymologies are left out."""
+    for headword, entries in json.load(stream).items():
+        for entry in entries if isinstance(entries, list) else [entries]:
+            for part in entry["pos"]:
+                for sense in part["definitions"]:
+                    yield f"{headword} {_GCIDE_NOISE.sub(' ', sense['text'])}"
+                    yield from (_GCIDE_NOISE.sub(" ", example) for example in sense["examples"])
+                yield from re.split(r"\s--\s(?=[A-Z])", _GCIDE_NOISE.sub(" ", part.get("cs") or ""))
+
+
+_BREAK = re.compile(r"(?:<\s*/?\s*(?:br|p|li|ul|div)\b[^>]*>\s*|\n|;\s|\(\d+\))+", re.IGNORECASE)
+_ESTIMATE = re.compile(r"\([^()]*\best\.?\)|\((?:FY)?\d{4}\)|\(s\)")
+
+
+def _facts(stream: BinaryIO) -> Iterator[str]:
+    """The World Factbook: each field's first item starts with the field's name; bare measurements are left out."""
+    fields: list[tuple[tuple[str, ...], object]] = [((), json.load(stream))]
+    while fields:
+        labels, value = fields.pop()
+        if isinstance(value, dict):
+            fields += [((*labels, key.strip()), inner) for key, inner in reversed(value.items())]
+            continue
+        name = " ".join(dict.fromkeys(label for label in labels[1:] if label not in ("text", "note")))
+        name = name.replace("(s)", "")
+        for item in _BREAK.split(str(value)):
+            item = _ESTIMATE.sub(" ", re.sub(r"<[^>]*>", " ", item))
+            if len(words(item)) >= (3 if re.search(r"\d", item) else 1):
+                yield f"{name} {item}"
+                name = ""
+
+
+def _shakespeare(stream: BinaryIO) -> Iterator[str]:
+    """Plays in Markdown: a speech is a paragraph, so is a stage direction; headings and speakers are left out."""
+    for block in re.split(r"\n\s*\n", stream.read().decode("utf-8").replace("\r", "")):
+        lines = [line for line in block.splitlines() if not re.match(r"\*\*|#|[A-Z][A-Z &.]+\s*$", line)]
+        yield from re.split(r"[_*]+", re.sub(r"\\(.)", r"\1", " ".join(lines)))
+
+
+def _film_reviews(stream: BinaryIO) -> Iterator[str]:
+    """Reviews in a CSV file with the columns text, label, source; `<br />` separates paragraphs."""
+    for row in csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8", newline="")):
+        yield from (re.sub(r"<[^>]*>", " ", part) for part in re.split(r"(?:<br\s*/?>\s*)+", row["text"]))
+
+
+def _wikipedia(stream: BinaryIO) -> Iterator[str]:
+    """A dump in XML, compressed: articles only, a line is a paragraph; headings, tables and redirects are left out."""
+    for _, element in ElementTree.iterparse(bz2.open(stream)):
+        if element.tag.endswith("}page"):
+            if element.findtext("{*}ns") == "0" and element.find("{*}redirect") is None:
+                lines = _without_markup(element.findtext("{*}revision/{*}text") or "").splitlines()
+                yield from (line.lstrip("*#:; ") for line in lines if not re.match(r"\s*[|!{}=]", line))
+            element.clear()
+
+
+_APPENDIX = re.compile(
+    r"^==\s*(?:See also|(?:Notes and )?References|Notes|Footnotes|External links|Further reading|Bibliography|Sources"
+    r"|Citations)\s*==",
+    re.MULTILINE | re.IGNORECASE,
+)
+_BLOCKS = re.compile(
+    r"<!--.*?-->|<ref\b[^>]*/>"
+    r"|<(ref|math|gallery|table|timeline|code|pre|source|syntaxhighlight|imagemap|score|chem)\b[^>]*>.*?</\1\s*>",
+    re.DOTALL | re.IGNORECASE,
+)
+_INNERMOST = re.compile(r"\{\{[^{}]*\}\}|\{\|[^{}]*\|\}")
+_FILES = re.compile(
+    r"\[\[(?:File|Image|Category|[a-z-]{2,12}):(?:[^\[\]]|\[\[[^\[\]]*\]\]|\[[^\[\]]*\])*\]\]", re.IGNORECASE
+)
+
+
+def _without_markup(text: str) -> str:
+    """Wiki text as plain text: no references, templates, tables, files or tags; of a link, what the reader sees."""
+    text = _BLOCKS.sub("", _APPENDIX.split(text, maxsplit=1)[0])
+    while text != (text := _INNERMOST.sub("", text)):  # templates nest: remove from the inside out
+        pass
+    text = re.sub(r"\[\[(?:[^|\[\]]*\|)?([^\[\]]*)\]\]", r"\1", _FILES.sub("", text))
+    text = re.sub(r"\[(?:https?:)?//\S*\s?([^\]]*)\]", r"\1", text)
+    return re.sub(r"<[^>]*>", " ", re.sub(r"'{2,}", "", text))
+
+
+CLEANERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {
+    "definitions": _definitions,
+    "facts": _facts,
+    "shakespeare": _shakespeare,
+    "wikipedia": _wikipedia,
+    "film_reviews": _film_reviews,
+}
+
+
+# ---- the sets --------------------------------------------------------------------------------------------------------
+
+
+def _tsv_pairs(stream: BinaryIO) -> Iterator[str]:
+    """A CSV file with the columns word1, word2, similarity; MEN's words carry a part of speech (sun-n), which goes."""
+    for row in csv.DictReader(stream.read().decode("utf-8").splitlines()):
+        first, second = (re.sub(r"-[nvj]$", "", row[column]) for column in ("word1", "word2"))
+        yield f"{first}\t{second}\t{float(row['similarity']):g}"
+
+
+def _question_sections(stream: BinaryIO) -> Iterator[str]:
+    """A CSV file with the columns type, word1, word2, word3, target, as word2vec's sections of four words a line."""
+    sections: dict[str, list[str]] = {}
+    for row in csv.DictReader(stream.read().decode("utf-8").splitlines()):
+        question = " ".join(row[column] for column in ("word1", "word2", "word3", "target"))
+        sections.setdefault(row["type"], []).append(question)
+    for name, questions in sections.items():
+        yield from (f": {name}", *questions)
+
+
+CONVERTERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {  # of sets: lines out, nothing else changed
+    "tsv_pairs": _tsv_pairs,
+    "question_sections": _question_sections,
+}

@@ -1,0 +1,108 @@
+"""cleaning: words and sentences by hand, each corpus's cleaner on a small file, the sets' converters."""
+
+import bz2
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_lib import cleaning
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Don't! Stop. It’s 'good', she said", ["don't", "stop", "it's good she said"]),
+        ("Mr. Smith met J. Doe in the U.S. in 1999. He left.", ["mr smith met j doe in the us in", "he left"]),
+        ("b12 the 19th 80's co2 2nd well-known", ["the well known"]),
+        ("Café NAÏVE Über 北京 cafe\u0301", ["café naïve über 北京 café"]),
+        ("a dull film . it has no point .", ["a dull film", "it has no point"]),
+        ("A good film.But long. See http://x.org/a?b=1 now", ["a good film", "but long", "see now"]),
+        ("Salt &amp; pepper, snake_case", ["salt pepper snake case"]),
+        ("e.g. a cat etc. and a dog; i.e. pets", ["eg a cat etc and a dog ie pets"]),
+        ("½ cup², ①", ["cup"]),
+        ("... 12 !!", []),
+    ],
+)
+def test_sentences(text, expected):
+    assert [" ".join(words) for words in cleaning.sentences(text)] == expected
+
+
+@given(st.text())
+def test_any_text_becomes_lower_case_words_that_survive_a_second_cleaning(text):
+    for words in cleaning.sentences(text):
+        assert words
+        for word in words:
+            assert all(letter.isalpha() or letter == "'" for letter in word)
+            assert not word.startswith("'")
+            assert not word.endswith("'")
+        assert cleaning.words(" ".join(words)) == words
+
+
+def cleaned(cleaner: str, content: bytes) -> list[str]:
+    return b"".join(cleaning.cleaned(cleaner, io.BytesIO(content))).decode().splitlines()
+
+
+def test_definitions_keep_the_headword_and_lose_the_editors_marks():
+    quotation = "The storm came. Shak.1913 Webster]"
+    sense = {"text": "A small sail. [Obs.] See trysail{2}.1913 Webster]", "examples": [quotation]}
+    compounds = "Spanker boom (Naut.), a boom. -- Spanker gaff, a gaff."
+    part = {"etymology": "[F.]", "definitions": [sense], "cs": compounds}
+    content = json.dumps({"spanker": [{"entry": "spanker", "pos": [part]}]}).encode()
+    assert cleaned("definitions", content) == [
+        "spanker a small sail", "see trysail", "the storm came", "spanker boom a boom", "spanker gaff a gaff",
+    ]
+
+
+def test_facts_name_their_field_and_leave_bare_measurements_out():
+    content = {
+        "Government": {"Capital": {"name": {"text": "Paris"}, "note": "<strong>note:</strong> a city; a port<br>old"}},
+        "People": {"Median age": {"total": {"text": "41.9 years (2025 est.)"}}, "Terrorist group(s)": {"text": "none"}},
+    }
+    assert cleaned("facts", json.dumps(content).encode()) == [
+        "capital name paris", "capital note a city", "a port", "old", "terrorist group none",
+    ]
+
+
+def test_film_reviews_break_at_paragraphs():
+    rows = 'text,label,source\n"Good film<br /><br />I <i>liked</i> it, ""really"".",1,imdb\nbad .,0,rotten_tomatoes\n'
+    assert cleaned("film_reviews", rows.encode()) == ["good film", "i liked it really", "bad"]
+
+
+def test_wikipedia_keeps_the_readers_text():
+    text = (
+        "{{Infobox|a={{b|c}}}}\n'''Anarchism''' is a [[political philosophy|philosophy]]."
+        "&lt;ref name=x&gt;A. &lt;/ref&gt; It "
+        "[http://x.org grew].\n== History ==\n[[File:a.jpg|thumb|A [[cat]] here]]\n{| class=x\n| cell\n|}\n* One item\n"
+        "== References ==\nLost."
+    )
+    page = "<page><ns>{}</ns>{}<revision><text>{}</text></revision></page>"
+    pages = page.format(0, "", text) + page.format(0, "<redirect/>", "Gone") + page.format(4, "", "Talk")
+    dump = f'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/">{pages}</mediawiki>'
+    assert cleaned("wikipedia", bz2.compress(dump.encode())) == ["anarchism is a philosophy", "it grew", "one item"]
+
+
+# ---- the sets ----
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_pairs_lose_their_parts_of_speech_and_nothing_else(newline):
+    rows = ",word1,word2,similarity", "0,sun-n,sunlight-n,50.000000", "1,stand-in,re-create,5.88", "2,run-v,Big-j,0"
+    assert cleaned("tsv_pairs", newline.join(rows).encode()) == [
+        "sun\tsunlight\t50", "stand-in\tre-create\t5.88", "run\tBig\t0",
+    ]
+
+
+def test_questions_become_sections_in_the_order_of_their_first_question():
+    rows = [",type,word1,word2,word3,target", "0,JJ_JJR,good,better,rough,rougher", "1,NN_NNS,cat,cats,dog,dogs",
+            "2,JJ_JJR,bad,worse,rough,rougher"]
+    assert cleaned("question_sections", "\n".join(rows).encode()) == [
+        ": JJ_JJR", "good better rough rougher", "bad worse rough rougher", ": NN_NNS", "cat cats dog dogs",
+    ]
+
+
+def test_without_a_cleaner_the_bytes_stay():
+    content = bytes(range(256)) * 5000
+    assert b"".join(cleaning.cleaned("", io.BytesIO(content))) == content
