@@ -252,7 +252,7 @@ def frequency_strata(vectors: KeyedVectors, pairs: Pairs, counts: Mapping[str, i
     if isinstance(edges, int):
         if edges < 1:
             raise ValueError(f"edges is {edges}: ask for 1 stratum or more, or give the counts between strata.")
-        edges = np.quantile(rarer[known], np.arange(1, edges) / edges, method="higher")
+        edges = np.quantile(rarer[known], np.arange(1, edges) / edges, method="lower") + 1  # equal counts stay together
     groups = np.searchsorted(np.unique(edges), rarer, side="right")
     strata = []
     for group in np.unique(groups):
