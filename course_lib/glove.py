@@ -144,7 +144,7 @@ def adagrad_step(
 
 # --- The same, fast: tiles of the matrix, and sparse matrix products -------------------------------------------------
 
-TILE = 512  # words on a side of a tile
+TILE = 512  # words on a side of a tile, fewer for a small vocabulary: a tile is one step, and a word needs many
 
 
 @dataclass(frozen=True)
@@ -342,9 +342,10 @@ class Model:
 
 
 def _tiles(matrix: sp.csr_array, config: GloVeConfig, device: torch.device) -> Iterator[Tile]:
-    """Cut the upper half (row <= column) into tiles of TILE x TILE words; those without a cell are left out."""
-    upper = sp.csr_array(sp.triu(matrix))
-    spans = [slice(low, min(low + TILE, matrix.shape[0])) for low in range(0, matrix.shape[0], TILE)]
+    """Cut the upper half (row <= column) into square tiles; those without a cell are left out."""
+    upper, V = sp.csr_array(sp.triu(matrix)), matrix.shape[0]
+    side = max(16, min(TILE, V // 40))
+    spans = [slice(low, min(low + side, V)) for low in range(0, V, side)]
     for i, rows in enumerate(spans):
         band = upper[rows]
         for columns in spans[i:]:
