@@ -31,7 +31,7 @@ from course_lib.keyed_vectors import KeyedVectors
 from course_lib.vocab import Vocab
 
 PIECE = 1 << 20  # words encoded at once: sentences of so many words in all
-PAIRS = 1 << 23  # pairs sorted at once, at most: about 200 MB
+PAIRS = 1 << 20  # pairs added up at once: arrays so small stay in the cache, and their memory is used again
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,8 @@ def window_counts(sentences: Sequence[Sequence[int]], vocab_size: int, window: i
     _require(_whole(window, 1), "window", window, "a whole number of 1 or more")
     counts = np.zeros((vocab_size, vocab_size), dtype=np.int64)
     for sentence in sentences:
+        if strange := [word for word in sentence if not 0 <= word < vocab_size]:
+            raise ValueError(f"There is no word {strange[0]}: with vocab_size={vocab_size} ids go to {vocab_size - 1}.")
         for i, word in enumerate(sentence):
             for j in range(max(0, i - window), min(len(sentence), i + window + 1)):
                 if j != i:
@@ -113,13 +115,18 @@ def cooccurrence(
     if isinstance(corpus, str):
         raise ValueError(f"A corpus is a list of sentences, each a list of words, not one string: {corpus[:30]!r}.")
     V = len(vocab)
-    total, words = sparse.csr_array((V, V), dtype=np.float64), 0
+    parts, words = [sparse.csr_array((V, V), dtype=np.float64)], 0
     for ids, starts in _pieces(corpus, vocab):
         words += len(ids)
         for low, high, weights in _pairs(ids, starts, window, harmonic):
-            total = total + _sum_pairs(low, high, weights, V)
+            parts.append(_sum_pairs(low, high, weights, V))
+            while len(parts) > 1 and parts[-2].nnz < 2 * parts[-1].nnz:  # few large sums, many small ones
+                parts.append(parts.pop() + parts.pop())
     if not words:
-        raise ValueError(f"The corpus has no word of the vocabulary ({V:,} words): is it empty, or another text?")
+        raise ValueError(f"The corpus has no word of the vocabulary ({V:,} words): is it empty, another text, "
+                         "or a generator that was read before? Give a list of lists of words.")
+    total = sum(reversed(parts[:-1]), start=parts[-1])
+    del parts
     half = sparse.csr_array((total.data.astype(np.float32), total.indices, total.indptr), shape=(V, V))
     del total
     return half + sparse.diags_array(half.diagonal()).tocsr() if upper else half + half.T.tocsr()
@@ -166,10 +173,10 @@ def _sum_pairs(
     Sorting would be slow. To transpose a sparse matrix is to sort it by column, in one pass and without comparisons:
     once for the columns, once for the rows.
     """
-    P = len(low)
-    by_high = sparse.csr_array((weights, high, np.arange(P + 1)), shape=(P, V)).tocsc()  # its indices: pairs, by high
-    rows_are_high = sparse.csr_array((by_high.data, low[by_high.indices], by_high.indptr), shape=(V, V))
-    matrix = rows_are_high.T.tocsr()
+    one_a_row = np.arange(len(low) + 1, dtype=np.int32)
+    by_high = sparse.csr_array((weights, high, one_a_row), shape=(len(low), V)).tocsc()  # its indices number the pairs
+    turned = sparse.csr_array((by_high.data, low[by_high.indices], by_high.indptr), shape=(V, V))  # by high, then low
+    matrix = turned.T.tocsr()
     matrix.sum_duplicates()
     return matrix
 

@@ -87,7 +87,7 @@ class Vocab:
         """
         all_ids, starts = array("i"), array("q", [0])
         sentences = _sentences(corpus)
-        while chunk := list(islice(sentences, 1000)):  # loops in C, and one chunk of words in memory
+        while chunk := list(islice(sentences, 300)):  # loops in C, over words that are still in the cache
             found = map(self.key_to_index.get, chain.from_iterable(chunk), repeat(-1))
             ids = np.fromiter(found, dtype=np.int32)
             known = np.concatenate([[0], np.cumsum(ids >= 0)])  # how many known words come before each word
