@@ -115,7 +115,7 @@ def cooccurrence(
     if isinstance(corpus, str):
         raise ValueError(f"A corpus is a list of sentences, each a list of words, not one string: {corpus[:30]!r}.")
     V = len(vocab)
-    parts, words = [sparse.csr_array((V, V), dtype=np.float64)], 0
+    parts, words = [sparse.csr_array((V, V))], 0
     for ids, starts in _pieces(corpus, vocab):
         words += len(ids)
         for low, high, weights in _pairs(ids, starts, window, harmonic):
@@ -194,34 +194,38 @@ def ppmi(matrix: sparse.sparray | Float[np.ndarray, "R C"], smoothing: float = 0
     """
     _check_smoothing(smoothing)
     counts = _checked(matrix)
-    if not counts.data.any():
-        raise ValueError(f"All cells of the {counts.shape[0]} x {counts.shape[1]} counts are zero: count some text.")
-    counts.eliminate_zeros()
-    contexts = counts.sum(axis=0, dtype=np.float64)
-    contexts = np.where(contexts > 0, contexts, 1) ** smoothing * (contexts > 0)
     rows = counts.sum(axis=1, dtype=np.float64)
-    with np.errstate(divide="ignore"):  # empty rows and columns have no cell that would use their logarithm
-        log_rows = np.log(rows).astype(counts.dtype)
-        log_contexts = (np.log(contexts) - np.log(contexts.sum())).astype(counts.dtype)
-    values = np.log(counts.data)
-    values -= np.repeat(log_rows, np.diff(counts.indptr))
-    values -= log_contexts[counts.indices]
-    result = sparse.csr_array((np.maximum(values, 0), counts.indices, counts.indptr), shape=counts.shape)
+    contexts = counts.sum(axis=0, dtype=np.float64) ** smoothing
+    if not rows.any():
+        raise ValueError(f"All cells of the {counts.shape[0]} x {counts.shape[1]} counts are zero: count some text.")
+    log_rows = np.log(np.where(rows > 0, rows, 1))  # an empty row has no cell that would use its logarithm
+    log_contexts = np.log(np.where(contexts > 0, contexts, 1)) - np.log(contexts.sum())
+    with np.errstate(divide="ignore"):  # a zero that is stored becomes -inf, and then 0
+        values = np.log(counts.data)
+    values -= np.repeat(log_rows.astype(values.dtype), np.diff(counts.indptr))
+    values -= log_contexts.astype(values.dtype)[counts.indices]
+    np.maximum(values, 0, out=values)
+    result = sparse.csr_array((values, counts.indices.copy(), counts.indptr.copy()), shape=counts.shape)
     result.eliminate_zeros()
     return result
 
 
 def _checked(matrix) -> sparse.csr_array:
-    """A copy as csr with float cells, or a ValueError that names the first cell that is no count."""
-    matrix = sparse.csr_array(matrix, copy=True)
+    """The matrix as csr with float cells, or a ValueError that names the first cell that is no count."""
+    matrix = sparse.csr_array(matrix)
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
     if not np.issubdtype(matrix.dtype, np.floating):
         matrix = matrix.astype(np.float64)
     bad = ~((matrix.data >= 0) & (matrix.data < np.inf))
     if bad.any():
         place = int(np.argmax(bad))
         row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
-        raise ValueError(f"The cell in row {row}, column {matrix.indices[place]} is {matrix.data[place]}: "
-                         "counts are finite numbers of 0 or more.")
+        raise ValueError(
+            f"The cell in row {row}, column {matrix.indices[place]} is {matrix.data[place]}: "
+            "counts are finite numbers of 0 or more."
+        )
     return matrix
 
 

@@ -184,6 +184,16 @@ def test_ppmi_equals_its_definition(seed, rows, columns, smoothing):
     np.testing.assert_allclose(single.toarray(), expected, atol=3e-6)
 
 
+def test_ppmi_of_stored_zeros_and_of_a_cell_given_in_two_halves():
+    table = np.array([[3.0, 1, 0], [0, 0, 0], [1, 4, 0]])
+    stored = sparse.csr_array((table.ravel(), np.tile([0, 1, 2], 3), [0, 3, 6, 9]), shape=(3, 3))
+    halves = sparse.csr_array((np.repeat(table.ravel(), 2) / 2, np.repeat(np.tile([0, 1, 2], 3), 2), [0, 6, 12, 18]))
+    for matrix in (stored, halves):
+        before = matrix.nnz
+        np.testing.assert_allclose(ppmi(matrix).toarray(), ppmi(table).toarray(), rtol=1e-12)
+        assert matrix.nnz == before  # the counts stay as they were
+
+
 def test_smoothing_lowers_rare_contexts():
     table = np.array([[5.0, 1.0], [90.0, 0.0]])
     assert ppmi(table, 0.75)[0, 1] < ppmi(table, 1.0)[0, 1]

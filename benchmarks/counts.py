@@ -1,0 +1,160 @@
+"""Time and memory of `counts.cooccurrence` against the size of the corpus, and of PPMI and SVD on the whole of it.
+
+    python benchmarks/counts.py            every row, one after the other (about two minutes on a quiet core)
+    python benchmarks/counts.py --table    print the table of the last run
+
+Each row is a process of its own with one thread, so that its CPU seconds and its peak memory are its own. The clock of
+`cooccurrence` starts with the corpus, a stream of lists of words read from disk, and a vocabulary, and stops with the
+finished matrix; the time to read and encode the text, which is part of it, is measured once more alone. There is no
+peer: pip brings no tool that counts the co-occurrences of a vocabulary (GloVe's is a C program to compile). The table
+goes to results/counts.json when it is whole.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import resource
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from itertools import takewhile
+
+RESULTS = pathlib.Path(__file__).parent / "results" / "counts.json"
+WINDOW = 10
+SHARES = (8, 4, 2, 1)  # one part in so many of the corpus
+RANK_WINDOW = 5  # of the row that goes on to PPMI and SVD, with the settings of CountsConfig()
+
+
+class FirstWords:
+    """The first `limit` words of a corpus, in whole sentences; like the corpus, a stream that can be read again."""
+
+    def __init__(self, corpus, limit: int):
+        self.corpus, self.limit = corpus, limit
+
+    def __iter__(self):
+        words = 0
+
+        def more(sentence) -> bool:
+            nonlocal words
+            words += len(sentence)
+            return words <= self.limit
+
+        return takewhile(more, self.corpus)
+
+
+def peak_mb() -> int:
+    """The most memory that this process has held so far, in millions of bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6)
+
+
+def count_row(limit: int, harmonic: bool) -> dict:
+    """Count the first `limit` words of the course corpus, in this process."""
+    from course_lib import counts, data
+    from course_lib.vocab import Vocab
+
+    corpus = FirstWords(data.load("course_corpus"), limit)
+    words = sum(map(len, corpus))
+    vocab = Vocab.from_corpus(corpus)
+    before, start = peak_mb(), time.process_time()
+    for _ in counts._pieces(corpus, vocab):  # what cooccurrence reads and encodes
+        pass
+    encoding, start = time.process_time() - start, time.process_time()
+    matrix = counts.cooccurrence(corpus, vocab, WINDOW, harmonic)
+    seconds = time.process_time() - start
+    return {
+        "words": words, "types": len(vocab), "window": WINDOW, "harmonic": harmonic, "cells": int(matrix.nnz),
+        "cpu_seconds": round(seconds, 2), "of_which_encoding": round(encoding, 2),
+        "words_per_cpu_second": round(words / seconds),
+        "words_per_cpu_second_once_encoded": round(words / (seconds - encoding)),
+        "peak_mb": peak_mb(), "before_mb": before, "matrix_mb": round((8 * matrix.nnz + 4 * len(vocab)) / 1e6),
+    }  # fmt: skip
+
+
+def vectors_row() -> dict:
+    """From the whole corpus to word vectors, step by step, in this process."""
+    from course_lib import counts, data
+    from course_lib.keyed_vectors import KeyedVectors
+    from course_lib.vocab import Vocab
+
+    corpus, config, seconds = data.load("course_corpus"), counts.CountsConfig(window=RANK_WINDOW), {}
+
+    def timed(name, step, *args):
+        start = time.process_time()
+        result = step(*args)
+        seconds[name] = round(time.process_time() - start, 2)
+        return result
+
+    vocab = timed("vocabulary", Vocab.from_corpus, corpus)
+    matrix = timed("cooccurrence", counts.cooccurrence, corpus, vocab, config.window)
+    matrix = timed("ppmi", counts.ppmi, matrix, config.smoothing)
+    rows = timed("svd", counts.svd, matrix, config.vector_size, config.power, config.seed)
+    peak = peak_mb()
+    vectors = KeyedVectors(vocab.index_to_key, rows)
+    return {
+        "types": len(vocab), "window": config.window, "vector_size": config.vector_size, "cells": int(matrix.nnz),
+        "cpu_seconds": seconds, "peak_mb": peak,
+        "wordsim353": round(vectors.evaluate_word_pairs(data.path("wordsim353"))[1][0], 4),
+        "simlex999": round(vectors.evaluate_word_pairs(data.path("simlex999"))[1][0], 4),
+    }  # fmt: skip
+
+
+def in_a_process(*key) -> dict:
+    root = str(RESULTS.parent.parent.parent)
+    env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", PYTHONPATH=root)
+    command = [sys.executable, __file__, "--row", *map(str, key)]
+    done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    row = json.loads(done.stdout.splitlines()[-1])
+    print(row, flush=True)
+    return row
+
+
+def run_all() -> None:
+    from course_lib import data
+
+    words = sum(map(len, data.load("course_corpus")))
+    machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    result = {"machine": machine, "versions": {name: version(name) for name in ("numpy", "scipy")}}
+    result["rows"] = [in_a_process(words // share, 0) for share in SHARES] + [in_a_process(words, 1)]
+    result["vectors"] = in_a_process("vectors", 0)
+    RESULTS.parent.mkdir(exist_ok=True)
+    unfinished = RESULTS.with_suffix(".part")
+    unfinished.write_text(json.dumps(result, indent=1) + "\n")
+    os.replace(unfinished, RESULTS)
+
+
+def print_table() -> None:
+    result = json.loads(RESULTS.read_text())
+    print(f"{result['machine']}; one thread, window {WINDOW}")
+    print("     words   types       cells  CPU-s  encoding  words/CPU-s  once encoded  peak MB  before  matrix")
+    for row in result["rows"]:
+        print(f"{row['words']:10,}  {row['types']:6,}  {row['cells']:10,}  {row['cpu_seconds']:5.1f}"
+              f"  {row['of_which_encoding']:8.1f}  {row['words_per_cpu_second']:11,}"
+              f"  {row['words_per_cpu_second_once_encoded']:12,}  {row['peak_mb']:7,}  {row['before_mb']:6,}"
+              f"  {row['matrix_mb']:6,}{'  harmonic' if row['harmonic'] else ''}")  # fmt: skip
+    row = result["vectors"]
+    steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in row["cpu_seconds"].items())
+    print(f"vectors of {row['vector_size']} numbers, window {row['window']}: {steps}; peak {row['peak_mb']:,} MB; "
+          f"WordSim {row['wordsim353']:.3f}, SimLex {row['simlex999']:.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table", action="store_true", help="print the table of the last run")
+    parser.add_argument("--row", nargs=2, metavar=("WORDS", "HARMONIC"), help="one row, as JSON; or: vectors 0")
+    args = parser.parse_args()
+    if args.row:
+        name, harmonic = args.row
+        print(json.dumps(vectors_row() if name == "vectors" else count_row(int(name), harmonic == "1")))
+    elif args.table:
+        print_table()
+    else:
+        run_all()
+        print_table()
+
+
+if __name__ == "__main__":
+    main()
