@@ -25,7 +25,6 @@ from itertools import takewhile
 RESULTS = pathlib.Path(__file__).parent / "results" / "counts.json"
 WINDOW = 10
 SHARES = (8, 4, 2, 1)  # one part in so many of the corpus
-RANK_WINDOW = 5  # of the row that goes on to PPMI and SVD, with the settings of CountsConfig()
 
 
 class FirstWords:
@@ -75,12 +74,12 @@ def count_row(limit: int, harmonic: bool) -> dict:
 
 
 def vectors_row() -> dict:
-    """From the whole corpus to word vectors, step by step, in this process."""
+    """From the whole corpus to word vectors, step by step, in this process, with the settings of `CountsConfig()`."""
     from course_lib import counts, data
     from course_lib.keyed_vectors import KeyedVectors
     from course_lib.vocab import Vocab
 
-    corpus, config, seconds = data.load("course_corpus"), counts.CountsConfig(window=RANK_WINDOW), {}
+    corpus, config, seconds = data.load("course_corpus"), counts.CountsConfig(), {}
 
     def timed(name, step, *args):
         start = time.process_time()
@@ -95,7 +94,8 @@ def vectors_row() -> dict:
     peak = peak_mb()
     vectors = KeyedVectors(vocab.index_to_key, rows)
     return {
-        "types": len(vocab), "window": config.window, "vector_size": config.vector_size, "cells": int(matrix.nnz),
+        "types": len(vocab), "window": config.window, "vector_size": config.vector_size, "power": config.power,
+        "cells": int(matrix.nnz),
         "cpu_seconds": seconds, "peak_mb": peak,
         "wordsim353": round(vectors.evaluate_word_pairs(data.path("wordsim353"))[1][0], 4),
         "simlex999": round(vectors.evaluate_word_pairs(data.path("simlex999"))[1][0], 4),

@@ -275,6 +275,16 @@ def test_train_finds_topics():
     assert train(corpus, CountsConfig(vector_size=4, max_size=15), progress=False).vectors.shape == (15, 4)
 
 
+def test_train_is_its_steps_with_their_settings():
+    corpus = random_corpus(3000, types=60)
+    config = CountsConfig(vector_size=7, window=2, min_count=3, max_size=40, smoothing=0.5, power=0.3, seed=4)
+    vocab = Vocab.from_corpus(corpus, 3, 40)
+    expected = svd(ppmi(cooccurrence(corpus, vocab, 2), 0.5), 7, 0.3, seed=4)
+    vectors = train(corpus, config, progress=False)
+    assert vectors.index_to_key == vocab.index_to_key
+    assert (vectors.vectors == expected).all()
+
+
 def test_train_says_what_is_wrong(capsys):
     corpus = [["a", "b", "c"]] * 9
     with pytest.raises(ValueError, match="generator that was read before"):
