@@ -266,9 +266,9 @@ def test_a_matrix_without_directions(cell, message):
 def test_train_finds_topics():
     rng = np.random.default_rng(0)
     corpus = [[f"{'ab'[i % 2]}{k}" for k in rng.integers(0, 10, 12)] for i in range(300)]
-    config = CountsConfig(vector_size=4, window=3, min_count=1)
+    config = CountsConfig(vector_size=2, window=3, min_count=1)
     vectors = train(corpus, config, progress=False)
-    assert vectors.vectors.shape == (20, 4)
+    assert vectors.vectors.shape == (20, 2)
     for word in vectors:
         assert {near[0] for near, _ in vectors.most_similar(word, topn=9)} == {word[0]}
     assert (train(corpus, config, progress=False).vectors == vectors.vectors).all()
