@@ -152,6 +152,7 @@ def _pieces(corpus: Iterable[Sequence[str]], vocab: Vocab) -> Iterator[tuple[np.
 def _pairs(ids: Int[np.ndarray, " N"], starts: Int[np.ndarray, " S"], window: int, harmonic: bool) -> Iterator[tuple]:
     """(smaller id, larger id, weight) of all pairs at most `window` apart in one sentence, at most PAIRS at a time."""
     to_the_right = np.repeat(starts[1:], np.diff(starts)) - np.arange(len(ids)) - 1  # words left in the sentence
+    window = min(window, int(to_the_right.max(initial=1)))  # no sentence is longer
     step = max(1, PAIRS // window)
     for place in range(0, len(ids), step):
         reach = np.minimum(to_the_right[place : place + step], window)

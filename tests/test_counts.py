@@ -102,6 +102,14 @@ def test_symmetric_to_the_last_bit_with_the_total_in_closed_form(harmonic, monke
     assert (matrix != matrix.T).nnz == 0
 
 
+def test_a_window_beyond_the_longest_sentence_is_the_whole_sentence():
+    corpus = random_corpus(5000)
+    vocab = Vocab.from_corpus(corpus, 1)
+    whole, longest = cooccurrence(corpus, vocab, 10**12), cooccurrence(corpus, vocab, 30)
+    assert (whole != longest).nnz == 0
+    assert cooccurrence([["a"], ["b"]], Vocab({"a": 1, "b": 1}), 5).nnz == 0  # sentences of one word have no pairs
+
+
 def test_sums_keep_their_digits():
     n, window = 300_000, 10
     cell = cooccurrence([["a"] * n], Vocab({"a": n}), window, harmonic=True)[0, 0]
