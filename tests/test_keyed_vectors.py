@@ -1,5 +1,6 @@
 """KeyedVectors: hand-worked cases, gensim as the oracle in both directions, round trips, and every bad input."""
 
+import io
 import os
 import re
 import time
@@ -515,3 +516,236 @@ def test_analogies_that_cannot_be_asked(compass, tmp_path):
     (tmp_path / "set").write_bytes(b": caf\xe9\n")
     with pytest.raises(ValueError, match="line 1 of .* is not UTF-8"):
         compass.evaluate_word_analogies(tmp_path / "set")
+
+
+# ---- Without exclusion, 3CosMul, words outside the vocabulary ----------------------------------------------------
+
+def test_without_exclusion_a_word_is_its_own_neighbour(compass):
+    near = compass.most_similar("north", topn=2, exclude=False)
+    assert near == [("north", 1), ("northeast", pytest.approx(.5 ** .5))]
+    assert compass.most_similar_cosmul("north", topn=1, exclude=False)[0][0] == "north"
+    vectors = KeyedVectors(["man", "woman", "king", "queen"], [[1, 0], [1, .1], [0, 1], [-.5, 1]])
+    questions = {"royal": [("man", "woman", "king", "queen")]}
+    assert vectors.evaluate_word_analogies(questions)[0] == 1
+    assert vectors.evaluate_word_analogies(questions, exclude=False)[0] == 0
+    assert vectors.answer_analogies(questions["royal"], exclude=False) == ["king"]
+
+
+def test_the_multiplied_score_by_hand(compass):
+    """near(northeast, north) = (1 + 1/sqrt 2) / 2 = .854, near(northeast, south) = .146; east is 1/2 from both."""
+    near, far = (1 + .5 ** .5) / 2, (1 - .5 ** .5) / 2
+    expected = {"northeast": near / (far + .001), "east": .5 / .501, "nowhere": .5 / .501}
+    assert dict(compass.most_similar_cosmul("north", "south", topn=9)) == pytest.approx(expected, rel=1e-5)
+    for question in (["north", "east"], ["north", np.array([7, 0])]):  # a vector's length does not count
+        scores = dict(compass.most_similar_cosmul(question))
+        assert scores["northeast"] == pytest.approx(near * near / 1.001, rel=1e-5)
+
+
+@pytest.fixture
+def gensims_epsilon(monkeypatch):
+    """gensim adds 0.000001 where the paper adds 0.001, which can turn round two words that are nearly equal."""
+    monkeypatch.setattr("course_lib.keyed_vectors.EPSILON", 1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`:DeprecationWarning")
+@pytest.mark.parametrize("only", [None, 150])
+def test_multiplied_neighbours_equal_gensims(gensims_epsilon, only):
+    ours = random_vectors(size=30)
+    theirs = as_gensim(KeyedVectors(ours.index_to_key[:only], ours.vectors[:only]))
+    for positive, negative in (("athens", []), (["Athens", "greece"], ["Baghdad"]), (["Cairo"], ["egypt", "Bern"])):
+        mine = ours.most_similar_cosmul(positive, negative, topn=20, restrict_vocab=only)
+        peer = theirs.most_similar_cosmul(positive, negative, topn=20)
+        assert [word for word, _ in mine] == [word for word, _ in peer]
+        assert np.allclose([score for _, score in mine], [score for _, score in peer], rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`:DeprecationWarning")
+def test_multiplied_analogies_are_gensims_nearest_words(gensims_epsilon):
+    rng = np.random.default_rng(3)
+    table = {}
+    for first, second in sorted({tuple(line.split()[:2]) for line in lines(ANALOGIES) if line[0] != ":"})[:120]:
+        base = table.setdefault(first, rng.normal(size=20))
+        table.setdefault(second, base + np.linspace(-1, 1, 20) + .35 * rng.normal(size=20))
+    ours = KeyedVectors(table, list(table.values()))
+    theirs = as_gensim(ours)
+    _, sections = ours.evaluate_word_analogies(ANALOGIES, method="3cosmul", case_insensitive=False)
+    for outcome in ("correct", "incorrect"):
+        asked = sections[-1][outcome][::7]
+        assert len(asked) > 10
+        for a, b, c, answer in asked:
+            (nearest, _), = theirs.most_similar_cosmul([b, c], [a], topn=1)
+            assert (nearest == answer) == (outcome == "correct")
+
+
+def test_blocks_change_no_answer(monkeypatch):
+    vectors = random_vectors(300, size=5)
+    questions = [line.split() for line in lines(ANALOGIES)[1:60]]
+    whole = {method: vectors.answer_analogies(questions, method=method) for method in ("3cosadd", "3cosmul")}
+    assert len(set(whole["3cosadd"])) > 5
+    monkeypatch.setattr("course_lib.keyed_vectors.QUERY_BLOCK", 7)
+    monkeypatch.setattr("course_lib.keyed_vectors.WORD_BLOCK", 11)
+    for method, answers in whole.items():
+        assert vectors.answer_analogies(questions, method=method) == answers
+
+
+def test_answers_are_words_in_their_first_spelling():
+    vectors = KeyedVectors(["Man", "woman", "king", "Queen", "queen"], [[1, 0], [1, 1], [1, .2], [1, 1.3], [1, 1.3]])
+    asked = [("man", "woman", "king"), ("MAN", "woman", "king", "queen"), ("man", "woman", "duke")]
+    assert vectors.answer_analogies(asked) == ["Queen", "Queen", None]
+    assert vectors.answer_analogies(asked, case_insensitive=False) == [None, None, None]
+    assert vectors.answer_analogies([("Man", "woman", "king")], restrict_vocab=3) == [None]  # nobody is left to answer
+    assert vectors.answer_analogies([]) == []
+    for questions, says in (([("a", "b")], r"three or four words .* not \('a', 'b'\)"), (["abc"], "not 'abc'")):
+        with pytest.raises(ValueError, match=says):
+            vectors.answer_analogies(questions)
+    for ask in (vectors.answer_analogies, lambda questions, method: vectors.evaluate_word_analogies(
+            {"s": [("man", "woman", "king", "queen")]}, method=method)):
+        with pytest.raises(ValueError, match="method is 'sum': choose '3cosadd' or '3cosmul'"):
+            ask(asked, method="sum")
+
+
+@pytest.mark.parametrize(("question", "expected"), [
+    ({"positive": "north", "topn": 0}, "topn is 0"), ({}, "no word and no vector that points anywhere"),
+    ({"positive": "nowhere"}, "no word and no vector that points"), ({"positive": 7}, "not of int 7")])
+def test_bad_multiplied_questions_are_refused(compass, question, expected):
+    with pytest.raises(ValueError, match=expected):
+        compass.most_similar_cosmul(**question)
+
+
+class ByLength(KeyedVectors):
+    """A stand-in for a model that makes vectors out of parts of words: [number of letters, 1], none for a digit."""
+
+    def unknown_vector(self, word):
+        return np.float32([len(word), 1]) if isinstance(word, str) and word.isalpha() else None
+
+
+def test_words_outside_the_vocabulary_where_the_model_can_make_them():
+    vectors = ByLength(["a", "bb", "ccc"], [[1, 1], [2, 1], [3, 1]])
+    assert vectors["dddd"].tolist() == [4, 1]
+    assert vectors[["a", "dddd"]].tolist() == [[1, 1], [4, 1]]
+    assert vectors.get_vector("dddd", norm=True).tolist() == pytest.approx([4 / 17 ** .5, 1 / 17 ** .5])
+    assert "dddd" not in vectors
+    assert vectors.similarity("dddd", "eeee") == pytest.approx(1)
+    assert vectors.most_similar("dddd", topn=3)[0][0] == "ccc"
+    assert vectors.most_similar(["ccc", "dddd"], topn=3)[0][0] == "bb"
+    assert vectors.most_similar_cosmul("dddd", topn=1)[0][0] == "ccc"
+    pairs = [("a", "bb", 1), ("a", "ccc", 2), ("a", "dddd", 3), ("a", "7", 4)]
+    assert vectors.pair_cosines(pairs, unknown_too=True)[:3].tolist() == pytest.approx(
+        [vectors.similarity("a", word) for word in ("bb", "ccc", "dddd")])
+    assert np.isnan(vectors.pair_cosines(pairs)).tolist() == [False, False, True, True]
+    assert vectors.evaluate_word_pairs(pairs)[2] == 50
+    assert vectors.evaluate_word_pairs(pairs, unknown_too=True)[1:] == ((pytest.approx(-1), pytest.approx(0)), 25)
+    for ask in (lambda: vectors["7"], lambda: vectors[7], lambda: vectors.most_similar("7"),
+                lambda: vectors.get_index("dddd")):
+        with pytest.raises(UnknownWordError):
+            ask()
+
+
+def test_no_word_and_several(compass):
+    assert compass[[]].shape == (0, 2)
+    assert compass.pair_cosines([]).shape == (0,)
+
+
+# ---- NumPy's archive ---------------------------------------------------------------------------------------------
+
+any_word = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9)
+
+
+@settings(deadline=None, max_examples=40)
+@given(table=st.integers(1, 4).flatmap(
+    lambda size: st.dictionaries(any_word, st.lists(numbers, min_size=size, max_size=size), min_size=1, max_size=8)))
+def test_an_archive_gives_back_any_words_and_the_same_vectors(tmp_path_factory, table):
+    path = tmp_path_factory.mktemp("round") / "trip.npz"
+    before = KeyedVectors(table, list(table.values()))
+    before.save_npz(path, dtype="float32")
+    after = KeyedVectors.load_npz(path)
+    assert after.index_to_key == before.index_to_key
+    assert after.vectors.tobytes() == before.vectors.tobytes()
+
+
+def test_half_the_bits_are_half_the_room_and_nearly_the_same_cosines(tmp_path):
+    before = random_vectors(size=100)
+    for dtype in ("float16", "float32"):
+        before.save_npz(tmp_path / dtype, dtype)
+    before.save_npz(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "float16").read_bytes()
+    assert (tmp_path / "float16").stat().st_size < 0.6 * (tmp_path / "float32").stat().st_size
+    after = KeyedVectors.load_npz(tmp_path / "float16")
+    assert after.vectors.dtype == np.float32
+    pairs = list(zip(before.index_to_key, before.index_to_key[1:], strict=False))
+    assert np.abs(before.pair_cosines(pairs) - after.pair_cosines(pairs)).max() < 0.0005
+
+
+def test_what_an_archive_cannot_hold(tmp_path):
+    for vectors, dtype, says in (([[1e5]], "float16", "vector of 'a' holds .*beyond 65,504.*dtype=.float32"),
+                                 ([[1]], "int8", "dtype is 'int8'")):
+        with pytest.raises(ValueError, match=says) as caught:
+            KeyedVectors(["a"], vectors).save_npz(tmp_path / "v.npz", dtype)
+        assert one_sentence(caught)
+    with pytest.raises(ValueError, match="cannot be written as UTF-8"):
+        KeyedVectors(["\ud800"], [[1]]).save_npz(tmp_path / "v.npz")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        KeyedVectors(["a"], [[1]]).save_npz(tmp_path / "nowhere" / "v.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_save_leaves_the_old_archive(tmp_path, monkeypatch):
+    random_vectors(30).save_npz(tmp_path / "v.npz")
+    before = (tmp_path / "v.npz").read_bytes()
+
+    def full_disk(*_args, **_keywords):
+        raise OSError("No space left on device")
+    monkeypatch.setattr(np, "savez_compressed", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        random_vectors(40).save_npz(tmp_path / "v.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["v.npz"]
+    assert (tmp_path / "v.npz").read_bytes() == before
+
+
+def archive(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def array_file(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+WORDS = {"words": np.frombuffer(b"abb", np.uint8), "lengths": np.uint32([1, 2])}
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"hello", TEXT, BINARY, b"\x1f\x8b\x08\x00abc", array_file(np.eye(2)), archive(vectors=np.eye(2)),
+    archive(**WORDS, vectors=np.eye(3)), archive(**WORDS, vectors=np.ones(2)),
+    archive(**WORDS, vectors=np.array(["x"])),
+    archive(**WORDS | {"lengths": np.uint32([1, 1])}, vectors=np.eye(2)),
+    archive(**WORDS | {"words": np.frombuffer(b"a\xe9\xe9", np.uint8)}, vectors=np.eye(2)),
+    archive(**WORDS, vectors=np.array([[None, 1], [2, 3]]))],
+    ids=["empty", "text", "word2vec text", "word2vec binary", "gzip", "one array", "no words", "too many vectors",
+         "flat", "strings", "lengths", "not UTF-8", "pickled"])
+def test_another_file_is_no_archive_of_ours(tmp_path, content):
+    (tmp_path / "v.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="v.npz is not a whole file of save_npz") as caught:
+        KeyedVectors.load_npz(tmp_path / "v.npz")
+    assert one_sentence(caught)
+
+
+def test_every_cut_of_an_archive_is_noticed(tmp_path):
+    KeyedVectors(["a", "é"], [[1, 2], [3, 4]]).save_npz(tmp_path / "whole")
+    content = (tmp_path / "whole").read_bytes()
+    for length in range(len(content)):
+        (tmp_path / "v").write_bytes(content[:length])
+        with pytest.raises(ValueError, match="is truncated, damaged or of another kind"):
+            KeyedVectors.load_npz(tmp_path / "v")
+    for path in (tmp_path / "nothing", tmp_path):
+        with pytest.raises(FileNotFoundError, match="no vector file at"):
+            KeyedVectors.load_npz(path)
+
+
+def test_what_an_archive_holds_is_checked_as_any_vectors(tmp_path):
+    (tmp_path / "v").write_bytes(archive(**WORDS, vectors=np.array([[1, np.nan], [2, 3]])))
+    with pytest.raises(ValueError, match="vector of 'a' .row 0. holds NaN"):
+        KeyedVectors.load_npz(tmp_path / "v")
