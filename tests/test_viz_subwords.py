@@ -28,22 +28,32 @@ def test_rows_without_a_direction_have_no_shares(rows):
         subwords.shares(rows)
 
 
-def test_bars_are_the_shares_in_order_with_the_control_behind():
-    figure, alt = subwords.contributions("cat", ["<ca", "cat", "at>"], [0.25, 0.85, -0.1], chance=(-0.05, 0.3))
+ROWS = np.array([[1.0, 1.0], [2.0, -1.0], [-0.5, 1.0]])  # mean (5/6, 1/3): shares 14/29, 16/29, -1/29
+
+
+def test_bars_are_the_shares_in_order_with_the_control_beside_them():
+    figure, alt = subwords.contributions("cat", ["<ca", "cat", "at>"], ROWS)
     axes = figure.axes[0]
-    bars = [patch for patch in axes.patches if patch.get_height() == pytest.approx(0.72)]
-    assert [bar.get_width() for bar in bars] == pytest.approx([25, 85, -10])
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([1400 / 29, 1600 / 29, -100 / 29])
+    assert axes.lines[0].get_xdata() == pytest.approx([100 * 2 / 8.25, 100 * 5 / 8.25, 100 * 1.25 / 8.25])
     assert [label.get_text() for label in axes.get_yticklabels()] == ["<ca", "cat", "at>"]
-    assert texts(axes) == ["25%", "85%", "-10%"]
+    assert texts(axes) == ["48%", "55%", "-3%"]
     assert "control" in " ".join(axes.get_legend_handles_labels()[1])
-    assert "The largest: cat 85%, <ca 25%, at> -10%." in alt
-    assert alt.endswith("random rows give between -5% and 30%; above it: cat.")
+    assert "The largest: cat 55% (control 61%), <ca 48% (control 24%), at> -3% (control 15%)." in alt
     assert pixels(figure) == 800
 
 
+def test_agreement_is_one_for_one_direction_and_small_for_random_ones():
+    assert subwords.agreement([[1.0, 2], [2, 4]]) == pytest.approx((1, 5**0.5 / 3))
+    rows = np.random.default_rng(0).normal(size=(25, 400))
+    agree, random = subwords.agreement(rows)
+    assert random == pytest.approx(0.2, abs=0.01)
+    assert agree == pytest.approx(random, abs=0.02)
+
+
 def test_many_pieces_keep_the_largest_in_order_and_sum_up_the_others():
-    values = [0.1, 0.3, 0.05, 0.4, 0.15]
-    figure, alt = subwords.contributions("$x$", list("abcde"), values, most=2)
+    rows = np.array([[0.1], [0.3], [0.05], [0.4], [0.15]])
+    figure, alt = subwords.contributions("$x$", list("abcde"), rows, most=2)
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "d", "the other 3"]
     assert texts(axes) == ["30%", "40%", "30%"]
@@ -52,11 +62,11 @@ def test_many_pieces_keep_the_largest_in_order_and_sum_up_the_others():
     assert pixels(figure) == 800
 
 
-def test_one_value_for_each_piece():
-    with pytest.raises(ValueError, match="2 pieces and 1 values"):
-        subwords.contributions("cat", ["<ca", "cat"], [1.0])
+def test_one_row_for_each_piece():
+    with pytest.raises(ValueError, match="2 pieces and 1 rows"):
+        subwords.contributions("cat", ["<ca", "cat"], ROWS[:1])
     with pytest.raises(ValueError, match="0 pieces"):
-        subwords.contributions("cat", [], [])
+        subwords.contributions("cat", [], ROWS[:0])
 
 
 def test_lists_stand_side_by_side_and_shared_words_are_marked():

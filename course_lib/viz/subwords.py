@@ -34,54 +34,69 @@ def shares(rows: Float[np.ndarray, "n D"]) -> Float[np.ndarray, " n"]:
     return rows @ mean / (len(rows) * squared)
 
 
-def contributions(word: str, pieces: Sequence[str], values: Sequence[float], chance: tuple[float, float] | None = None,
-                  most: int = 22) -> tuple[Figure, str]:
+def agreement(rows: Float[np.ndarray, "n D"]) -> tuple[float, float]:
+    """How far the rows agree: (length of their mean over the mean of their lengths, the same for random directions).
+
+    1: all point the same way. Random directions leave the root of the sum of squares over the sum (one over the root
+    of n if all lengths are equal).
+    """
+    lengths = np.linalg.norm(np.asarray(rows, dtype=np.float64), axis=1)
+    mean = np.linalg.norm(np.mean(rows, axis=0, dtype=np.float64))
+    return float(mean / lengths.mean()), float(np.linalg.norm(lengths) / lengths.sum())
+
+
+def contributions(word: str, pieces: Sequence[str], rows: Float[np.ndarray, "n D"],
+                  most: int = 20) -> tuple[Figure, str]:
     """Bars: the share of a word's vector that each of its pieces gives, in the order in which they are handed over.
 
-    `chance`: (low, high), between which the shares of random rows fall; drawn as a grey band, the control. A word with
-    more than `most` pieces shows the largest ones, still in order, and the others as one bar.
+    The control is a diamond at each bar: the share that the piece would have if its row kept its length and all rows
+    pointed in random directions. A word of more than `most` pieces shows the largest, still in order, and the others
+    as one bar.
     """
-    values = np.asarray(values, dtype=float)
-    if len(pieces) != len(values) or not len(pieces):
-        raise ValueError(f"{word!r} has {len(pieces)} pieces and {len(values)} values: give one value for each piece.")
+    if len(pieces) != len(rows) or not len(pieces):
+        raise ValueError(f"{word!r} has {len(pieces)} pieces and {len(rows)} rows: give one row for each piece.")
+    values, squares = shares(rows), (np.asarray(rows, dtype=np.float64) ** 2).sum(axis=1)
+    control, agree = squares / squares.sum(), agreement(rows)
     shown = np.sort(np.argsort(-np.abs(values), kind="stable")[:most])
-    names, heights = [pieces[i] for i in shown], values[shown].tolist()
-    if rest := len(pieces) - len(shown):
-        names, heights = [*names, f"the other {rest}"], [*heights, values.sum() - sum(heights)]
-    places = np.arange(len(names))
-    figure, axes = _canvas(f"What “{word}” is made of", height=1.9 + 0.25 * len(names))
-    if chance is not None:
-        axes.axvspan(100 * chance[0], 100 * chance[1], color="#BBBBBB", alpha=0.5, zorder=0,
-                     label="control: nine of ten random rows give a share in here")
-    bars = axes.barh(places, 100 * np.array(heights), height=0.72, zorder=2, label="share of the word's vector",
+    rest = len(pieces) - len(shown)
+    others = [f"the other {rest}"] * (rest > 0)
+    names = [*(pieces[i] for i in shown), *others]
+    heights, marks = ([*each[shown], *[each.sum() - each[shown].sum()] * len(others)] for each in (values, control))
+    figure, axes = _canvas("", height=2.3 + 0.25 * len(names))
+    bars = axes.barh(range(len(names)), 100 * np.array(heights), height=0.72, label="share of the word's vector",
                      color=[COLOURS[0] if height >= 0 else COLOURS[1] for height in heights])
     if rest:
         bars[-1].set(facecolor="white", edgecolor=COLOURS[0], hatch="///")
-    for place, height in zip(places, heights, strict=True):
-        axes.annotate(f"{height:.0%}", (100 * height, place), (4 if height >= 0 else -4, 0), fontsize=10,
-                      textcoords="offset points", va="center", ha="left" if height >= 0 else "right")
-    axes.set_yticks(places, names, parse_math=False)
-    for text in axes.get_yticklabels()[: len(shown)]:
+    axes.plot(100 * np.array(marks), range(len(names)), "D", color="black", markerfacecolor="white", markersize=6,
+              label="control: its length in a random direction")
+    _finish(axes, names, heights, marks, len(shown))
+    axes.set_title(f"agreement of the pieces {agree[0]:.2f}; of random directions {agree[1]:.2f}", fontsize=12)
+    figure.suptitle(f"What “{word}” is made of", fontsize=15, parse_math=False)
+    return figure, _say_contributions(word, pieces, values, control, agree)
+
+
+def _finish(axes, names, heights, marks, num_pieces: int) -> None:
+    """Numbers at the bars, pieces in a typewriter's letters, limits that leave room."""
+    for place, (height, mark) in enumerate(zip(heights, marks, strict=True)):
+        end = max(height, mark, 0)
+        axes.annotate(f"{round(100 * height)}%", (100 * end, place), (8, 0), fontsize=10, textcoords="offset points", va="center")
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    for text in axes.get_yticklabels()[:num_pieces]:
         text.set_family("monospace")
-    low, high = 100 * min(0, *heights, 0), 100 * max(*heights, 0.01)
+    low, high = 100 * min(0, *heights), 100 * max(*heights, *marks)
     axes.set(xlabel="share of the vector's length (%; all bars together give 100)", ylim=(len(names) - 0.4, -0.6),
-             xlim=(low - 0.08 * (high - low) * (low < 0), high + 0.1 * (high - low)))
+             xlim=(low - 0.03 * (high - low) * (low < 0), high + 0.1 * (high - low)))
     axes.axvline(0, color=GREY, linewidth=1)
     axes.grid(axis="y", visible=False)
     _legend(axes)
-    return figure, _say_contributions(word, pieces, values, chance)
 
 
-def _say_contributions(word: str, pieces: Sequence[str], values: np.ndarray, chance) -> str:
+def _say_contributions(word: str, pieces: Sequence[str], values: np.ndarray, control: np.ndarray, agree) -> str:
     order = np.argsort(-values, kind="stable")
-    top = ", ".join(f"{pieces[i]} {values[i]:.0%}" for i in order[:3])
+    top = ", ".join(f"{pieces[i]} {values[i]:.0%} (control {control[i]:.0%})" for i in order[:3])
     text = f"Bar chart of the {len(pieces)} pieces of {word} and their shares of its vector. The largest: {top}"
-    text += f"; the smallest: {pieces[order[-1]]} {values[order[-1]]:.0%}." if len(pieces) > 3 else "."
-    if chance is None:
-        return text
-    above = [pieces[i] for i in order if values[i] > chance[1]]
-    who = f"above it: {', '.join(above[:6])}{' and others' if len(above) > 6 else ''}" if above else "none is above it"
-    return f"{text} Nine of ten random rows give between {chance[0]:.0%} and {chance[1]:.0%}; {who}."
+    text += f"; the smallest: {pieces[order[-1]]} {round(100 * values[order[-1]])}%." if len(pieces) > 3 else "."
+    return f"{text} The pieces agree to {agree[0]:.2f}; random directions would to {agree[1]:.2f}."
 
 
 def beside(columns: Mapping[str, NEIGHBOURS | None], title: str, nothing: str = "no answer") -> tuple[Figure, str]:
