@@ -198,29 +198,29 @@ def train_counts(
         with _reporter(progress, config.epochs, model.cells) as report:
             for epoch in range(1, config.epochs + 1):
                 mean = model.train_epoch(epoch)
-                if not math.isfinite(mean):
-                    raise RuntimeError(
-                        f"The loss is {mean} in epoch {epoch}: lower learning_rate={config.learning_rate}."
-                    )
+                if not (math.isfinite(mean) and model.is_finite()):
+                    raise RuntimeError(f"Training diverged in epoch {epoch}, its loss is {mean}: "
+                                       f"lower learning_rate={config.learning_rate}.")  # fmt: skip
                 report(epoch, mean)
     return KeyedVectors(vocab.index_to_key, model.vectors())
 
 
 def _checked(matrix, words: int) -> sp.csr_array:
-    """The matrix as float32 CSR with sorted columns, or a ValueError that says what is wrong with it."""
-    matrix = sp.csr_array(matrix).astype(np.float32)  # a copy: the caller's stays as it is
+    """The matrix as float32 CSR, not copied where it is that already, or a ValueError that says what is wrong."""
+    matrix = sp.csr_array(matrix, dtype=np.float32)
     if matrix.shape != (words, words):
         raise ValueError(f"The matrix is {matrix.shape[0]} x {matrix.shape[1]} but the vocabulary has {words} words: "
                          "give the vocabulary that the matrix was counted with.")  # fmt: skip
-    matrix.sum_duplicates()
-    matrix.eliminate_zeros()
-    if not matrix.nnz:
-        raise ValueError("The matrix is empty, no two words meet in it: give more text or a wider window.")
-    bad = np.flatnonzero(~(np.isfinite(matrix.data) & (matrix.data > 0)))
+    if not matrix.has_canonical_format:  # a cell may stand there in several parts
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    bad = np.flatnonzero(~(matrix.data >= 0) | np.isinf(matrix.data))
     if len(bad):
         row, column = np.searchsorted(matrix.indptr, bad[0], side="right") - 1, matrix.indices[bad[0]]
         raise ValueError(f"The cell ({row}, {column}) of the matrix is {matrix.data[bad[0]]}: "
                          "a count is a finite number of 0 or more.")  # fmt: skip
+    if not matrix.data.any():
+        raise ValueError("The matrix is empty, no two words meet in it: give more text or a wider window.")
     _check_symmetry(matrix)
     return matrix
 
@@ -231,11 +231,12 @@ def _check_symmetry(matrix: sp.csr_array) -> None:
     if same and np.allclose(matrix.data, mirror.data, rtol=1e-4, atol=0):  # sums of 1/d differ in their last digits
         return
     gap = abs(matrix - mirror).tocoo()
-    row, column = (int(axis[gap.data.argmax()]) for axis in (gap.row, gap.col))
-    raise ValueError(
-        f"The matrix is not symmetric: cell ({row}, {column}) is {matrix[row, column]} but cell ({column}, {row}) is "
-        f"{matrix[column, row]}; count both sides of a word, or add the transposed matrix."
-    )
+    if gap.nnz:  # else the two differ in zeros that are written out
+        row, column = (int(axis[gap.data.argmax()]) for axis in (gap.row, gap.col))
+        raise ValueError(
+            f"The matrix is not symmetric: cell ({row}, {column}) is {matrix[row, column]} but cell ({column}, {row}) "
+            f"is {matrix[column, row]}; count both sides of a word, or add the transposed matrix."
+        )
 
 
 @contextmanager
@@ -323,7 +324,7 @@ class Model:
         generator = torch.Generator().manual_seed(config.seed)
         start = ((torch.rand(2, V, D, generator=generator) - 0.5) / D).to(device)
         self.words, self.contexts = Side(start[0], bias_first=True), Side(start[1], bias_first=False)
-        self.tiles = list(_tiles(matrix[self.order][:, self.order], config, device))
+        self.tiles = list(_tiles(_upper_half(matrix, self.order), config, device))
         self.cells = sum(len(tile.weights) for tile in self.tiles)
 
     def train_epoch(self, epoch: int) -> float:
@@ -335,6 +336,10 @@ class Model:
             total += tile_step(*sides, self.tiles[i], self.config.learning_rate)
         return float(total) / self.cells
 
+    def is_finite(self) -> bool:
+        """Whether all numbers of the vectors are; the loss shows it only one step later."""
+        return all(math.isfinite(side.table.abs().amax()) for side in (self.words, self.contexts))
+
     def vectors(self) -> Float[np.ndarray, "V D"]:
         """w + w~, the words in the order of the vocabulary again."""
         D = self.config.vector_size
@@ -343,9 +348,17 @@ class Model:
         return vectors
 
 
-def _tiles(matrix: sp.csr_array, config: GloVeConfig, device: torch.device) -> Iterator[Tile]:
-    """Cut the upper half (row <= column) into square tiles; those without a cell are left out."""
-    upper, V = sp.csr_array(sp.triu(matrix)), matrix.shape[0]
+def _upper_half(matrix: sp.csr_array, order: Int[np.ndarray, " V"]) -> sp.csr_array:
+    """The cells with row <= column, once the words are put into this order."""
+    cells, place = matrix.tocoo(), np.argsort(order).astype(np.int32)
+    rows, columns = place[cells.row], place[cells.col]
+    kept = (rows <= columns) & (cells.data > 0)
+    return sp.csr_array((cells.data[kept], (rows[kept], columns[kept])), shape=matrix.shape)
+
+
+def _tiles(upper: sp.csr_array, config: GloVeConfig, device: torch.device) -> Iterator[Tile]:
+    """Cut the upper half into square tiles; those without a cell are left out."""
+    V = upper.shape[0]
     side = max(16, V // STEPS)  # 500 words a side for 20,000; narrower tiles learn a little faster but compute slower
     spans = [slice(low, min(low + side, V)) for low in range(0, V, side)]
     for i, rows in enumerate(spans):

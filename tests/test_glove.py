@@ -229,6 +229,17 @@ def test_the_callers_matrix_stays_as_it_is_and_may_be_dense_or_of_whole_numbers(
     np.testing.assert_array_equal(train_counts(dense, vocab, SMALL, progress=False).vectors, vectors)
 
 
+def test_zeros_that_are_written_out_are_no_cells():
+    matrix, vocab = symmetric()
+    cells, (i, j) = matrix.tocoo(), np.argwhere(matrix.toarray() == 0)[1]  # on one side of the diagonal alone
+    places = np.append(cells.row, i), np.append(cells.col, j)
+    padded = sp.coo_array((np.append(cells.data, 0), places), shape=matrix.shape).tocsr()
+    assert padded.nnz == matrix.nnz + 1
+    assert i != j
+    vectors = [train_counts(m, vocab, SMALL, progress=False).vectors for m in (matrix, padded)]
+    np.testing.assert_array_equal(*vectors)
+
+
 def test_words_that_meet_nobody_keep_their_small_vectors():
     matrix, vocab = symmetric()
     dense = matrix.toarray()
@@ -285,10 +296,11 @@ def test_corpora_without_anything_to_learn():
         train([["a", "b"]], replace(SMALL, min_count=5), progress=False)
 
 
-def test_a_loss_that_is_no_number_names_the_epoch():
-    matrix, vocab = symmetric(14)  # one tile, so that the first epoch ends before its step does harm
-    with pytest.raises(RuntimeError, match=r"The loss is (nan|inf) in epoch 2: lower learning_rate=1e\+30"):
-        train_counts(matrix, vocab, replace(SMALL, learning_rate=1e30), progress=False)
+@pytest.mark.parametrize(("rate", "epoch"), [(1e30, 2), (float(np.finfo(np.float32).max), 1)])
+def test_a_training_that_diverges_names_the_epoch(rate, epoch):
+    matrix, vocab = symmetric(14)  # one tile, so that the loss of the first epoch is taken before its step does harm
+    with pytest.raises(RuntimeError, match=rf"diverged in epoch {epoch}, its loss is .*: lower learning_rate="):
+        train_counts(matrix, vocab, replace(SMALL, learning_rate=rate, epochs=2), progress=False)
 
 
 @pytest.mark.parametrize(
