@@ -27,7 +27,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib import keyed_vectors, word2vec
+from course_lib import device as devices
+from course_lib import word2vec
 from course_lib.keyed_vectors import KeyedVectors, UnknownWordError
 from course_lib.vocab import Vocab
 
@@ -279,64 +280,21 @@ class FastTextKeyedVectors(KeyedVectors):
         self.table = table.view()
         self.table.flags.writeable = False
 
-    def get_vector(self, word: str, norm: bool = False) -> Float[np.ndarray, " D"]:
-        """The vector of any word; KeyError only for an unknown one too short to have an n-gram."""
-        if word in self:
-            return super().get_vector(word, norm)
+    def unknown_vector(self, word: str) -> Float[np.ndarray, " D"] | None:
+        """The mean of the n-grams of a word outside the vocabulary; None for one too short to have any."""
+        if not isinstance(word, str):
+            return None
         names, rows = self.ngram_vectors(word)
-        vector = rows.mean(axis=0)
-        return vector / (np.linalg.norm(vector) or 1) if norm else vector
-
-    def __getitem__(self, word: str | Sequence[str]) -> Float[np.ndarray, "*N D"]:
-        """The vector of a word [D], or of a list of words [N, D], known or not."""
-        if isinstance(word, (list, tuple)) and word:
-            return np.stack([self.get_vector(one) for one in word])
-        return super().__getitem__(word)
+        return rows.mean(axis=0) if names else None
 
     def ngram_vectors(self, word: str) -> tuple[list[str], Float[np.ndarray, "n D"]]:
         """The pieces of a word and their rows, whose mean is its vector; first, for a known word, its own row."""
-        pieces, starts = _input_rows([word], self.min_n, self.max_n, self.bucket)
-        known = word in self
-        rows = pieces[1:].numpy() - 1 + len(self)
-        names = ngrams(word, self.min_n, self.max_n) if self.max_n else []
-        if known:
-            names, rows = [word, *names], np.concatenate([[self.key_to_index[word]], rows])
-        if not names:
-            raise UnknownWordError(f"{word!r} is unknown and has no n-gram of {self.min_n} to {self.max_n} characters: "
-                                   "nothing speaks for it; ask for a longer word.")
+        _check_word(word)
+        names = ngrams(word, max(self.min_n, 1), self.max_n) if self.max_n else []
+        rows = [len(self) + hash_ngram(name) % self.bucket for name in names]
+        if word in self:
+            names, rows = [word, *names], [self.key_to_index[word], *rows]
         return names, self.table[rows]
-
-    def most_similar(self, positive=(), negative=(), *args, **settings) -> list[tuple[str, float]]:
-        """As in `KeyedVectors.most_similar`, and a word of the question may be unknown."""
-        return super().most_similar(self._spelled_out(positive), self._spelled_out(negative), *args, **settings)
-
-    def _spelled_out(self, side) -> list:
-        """The unknown words of a question as vectors of length 1, which is how known words enter it."""
-        side = [side] if isinstance(side, str) else side
-        if isinstance(side, np.ndarray):
-            return side
-        return [self.get_vector(item, norm=True) if isinstance(item, str) and item not in self else item
-                for item in side]
-
-    def evaluate_word_pairs(self, pairs, delimiter: str = "\t", *args, unknown_too: bool = False, **settings) -> tuple:
-        """As in `KeyedVectors.evaluate_word_pairs`; with `unknown_too` every word is scored as it is spelled."""
-        if not unknown_too:
-            return super().evaluate_word_pairs(pairs, delimiter, *args, **settings)
-        pairs = list(keyed_vectors._read_pairs(pairs, delimiter))
-        words = self.of_words(word for first, second, _ in pairs for word in (first, second))
-        return words.evaluate_word_pairs(pairs, delimiter, *args, **settings)
-
-    def of_words(self, words: Iterable[str]) -> KeyedVectors:
-        """Plain KeyedVectors of these words, known or not (those without any n-gram are left out)."""
-        found = {}
-        for word in words:
-            try:
-                found.setdefault(word, self.get_vector(word))
-            except UnknownWordError:
-                continue
-        if not found:
-            raise ValueError("none of these words has a vector: give longer words.")
-        return KeyedVectors(found, np.stack(list(found.values())))
 
 
 # --- Files of the original --------------------------------------------------------------------------------------------
@@ -408,3 +366,137 @@ def _read_matrix(file: BinaryIO, path: Path) -> Float[np.ndarray, "R D"]:
         raise ValueError(f"{path} promises {rows:,} rows of {columns:,} numbers, but only {left:,} bytes are left: "
                          "it is cut short; copy it again.")
     return np.fromfile(file, dtype="<f4", count=rows * columns).reshape(rows, columns)
+
+
+# --- The classifier ---------------------------------------------------------------------------------------------------
+
+
+def word_ngram_ids(words: Sequence[str], longest: int = 2, bucket: int = 200_000) -> list[int]:
+    """The rows, 0 to bucket - 1, of the runs of 2 to `longest` words of a text, by where they begin, short ones first.
+
+    The original's hash: the words' own hashes as signed 32-bit numbers, chained by h = h * 116049371 + next, 64 bits.
+    """
+    hashes = [_signed(hash_ngram(word)) for word in words]
+    return _chained(np.array(hashes, dtype=np.int64), longest, bucket).tolist()
+
+
+def _signed(value: int) -> int:
+    return value - (value >> 31 << 32)
+
+
+def _chained(hashes: Int[np.ndarray, " P"], longest: int, bucket: int) -> Int[np.ndarray, " N"]:
+    values, found = hashes.astype(np.uint64), np.full((len(hashes), max(longest - 1, 0)), -1)
+    for n in range(1, longest):
+        values = values[:-1] * np.uint64(116049371) + hashes[n:].astype(np.uint64)  # modulo 2 ** 64
+        found[: len(values), n - 1] = values % np.uint64(bucket)
+        if not len(values):
+            break
+    return found[found >= 0]
+
+
+class Classifier:
+    """Which label does a text bear? Softmax over the mean of its words' and runs of words' vectors (Joulin et al.).
+
+    texts: strings, split at white space, or lists of words. labels: one a text, anything that can be a dict's key.
+    A run of words (up to `word_ngrams`) falls on one of `bucket` rows by its hash. `min_count`: rarer words have no
+    row of their own. `learning_rate` falls in a straight line to 0; one seed gives one result.
+
+    >>> texts = ["a good film", "a bad film", "good", "bad"]
+    >>> Classifier(bucket=100, epochs=50).fit(texts, ["+", "-", "+", "-"]).predict(["so good"])
+    ['+']
+    """
+
+    def __init__(
+        self,
+        vector_size: int = 20,
+        word_ngrams: int = 2,
+        min_count: int = 1,
+        bucket: int = 200_000,
+        epochs: int = 5,
+        learning_rate: float = 0.5,
+        batch_size: int = 16,
+        seed: int = 1,
+    ):
+        sizes = {"vector_size": vector_size, "word_ngrams": word_ngrams, "min_count": min_count, "bucket": bucket,
+                 "epochs": epochs, "batch_size": batch_size}  # fmt: skip
+        for name, value in sizes.items():
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name}={value!r} cannot be used: {name} must be a whole number of 1 or more.")
+        if not learning_rate > 0:
+            raise ValueError(f"learning_rate={learning_rate!r} cannot be used: it must be above 0.")
+        self.__dict__.update(sizes, learning_rate=learning_rate, seed=seed)
+        self.table = self.output = None
+
+    def fit(self, texts: Sequence[str | Sequence[str]], labels: Sequence) -> "Classifier":
+        """Train from scratch. ValueError for no texts, unequal lengths, labels of one kind, texts without a word."""
+        texts, labels = _split(texts), list(labels)
+        if len(texts) != len(labels):
+            raise ValueError(f"there are {len(texts)} texts but {len(labels)} labels: give one label for each text.")
+        self.labels = sorted(set(labels), key=str)
+        if len(self.labels) < 2:
+            raise ValueError(f"all labels are {self.labels[0]!r}: a classifier needs texts of two kinds or more.")
+        self.vocab = Vocab.from_corpus(texts, self.min_count)
+        generator = torch.Generator().manual_seed(self.seed)
+        D = self.vector_size
+        self.table = (torch.rand(len(self.vocab) + self.bucket, D, generator=generator) * 2 - 1) / D
+        self.output = torch.zeros(len(self.labels), D)
+        rank = {label: i for i, label in enumerate(self.labels)}
+        answers = torch.tensor([rank[label] for label in labels])
+        with devices.one_thread():
+            self._train(self._rows(texts), answers, generator)
+        return self
+
+    def _train(self, rows: list[Int[Tensor, " n"]], answers: Int[Tensor, " N"], generator: torch.Generator) -> None:
+        parameters = [self.table.requires_grad_(), self.output.requires_grad_()]
+        optimizer = torch.optim.SGD(parameters, lr=self.learning_rate)
+        steps = self.epochs * -(-len(rows) // self.batch_size)
+        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
+        for _ in range(self.epochs):
+            for batch in torch.randperm(len(rows), generator=generator).split(self.batch_size):
+                optimizer.zero_grad()
+                scores = self._scores([rows[i] for i in batch.tolist()])
+                F.cross_entropy(scores, answers[batch], reduction="sum").backward()  # a batch: so many steps at once
+                optimizer.step()
+                schedule.step()
+        self.table, self.output = self.table.detach(), self.output.detach()
+        if not torch.isfinite(self.output).all():
+            raise RuntimeError(f"The training diverged: lower learning_rate={self.learning_rate}.")
+
+    def _scores(self, rows: list[Int[Tensor, " n"]]) -> Float[Tensor, "B L"]:
+        starts = torch.tensor([0] + [len(one) for one in rows[:-1]]).cumsum(0)
+        hidden = F.embedding_bag(torch.cat(rows), self.table, starts, mode="mean", sparse=True)  # (B, D)
+        return hidden @ self.output.T
+
+    def _rows(self, texts: list[Sequence[str]]) -> list[Int[Tensor, " n"]]:
+        """The rows of each text: its known words, then its runs of words."""
+        hashes: dict[str, int] = {}
+        found = []
+        for words in texts:
+            for word in words:
+                if word not in hashes:
+                    hashes[word] = _signed(hash_ngram(word))
+            signed = np.array([hashes[word] for word in words], dtype=np.int64)
+            chained = _chained(signed, self.word_ngrams, self.bucket)
+            own = self.vocab.encode(words).astype(np.int64)
+            found.append(torch.from_numpy(np.concatenate([own, len(self.vocab) + chained])))
+        return found
+
+    def predict_proba(self, texts: Sequence[str | Sequence[str]]) -> Float[np.ndarray, "N L"]:
+        """The probability of each of `labels` for each text; a text of which nothing is known gets equal ones."""
+        if self.table is None:
+            raise RuntimeError("this classifier has not been trained: call fit(texts, labels) first.")
+        with torch.no_grad():
+            return F.softmax(self._scores(self._rows(_split(texts))), dim=1).numpy()
+
+    def predict(self, texts: Sequence[str | Sequence[str]]) -> list:
+        """The most probable label of each text."""
+        return [self.labels[i] for i in self.predict_proba(texts).argmax(axis=1)]
+
+
+def _split(texts: Sequence[str | Sequence[str]]) -> list[Sequence[str]]:
+    if isinstance(texts, str):
+        raise ValueError(f"texts is one string, {texts[:30]!r}: give a list of texts.")
+    texts = [text.split() if isinstance(text, str) else text for text in texts]
+    if not texts:
+        raise ValueError("there are no texts: give at least one.")
+    return texts

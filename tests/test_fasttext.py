@@ -1,0 +1,388 @@
+"""fastText: n-grams, ids, files and answers against the original's, training against autograd, the classifier."""
+
+import importlib.util
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from fasttext_original import make
+
+from course_lib import fasttext, word2vec
+from course_lib.fasttext import Classifier, FastTextConfig, FastTextKeyedVectors
+from course_lib.keyed_vectors import KeyedVectors, UnknownWordError
+from course_lib.vocab import Vocab
+
+HERE = Path(make.__file__).parent
+ANSWERS = json.loads((HERE / "answers.json").read_text("utf-8"))
+needs_original = pytest.mark.skipif(
+    importlib.util.find_spec("fasttext") is None,
+    reason="the fasttext package is not installed: its recorded answers are compared instead, in the other tests",
+)
+
+
+@pytest.fixture(scope="module")
+def words():
+    return make.many_words()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fasttext.load(HERE / "skipgram.bin")
+
+
+def all_at_once(words, min_n, max_n, bucket):
+    """The ids as training computes them, in the form of `ngram_ids`."""
+    rows, starts = fasttext._input_rows(words, min_n, max_n, bucket)
+    assert rows[starts[:-1]].tolist() == list(range(len(words)))  # first its own row
+    return [(rows[a + 1 : b] - len(words)).tolist() for a, b in zip(starts[:-1], starts[1:])]
+
+
+# --- n-grams and their ids --------------------------------------------------------------------------------------------
+
+
+def test_ngrams_by_hand():
+    assert fasttext.ngrams("cat", 3, 4) == ["<ca", "<cat", "cat", "cat>", "at>"]
+    assert fasttext.ngrams("ab", 1, 2) == ["<a", "a", "ab", "b", "b>"]  # a border alone is none
+    assert fasttext.ngrams("a<", 1, 1) == ["a", "<"]  # but the same character inside the word is one
+    assert fasttext.ngrams("a", 4, 6) == []
+    assert fasttext.ngrams("é", 3, 3) == ["<é>"]
+    assert fasttext.ngrams("e\u0301", 3, 3) == ["<e\u0301", "e\u0301>"]  # an accent that combines is a character
+    assert fasttext.ngrams("👍🏽", 3, 3) == ["<👍🏽", "👍🏽>"]
+    assert fasttext.ngrams("</s>") == []
+
+
+def test_the_hash_is_fnv_1a_and_sign_extends():
+    assert fasttext.hash_ngram("a") == 0xE40C292C  # from the table of the hash's authors
+    assert fasttext.hash_ngram("foobar") == 0xBF9CF968
+    first = ((2166136261 ^ 0xFFFFFFC3) * 16777619) % 2**32
+    assert fasttext.hash_ngram("é") == ((first ^ 0xFFFFFFA9) * 16777619) % 2**32
+
+
+@pytest.mark.parametrize("sizes", ANSWERS["digests"])
+def test_ids_of_ten_thousand_words_are_the_original_s(words, sizes):
+    assert len(words) == len(set(words)) == 10_000
+    assert sum(not word.isascii() for word in words) > 5_000
+    settings = [int(number) for number in sizes.split()]
+    assert make.digest([fasttext.ngram_ids(word, *settings) for word in words]) == ANSWERS["digests"][sizes]
+    assert make.digest(all_at_once(words, *settings)) == ANSWERS["digests"][sizes]
+
+
+@needs_original
+@pytest.mark.parametrize("sizes", [(3, 6, 2_000_000), (1, 3, 999_983), (2, 9, 7)])
+def test_ids_are_what_the_installed_original_says(words, sizes):
+    some = words[::3]
+    assert [fasttext.ngram_ids(word, *sizes) for word in some] == make.ids_of_original(some, *sizes)
+
+
+def test_ids_are_gensim_s(words):
+    gensim = pytest.importorskip("gensim.models.fasttext")
+    for word in words[::7]:
+        assert fasttext.ngram_ids(word, 3, 6, 2_000_000) == gensim.ft_ngram_hashes(word, 3, 6, 2_000_000)
+
+
+def test_a_word_of_ten_thousand_characters():
+    word = "ab" * 5000
+    ids = fasttext.ngram_ids(word)
+    assert len(ids) == 4 * 10_000 - 6
+    assert all_at_once([word], 3, 6, 200_000) == [ids]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: fasttext.ngrams("cat", 5, 4), "min_n=5 is above max_n=4"),
+        (lambda: fasttext.ngrams("cat", 0, 4), "min_n=0"),
+        (lambda: fasttext.ngrams(""), "the word is empty"),
+        (lambda: fasttext.ngrams(7), "7 is a int"),
+        (lambda: fasttext.ngrams("\ud83d"), "half a character"),
+        (lambda: fasttext.ngram_ids("cat", 3, 6, 0), "bucket=0"),
+        (lambda: FastTextConfig(min_n=7), "min_n=7 is above max_n=6"),
+        (lambda: FastTextConfig(bucket=-1), "bucket=-1"),
+        (lambda: FastTextConfig(workers=2), "workers=2"),
+        (lambda: FastTextConfig(window=0), "window=0"),
+        (lambda: fasttext.train([["a"]], word2vec.Word2VecConfig()), "needs a FastTextConfig"),
+        (lambda: fasttext.train([["", "a"]], FastTextConfig(min_count=1), progress=False), "the word is empty"),
+    ],
+)
+def test_bad_input_is_a_sentence(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
+
+
+# --- the original's files ---------------------------------------------------------------------------------------------
+
+
+def test_a_model_of_the_original_gives_the_same_vectors(model):
+    assert model.index_to_key == ANSWERS["words"]
+    for word, vector in ANSWERS["vectors"].items():
+        np.testing.assert_allclose(model.get_vector(word), vector, rtol=1e-5, atol=1e-7)
+        assert model.ngram_vectors(word)[0] == ANSWERS["subwords"][word]
+        piece = fasttext.word_vector(word, model.key_to_index, model.table, bucket=model.bucket)
+        np.testing.assert_allclose(piece, vector, rtol=1e-5, atol=1e-7)
+
+
+def test_a_model_of_the_original_gives_the_same_neighbours(model):
+    for word, neighbours in ANSWERS["neighbours"].items():
+        ours = model.most_similar(word, topn=5)
+        assert [found for found, _ in ours] == [found for _, found in neighbours]
+        np.testing.assert_allclose([cosine for _, cosine in ours], [cosine for cosine, _ in neighbours], atol=1e-6)
+
+
+@needs_original
+def test_the_installed_original_agrees_on_unseen_words(model, words):
+    import fasttext as original
+
+    theirs = original.load_model(str(HERE / "skipgram.bin"))
+    for word in words[::50]:
+        np.testing.assert_allclose(model.get_vector(word), theirs.get_word_vector(word), rtol=1e-4, atol=1e-6)
+        ours = model.most_similar(word, topn=3)
+        for (found, cosine), (expected, name) in zip(ours, theirs.get_nearest_neighbors(word, k=3)):
+            assert cosine == pytest.approx(expected, abs=1e-5)
+            assert found == name or cosine == pytest.approx(expected, abs=1e-6)  # a tie may fall either way
+
+
+def test_the_original_s_classifier_mixes_words_and_runs_of_words_as_ours():
+    loaded = fasttext.load(HERE / "supervised.bin")
+    assert not any(word.startswith("__label__") for word in loaded)
+    for text, vector in ANSWERS["supervised"].items():
+        words = [*text.split(), "</s>"]  # the original reads a line and its end
+        rows = [loaded.key_to_index[word] for word in words if word in loaded]
+        rows += [len(loaded) + i for i in fasttext.word_ngram_ids(words, 3, loaded.bucket)]
+        np.testing.assert_allclose(loaded.table[rows].mean(axis=0), vector, rtol=1e-4, atol=1e-6)
+
+
+def test_a_file_that_is_no_whole_model_is_a_sentence(tmp_path):
+    whole = (HERE / "skipgram.bin").read_bytes()
+    path = tmp_path / "damaged.bin"
+
+    def refusal(raw):
+        path.write_bytes(raw)
+        with pytest.raises(ValueError) as error:
+            fasttext.load(path)
+        return str(error.value)
+
+    for length in (0, 7, 30, 70, 100, 200, 3000, len(whole) // 2):
+        assert "ends after" in refusal(whole[:length]) or "cut short" in refusal(whole[:length])
+    assert "is not a fastText model" in refusal(b"2 3\nking 1 2 3\nqueen 4 5 6\n")
+    assert "is not a fastText model" in refusal(whole[:4] + struct.pack("<i", 13) + whole[8:])
+    flag = whole.index(struct.pack("<?qq", False, len(ANSWERS["words"]) + 211, 8))
+    assert "quantised" in refusal(whole[:flag] + b"\1" + whole[flag + 1 :])
+    assert "was pruned" in refusal(whole[:84] + struct.pack("<q", 3) + whole[92:])
+    wrong = struct.pack("<?qq", False, len(ANSWERS["words"]) + 210, 8)
+    assert "file is damaged" in refusal(whole[:flag] + wrong + whole[flag + 17 :])
+    with pytest.raises(FileNotFoundError, match="no fastText model"):
+        fasttext.load(tmp_path / "absent.bin")
+
+
+# --- vectors of any word ----------------------------------------------------------------------------------------------
+
+
+def test_unknown_words_answer_and_stay_unknown(model):
+    assert "kingly" not in model
+    names, rows = model.ngram_vectors("kingly")
+    assert names == fasttext.ngrams("kingly")
+    np.testing.assert_allclose(model.get_vector("kingly"), rows.mean(axis=0), rtol=1e-6)
+    assert model[["king", "kingly"]].shape == (2, 8)
+    np.testing.assert_array_equal(model[["kingly"]][0], model.get_vector("kingly"))
+    assert model.similarity("kingly", "kingly") == pytest.approx(1)
+    assert np.linalg.norm(model.get_vector("kingly", norm=True)) == pytest.approx(1)
+    both = model.most_similar(positive=["kingly", "woman"], negative="man", topn=3)
+    by_hand = sum(s * model.get_vector(w, norm=True) for s, w in ((1, "kingly"), (1, "woman"), (-1, "man")))
+    expected = [word for word, _ in model.most_similar(by_hand, topn=6) if word not in ("woman", "man")][:3]
+    assert [word for word, _ in both] == expected
+    assert model.most_similar(model.get_vector("king"), topn=1)[0][0] == "king"  # a vector is no word of the question
+
+
+def test_a_word_too_short_for_an_ngram_is_a_sentence():
+    few = FastTextKeyedVectors(["word"], np.ones((11, 2)), min_n=5, max_n=6, bucket=10)
+    with pytest.raises(UnknownWordError, match="'ab' is not among"):
+        few.get_vector("ab")
+    with pytest.raises(UnknownWordError, match="has no n-gram"):
+        fasttext.word_vector("ab", {}, np.ones((10, 2)), 5, 6, 10)
+    with pytest.raises(ValueError, match="11 rows"):
+        FastTextKeyedVectors(["word"], np.ones((10, 2)), bucket=10)
+
+
+def test_pairs_with_unknown_words_are_scored_on_request(model):
+    pairs = [("king", "queen", 9.0), ("kingly", "queen", 7.0), ("man", "bread", 1.0), ("unman", "soupy", 0.5)]
+    *_, left_out = model.evaluate_word_pairs(pairs)
+    assert left_out == 50
+    (_, (rho, _), none) = model.evaluate_word_pairs(pairs, unknown_too=True)
+    assert none == 0
+    cosines = np.array([model.similarity(a, b) for a, b, _ in pairs])
+    ranks = [cosines.argsort().argsort(), np.array([score for *_, score in pairs]).argsort().argsort()]
+    assert rho == pytest.approx(np.corrcoef(*ranks)[0, 1])
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+SMALL = {"vector_size": 16, "min_count": 1, "epochs": 10, "sample": 0, "bucket": 5000}
+
+
+def topics(sentences=400, seed=0):
+    """Sentences of one of two topics, whose words share a beginning: `red...` meet each other, never `blue...`."""
+    rng = np.random.default_rng(seed)
+    ends = ["ish", "ness", "den", "s", "bird", "ly", "wood", "er", "est", "some"]
+    return [[("red", "blue")[i % 2] + ends[k] for k in rng.integers(0, 10, 12)] for i in range(sentences)]
+
+
+@pytest.mark.parametrize("kind", [{"sg": 1}, {"sg": 0}, {"sg": 0, "cbow_mean": False}, {"hs": True, "negative": 0}])
+def test_a_chunk_is_one_step_down_the_loss_for_every_piece(kind):
+    """Each piece of a word gets the word's whole step, as the original gives it, not its share of the mean."""
+    words = ["cat", "cats", "scat", "dog", "dogs", "mad", "made"]
+    config = FastTextConfig(vector_size=3, window=2, sample=0, bucket=23, min_count=1, **kind)
+    tables = fasttext.SubwordTables(Vocab(dict.fromkeys(words, 9)), config, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(3)
+    for table in (tables.rows, tables.w_out, *([tables.w_tree] if config.hs else [])):
+        table.copy_(torch.randn(table.shape, generator=generator))
+    ids = np.random.default_rng(0).integers(0, 7, 40).astype(np.int32)
+    keep = np.ones(7, dtype=np.float32)
+    text, reach = word2vec._thin(ids, np.array([0, 40]), keep, 2, tables.block, np.random.default_rng(1))
+    begins = torch.arange(0, len(reach), tables.block)[:, None]
+    halo = text[begins + torch.arange(tables.block + 4)]
+    seen = reach.view(-1, tables.block) + torch.arange(tables.block) * 9
+    noise = torch.randint(7, (len(begins), tables.block), generator=generator)
+
+    def batch(tables):
+        if config.hs:
+            return word2vec._tree_batch(tables, config, halo, seen, 0.01)
+        return word2vec._negative_sampling_batch(tables, config, halo, seen, noise, 0.01)
+
+    before = tables.rows.clone()
+    rows, starts = fasttext._input_rows(words, 3, 6, 23)
+    whole = word2vec.Tables(np.full(7, 9), config, torch.device("cpu"))  # word2vec on the words' means
+    whole.w_in = torch.stack([before[rows[a:b]].mean(0) for a, b in zip(starts[:-1], starts[1:])])
+    whole.w_out, means = tables.w_out.clone(), whole.w_in.clone()
+    if config.hs:
+        whole.w_tree = tables.w_tree.clone()
+    batch(whole)
+    expected = before.clone()
+    for w, (a, b) in enumerate(zip(starts[:-1], starts[1:])):
+        for row in rows[a:b]:
+            expected[row] += whole.w_in[w] - means[w]
+    tables.read(halo)
+    batch(tables)
+    tables.write()
+    assert (expected - before).abs().max() > 0.01
+    torch.testing.assert_close(tables.rows, expected, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(tables.w_out, whole.w_out)
+
+
+@pytest.mark.parametrize("kind", [{"sg": 1}, {"sg": 0}, {"hs": True, "negative": 0}])
+def test_words_of_a_topic_end_up_together_unseen_ones_too(kind):
+    vectors = fasttext.train(topics(), FastTextConfig(**SMALL, **kind), progress=False)
+    assert [key[:3] for key, _ in vectors.most_similar("redness", topn=9)] == ["red"] * 9
+    assert "bluefish" not in vectors
+    assert [key[:4] for key, _ in vectors.most_similar("bluefish", topn=9)] == ["blue"] * 9
+    assert vectors.vectors.shape == (20, 16)
+    assert len(vectors.table) == 20 + 5000
+
+
+def test_one_seed_gives_the_same_bits_whatever_the_threads():
+    def once(seed=3):
+        return fasttext.train(topics(50), FastTextConfig(**SMALL | {"epochs": 2}, seed=seed), progress=False)
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = once()
+        torch.set_num_threads(2)
+        two = once()
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(one.table, two.table)
+    assert np.array_equal(one.vectors, two.vectors)
+    assert not np.array_equal(one.table, once(seed=4).table)
+
+
+def test_progress_reaches_the_end_and_the_loss_falls():
+    seen = []
+    fasttext.train(topics(), FastTextConfig(**SMALL), progress=seen.append)
+    assert seen[-1].done == seen[-1].total == 10 * 400 * 12
+    assert seen[-1].loss < seen[0].loss
+
+
+def test_words_of_emoji_accents_and_great_length_train():
+    odd = ["👩‍👩‍👧", "e\u0301te\u0301", "北京", "x" * 10_000]
+    vectors = fasttext.train([odd] * 20, FastTextConfig(**SMALL | {"epochs": 1}), progress=False)
+    assert set(vectors) == set(odd)
+    assert np.isfinite(vectors.vectors).all()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_it_runs_on_a_gpu_unchanged():
+    vectors = fasttext.train(topics(), FastTextConfig(**SMALL), device="cuda", progress=False)
+    assert [key[:3] for key, _ in vectors.most_similar("redness", topn=9)] == ["red"] * 9
+
+
+def test_vectors_travel_as_plain_ones(model, tmp_path):
+    model.save_word2vec_format(tmp_path / "model.vec")
+    plain = KeyedVectors.load_word2vec_format(tmp_path / "model.vec")
+    np.testing.assert_array_equal(plain.vectors, model.vectors)
+
+
+# --- the classifier ---------------------------------------------------------------------------------------------------
+
+
+def reviews(number=400, seed=0):
+    """Short texts that praise or blame; `not` turns them round, so that only pairs of words tell."""
+    rng = np.random.default_rng(seed)
+    texts, labels = [], []
+    for _ in range(number):
+        good, turned = rng.integers(0, 2, 2)
+        word = rng.choice([["awful", "dull", "weak"], ["great", "fine", "fresh"]][good])
+        texts.append(f"the {rng.choice(['film', 'plot', 'cast'])} is {'not ' if turned else 'so '}{word}")
+        labels.append("praise" if good != turned else "blame")
+    return texts, labels
+
+
+def test_the_classifier_needs_pairs_of_words_to_tell_not_good_from_good():
+    texts, labels = reviews()
+    unseen, truth = reviews(100, seed=1)
+    accuracy = {}
+    for longest in (1, 2):
+        classifier = Classifier(word_ngrams=longest, bucket=3000, epochs=10).fit(texts, labels)
+        accuracy[longest] = np.mean([a == b for a, b in zip(classifier.predict(unseen), truth)])
+    assert accuracy[2] > 0.95
+    assert accuracy[1] < 0.8  # no sum over single words can turn round at `not`
+
+
+def test_classifier_scores_are_the_softmax_of_the_mean():
+    texts, labels = reviews(40)
+    classifier = Classifier(word_ngrams=3, bucket=50, epochs=2).fit([text.split() for text in texts], labels)
+    again = Classifier(word_ngrams=3, bucket=50, epochs=2).fit(texts, labels)
+    words = "the film is really not fine".split()
+    rows = [classifier.vocab.key_to_index[word] for word in words if word in classifier.vocab]
+    rows += [len(classifier.vocab) + i for i in fasttext.word_ngram_ids(words, 3, 50)]
+    by_hand = F.softmax(classifier.table[rows].mean(0) @ classifier.output.T, dim=0)
+    np.testing.assert_allclose(classifier.predict_proba([" ".join(words)])[0], by_hand, rtol=1e-5)
+    np.testing.assert_array_equal(classifier.predict_proba(texts), again.predict_proba(texts))
+    np.testing.assert_allclose(classifier.predict_proba([""]), [[0.5, 0.5]])
+    assert classifier.labels == ["blame", "praise"]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: Classifier().fit([], []), "there are no texts"),
+        (lambda: Classifier().fit(["a", "b"], ["x"]), "2 texts but 1 labels"),
+        (lambda: Classifier().fit(["a", "b"], ["x", "x"]), "all labels are 'x'"),
+        (lambda: Classifier().fit(["", ""], ["x", "y"]), "corpus is empty"),
+        (lambda: Classifier().fit("text", ["x"]), "texts is one string"),
+        (lambda: Classifier(bucket=0), "bucket=0"),
+        (lambda: Classifier(learning_rate=0), "learning_rate=0"),
+    ],
+)
+def test_the_classifier_refuses_in_a_sentence(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
+
+
+def test_a_classifier_must_be_trained_first():
+    with pytest.raises(RuntimeError, match="call fit"):
+        Classifier().predict(["a"])
