@@ -265,6 +265,7 @@ def test_strata_go_by_the_rarer_word():
     assert frequency_strata(vectors, pairs, counts, edges=2) == [rare, frequent]  # the median falls between them
     (whole,) = frequency_strata(vectors, pairs, counts, edges=1)
     assert whole.score == score_pairs(vectors, pairs)
+    assert [stratum.low for stratum in frequency_strata(vectors, pairs, counts, edges=[10])] == [0, 10]  # 10 begins one
     below, *_ = frequency_strata(vectors, pairs, counts, edges=[5, 100])
     assert math.isnan(below.score.rho)
     assert (below.score.known, below.score.asked) == (0, 1)
