@@ -53,6 +53,19 @@ def test_an_interval_holds_its_value():
         viz.intervals({}, "None", "rho")
 
 
+def test_strata_draw_a_line_a_series_and_leave_gaps():
+    figure, alt = viz.strata(["1 to 9", "10 to 99"], {"ours": [0.4, np.nan], "theirs": [0.7, 0.8]}, "Strata", "count")
+    lines = figure.axes[0].lines
+    assert [line.get_label() for line in lines] == ["ours", "theirs"]
+    assert len({line.get_linestyle() for line in lines}) == len({line.get_marker() for line in lines}) == 2
+    assert "(1 to 9; 10 to 99). ours: 0.40, nan. theirs: 0.70, 0.80." in alt
+    assert pixels(figure) == 800
+    with pytest.raises(ValueError, match="'ours' has 1 scores for 2 groups"):
+        viz.strata(["a", "b"], {"ours": [0.4]}, "", "")
+    with pytest.raises(ValueError, match="no series"):
+        viz.strata(["a"], {}, "", "")
+
+
 def test_answers_hatch_the_words_of_the_question():
     figure, alt = viz.answers([("king", 0.8), ("queen", 0.7), ("$x$", -0.1)], ["king", "man"], "king - man + woman")
     bars = figure.axes[0].patches

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from course_lib.viz.embeddings import COLOURS, GREY, MARKERS, _canvas, _label, _legend
+from course_lib.viz.embeddings import COLOURS, GREY, LINES, MARKERS, _canvas, _label, _legend
 
 
 def agreement(people: Float[np.ndarray, " N"], model: Float[np.ndarray, " N"], names: Sequence[str], title: str,
@@ -62,6 +62,24 @@ def intervals(rows: Mapping[str, tuple[float, float, float]], title: str, xlabel
         axes.axvline(0, color=GREY, linewidth=1.2, linestyle="--")
     told = "; ".join(f"{name} {value:.2f}, from {low:.2f} to {high:.2f}" for name, (value, low, high) in rows.items())
     return figure, f"{title}. {told}."
+
+
+def strata(labels: Sequence[str], series: Mapping[str, Sequence[float]], title: str, xlabel: str) -> tuple[Figure, str]:
+    """One line a series over the same groups, rarest first; NaN is a gap: name -> one score a group."""
+    for name, scores in series.items():
+        if len(scores) != len(labels):
+            raise ValueError(f"{name!r} has {len(scores)} scores for {len(labels)} groups: give one a group.")
+    if not series:
+        raise ValueError("there is no series to draw: give name -> scores.")
+    figure, axes = _canvas(title, height=4.6)
+    for style, (name, scores) in enumerate(series.items()):
+        axes.plot(scores, color=COLOURS[style % 7], linestyle=LINES[style % 7], marker=MARKERS[style % 7],
+                  markersize=9, linewidth=2, label=name)
+    axes.set_xticks(range(len(labels)), labels, parse_math=False)
+    axes.set(xlabel=xlabel, ylabel="Spearman correlation with people")
+    _legend(axes)
+    told = " ".join(f"{name}: {', '.join(f'{score:.2f}' for score in scores)}." for name, scores in series.items())
+    return figure, f"{title}. Line chart over {len(labels)} groups ({'; '.join(labels)}). {told}"
 
 
 def answers(found: Sequence[tuple[str, float]], question: Collection[str], title: str,
