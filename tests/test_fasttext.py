@@ -220,10 +220,10 @@ def test_pairs_with_unknown_words_are_scored_on_request(model):
 
 # --- training ---------------------------------------------------------------------------------------------------------
 
-SMALL = {"vector_size": 16, "min_count": 1, "epochs": 10, "sample": 0, "bucket": 5000}
+SMALL = {"vector_size": 16, "min_count": 1, "epochs": 4, "sample": 0, "bucket": 500}
 
 
-def topics(sentences=400, seed=0):
+def topics(sentences=150, seed=0):
     """Sentences of one of two topics, whose words share a beginning: `red...` meet each other, never `blue...`."""
     rng = np.random.default_rng(seed)
     ends = ["ish", "ness", "den", "s", "bird", "ly", "wood", "er", "est", "some"]
@@ -279,7 +279,7 @@ def test_words_of_a_topic_end_up_together_unseen_ones_too(kind):
     assert "bluefish" not in vectors
     assert [key[:4] for key, _ in vectors.most_similar("bluefish", topn=9)] == ["blue"] * 9
     assert vectors.vectors.shape == (20, 16)
-    assert len(vectors.table) == 20 + 5000
+    assert len(vectors.table) == 20 + 500
 
 
 def test_one_seed_gives_the_same_bits_whatever_the_threads():
@@ -302,7 +302,7 @@ def test_one_seed_gives_the_same_bits_whatever_the_threads():
 def test_progress_reaches_the_end_and_the_loss_falls():
     seen = []
     fasttext.train(topics(), FastTextConfig(**SMALL), progress=seen.append)
-    assert seen[-1].done == seen[-1].total == 10 * 400 * 12
+    assert seen[-1].done == seen[-1].total == 4 * 150 * 12
     assert seen[-1].loss < seen[0].loss
 
 
