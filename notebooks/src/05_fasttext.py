@@ -33,7 +33,7 @@
 # of *kindness*. Start the big run *before* you explain the hash; it needs no watching.
 
 # %% [markdown]
-# ## Predict: what does a word look like from inside?
+# ## Predict: words that nobody has read
 #
 # RareWords is a list of 2,034 pairs of rare words, *squishing* and *squirt* among them, each with people's judgement of
 # how alike the two are. A word is in our vocabulary if the course's eleven million words hold it five times.
@@ -41,8 +41,8 @@
 # **Write down two answers before you run anything:**
 #
 # 1. For how many of 100 such pairs are *both* words in the vocabulary?
-# 2. The words nearest to *laughter* are *disgust*, *fright* and *awe*, says word2vec after one pass over our text. A
-#    model that reads the same text with the same windows and the same kind of noise, but looks *into* the words as
+# 2. The words nearest to *laughter* are *resounding*, *disgust* and *applause*, says word2vec after one pass over our
+#    text. A model that reads the same text with the same windows and the same noise, but looks *into* the words as
 #    well, puts another word first. Which?
 #
 # The first you can settle now. The second has to wait until we have built that model.
@@ -233,7 +233,7 @@ def bucket_of(piece, signed):
     return h % 200_000
 
 
-for piece in ["<caf", "café", "fé>", "<東"]:
+for piece in ["<caf", "café", "fé>", "мир>"]:
     print(f"{piece}: {bucket_of(piece, signed=False):>7,} without a sign, {bucket_of(piece, signed=True):>7,} with one")
 
 # %% [markdown]
@@ -431,13 +431,13 @@ for word in ["walked", "talking", "sleepwalking", "king", "river"]:
 # > **Common belief:** *"fastText represents a word as a bag of characters."* True or false? Decide, then run.
 #
 # If that were so, one thing would follow: words with the same letters would be the same. The library can be such a bag:
-# set both lengths to 1. Both models read every eighth sentence. (In the bag each letter's row gets the steps of
-# all words at once; with the usual learning rate its loss runs off to infinity, so it learns more slowly.) What will
-# *listen* and *silent* say to each other, in either? And who scores better on the pairs of RareWords that hold an
-# unknown word?
+# set both lengths to 1. Both models read every eighth sentence. (In the bag each letter's row gets the steps of all
+# words at once; with the usual learning rate its loss runs off to infinity, so it learns more slowly.) What will
+# *listen* and *silent* say to each other, in either? And the pairs of RareWords with an unknown word: whom does
+# reading help?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# Two models on an eighth of the text: a bag of characters, and n-grams of 3 to 6; two anagrams, and RareWords.
+# A bag of characters, and n-grams of 3 to 6, before and after an eighth of the text: anagrams, and RareWords.
 import itertools
 
 from course_lib import device
@@ -449,26 +449,31 @@ class Eighth:
         return itertools.islice(corpus, 0, None, 8)
 
 
-def settle(**settings):
+def settle(min_n, max_n, alpha):
+    config = FastTextConfig(epochs=1, min_n=min_n, max_n=max_n, alpha=alpha)
     with device.one_thread():
-        model = fasttext.train(Eighth(), FastTextConfig(epochs=1, **settings), progress=False)
+        model = fasttext.train(Eighth(), config, progress=False)
+    random_rows = np.random.default_rng(0).random(model.table.shape, dtype=np.float32) - 0.5
+    before = fasttext.FastTextKeyedVectors(model.index_to_key, random_rows, min_n, max_n)
     unknown = [pair for pair in pairs if pair[0] not in model or pair[1] not in model]
-    rho = model.evaluate_word_pairs(unknown, unknown_too=True)[1][0]
-    return model.similarity("listen", "silent"), model.similarity("listenable", "silentable"), rho
+    rhos = [some.evaluate_word_pairs(unknown, unknown_too=True)[1][0] for some in (before, model)]
+    return model.similarity("listen", "silent"), model.similarity("listenable", "silentable"), *rhos
 
 
-bag = settle(min_n=1, max_n=1, alpha=0.01)
-grams = settle()
-for name, (anagrams, strangers, rho) in {"characters": bag, "n-grams": grams}.items():
-    print(f"{name:10}  listen, silent {anagrams:.3f}   listenable, silentable {strangers:.3f}   RareWords {rho:.2f}")
+bag, grams = settle(1, 1, 0.003), settle(3, 6, 0.05)
+for name, (known_two, unknown_two, before, after) in {"characters": bag, "n-grams": grams}.items():
+    print(f"{name:10}  listen, silent {known_two:.3f}   listenable, silentable {unknown_two:.3f}", end="   ")
+    print(f"RareWords before reading {before:.2f}, after {after:.2f}")
 assert bag[1] > 0.9999 > grams[1]
-assert bag[2] < grams[2]
+assert bag[3] - bag[2] < grams[3] - grams[2]
 
 # %% [markdown]
 # Half true, and the half matters. It **is** a bag: a mean does not know in which order its rows came. But it is a bag
 # of *n-grams*, and each of them has the order of its letters inside. To a bag of characters the made-up words
 # *listenable* and *silentable* are one and the same, and *listen* and *silent* nearly so (only the words' own rows
-# differ). The word *characters* in that sentence should be *n-grams of characters*.
+# differ). Letters in common are worth something: unread, the bag scores above zero. But a letter stands in every other
+# word and means nothing, so there is nothing to learn for it; an n-gram has something to learn. The word *characters*
+# in that sentence should be *n-grams of characters*.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 33-38.** The cell is filled in; vote before it runs.
@@ -480,19 +485,21 @@ assert bag[2] < grams[2]
 # %% [markdown]
 # ## Eleven million words
 #
-# One pass over the whole text, and word2vec beside it: the same text, one pass, vectors of the same size. **The
-# target:** a Spearman correlation of at least **0.32** with people's judgements on *all* 2,034 pairs of RareWords, and
-# on the known ones more than word2vec. A wrong guess is allowed: what will word2vec score on the unknown ones?
+# One pass over the whole text, and word2vec beside it with the same settings. (fastText's: a learning rate of 0.05,
+# twice lesson 03's, and noise drawn by the square root of the counts.) **The target:** a Spearman correlation of at
+# least **0.32** with people's judgements on *all* 2,034 pairs of RareWords. Before you run: on the pairs that both
+# know, who will be better, and by how much?
 
 # %% tags=["hero", "nbval-ignore-output"]
 # Train fastText, then word2vec, one pass each, with progress and the live loss.
 from course_lib import word2vec
 
+same = {"vector_size": 100, "window": 5, "alpha": 0.05, "ns_exponent": 0.5, "epochs": 1, "seed": 1}
 with device.one_thread():
     began = time.process_time()
-    model = fasttext.train(corpus, FastTextConfig(vector_size=100, window=5, epochs=1, seed=1), progress=True)
+    model = fasttext.train(corpus, FastTextConfig(**same), progress=True)
     middle = time.process_time()
-    plain = word2vec.train(corpus, word2vec.Word2VecConfig(vector_size=100, window=5, epochs=1, seed=1), progress=True)
+    plain = word2vec.train(corpus, word2vec.Word2VecConfig(**same), progress=True)
 print(f"fastText {middle - began:.0f} CPU seconds, word2vec {time.process_time() - middle:.0f}")
 
 # %% tags=["hero", "nbval-ignore-output"]
@@ -510,12 +517,11 @@ for name, vectors in {"fastText": model, "fastText, untrained": untrained}.items
     rhos = [score(vectors, some) for some in (known, unknown, pairs)]
     print(f"{name:20} known {rhos[0]:.2f}   with an unknown word {rhos[1]:.2f}   all {rhos[2]:.2f}")
 assert score(model, pairs) >= 0.32
-assert score(model, known) > score(plain, known)
 
 # %% [markdown]
-# On the words that it never read fastText is about as good as on those that it did. The control says how much of this
-# is spelling alone: rows that have read nothing score above zero too, for *undated* and *undatable* share letters, and
-# people find them alike. Most of the score was learnt.
+# Where both have an answer the two are not far apart. But on the pairs that word2vec cannot even be asked, fastText is
+# about as good as on the others. The control says how much of this is spelling alone: rows that have read nothing score
+# above zero too, for *undated* and *undatable* share letters, and people find them alike. Most of the score was learnt.
 #
 # And now the second question of the beginning. What did you write down for *laughter*?
 
@@ -532,7 +538,7 @@ assert "slaughter" in [near for near, cosine in model.most_similar("laughter", t
 # ***Slaughter.*** It calls all the n-grams of *laughter* but those with the mark in front, so each step of the one has
 # dragged the other along. *Mother* and *smother*, *good* and *goodbye*: the model pays for its insight with words that
 # only look related. What could tell them apart is each word's own row, and the n-grams that nobody else calls; one pass
-# over the text is little time for them to learn it. (*Mattress* is too rare for word2vec as well.)
+# over the text is little time for them to learn it. (*Mattress* is rare; word2vec has little to say of it either.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 38-43.** The run was started at minute 13. **Type** the neighbours (3 lines). Before it runs, everyone says
@@ -542,7 +548,7 @@ assert "slaughter" in [near for near, cosine in model.most_similar("laughter", t
 # of a run of your own.
 
 # %% [markdown]
-# ## Misspellings
+# ### Misspellings
 #
 # word2vec has no answer for *defintely*. fastText has one for anything. First a test: take 300 words and **drop one
 # letter** from inside each, so that the result is not in the vocabulary. Is the right word among the ten neighbours of
