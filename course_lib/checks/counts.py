@@ -315,7 +315,7 @@ _RANK_MISTAKES = [
     ),
     *_each(
         "root-of-singular-values",
-        "the square root of the singular values was taken. The library does that by default and you will see why; "
+        "the square root of the singular values was taken. The lesson comes to that, and to whether it is better; "
         "here we asked for U S",
         _of(lambda U, S, Vt, k: U[:, :k] * np.sqrt(S[:k])),
     ),

@@ -742,14 +742,16 @@ assert score(arrows["the plays"])[0] > 0.2 > score(arrows["shuffled"])[0]
 # ## Eleven million words, counted
 #
 # The course's corpus: a dictionary, a book of facts about countries, the plays, some of Wikipedia, film reviews. The
-# same three steps, nothing else, `counts.train`. **The target:** a correlation of at least **0.55** with people's
-# judgements, on more than 300 of the 353 pairs. And a guess is allowed: how long does it take?
+# same three steps, nothing else, `counts.train`, for the 30,000 most frequent words. **The target:** a correlation of
+# at least **0.55** with people's judgements, on more than 300 of the 353 pairs. And a guess is allowed: how long does
+# it take?
 
 # %% tags=["hero", "nbval-ignore-output"]
 # Count, PPMI, SVD on the whole corpus: four steps.
 corpus = data.load("course_corpus")
 began = time.perf_counter()
-vectors = counts.train(corpus, counts.CountsConfig(vector_size=100, window=5, seed=1))
+config = counts.CountsConfig(vector_size=100, window=5, max_size=30_000, power=0.5, seed=1)
+vectors = counts.train(corpus, config)
 print(f"{vectors} in {time.perf_counter() - began:.0f} seconds")
 
 # %% tags=["hero", "nbval-ignore-output"]
@@ -764,7 +766,7 @@ assert unknown < 15
 # %% [markdown]
 # Reached, by counting. Nothing was *learned* here in the sense of the next lessons: no guess, no error, no step. (The
 # people of SimLex-999 were asked for likeness alone: *cup* and *coffee* go together, but they are not alike. Counts are
-# worse at that, and so is everything in Part I.)
+# worse at that.)
 #
 # Now your own word. Start with one that means several things, *bank* or *star*. Whose company wins?
 
@@ -776,13 +778,13 @@ viz.explore(lambda word, topn: embeddings.neighbours(vectors, word.lower(), topn
             word=viz.Text("river", label="your word"), topn=viz.Slider(5, 20, value=10, label="neighbours"))
 
 # %% [markdown]
-# One last **prediction**, about a screw that we have not touched. The library's vectors are U times the *square root*
-# of S. With S itself (your `rank_k_vectors`) the dot products are those of the rows of the table, as well as a hundred
+# One last **prediction**, about a screw that stood in the run without a word, `power=0.5`: U times the *square root* of
+# S. With S itself (your `rank_k_vectors`) the dot products are those of the rows of the table, as well as a hundred
 # numbers can hold them. With S left out altogether, which the check would have called a mistake, the first direction
 # counts no more than the hundredth. Which of the three agrees best with people?
 
 # %% tags=["hero", "nbval-ignore-output"]
-# Each column of the vectors has the length sqrt(S): divide it out, and put S back to the power 1, 1/2 and 0.
+# Each column of the vectors has the length sqrt(S): put S back to the power 1, 1/2 and 0.
 lengths = np.linalg.norm(vectors.vectors, axis=0)
 powers = {1: lengths, 0.5: 1, 0: 1 / lengths}
 by_power = {p: score(KeyedVectors(vectors.index_to_key, vectors.vectors * by))[0] for p, by in powers.items()}
@@ -791,10 +793,10 @@ for power, rho in by_power.items():
 assert by_power[0] > by_power[0.5] > by_power[1]
 
 # %% [markdown]
-# The exact answer is the worst, and to forget how strong a direction is, best. The strongest directions are about how
-# frequent a word is and which of the five texts it comes from; they drown the rest. (Levy, Goldberg and Dagan found
-# the same in 2015, on other text.) A mistake is what departs from what was asked for; whether what was asked for was
-# *wise*, only a score can say.
+# The exact answer is the worst, and to forget how strong a direction is, best. The strongest directions carry, among
+# other things, how frequent a word is, as the shuffled plays showed; at their full strength they drown the rest. (Levy,
+# Goldberg and Dagan, 2015, found the same on other text. `counts.train` takes 0 unless told otherwise.) A mistake is
+# what departs from what was asked for; whether what was asked for was *wise*, only a score can say.
 #
 # **Look.** The same arrows, pressed flat; then, the control, random arrows. Which groups does the first picture hold
 # apart, and which can you talk yourself into seeing in the second?
@@ -818,7 +820,7 @@ viz.show(*embeddings.map_words(noise, groups, title="Control: random arrows"))
 #
 # **Poll:** "which power of S agrees best with people?"
 # - *1*: trusts the theorem. It says what is closest to the table, and not what the table is worth.
-# - *1/2*: the library's default, a compromise that is rarely bad.
+# - *1/2*: a compromise that is rarely bad.
 # - *0*: right, here. Ask what the first direction may stand for.
 
 # %% [markdown]
@@ -838,7 +840,7 @@ viz.show(*embeddings.map_words(noise, groups, title="Control: random arrows"))
 #
 # <details><summary>With *of*: 300 is more than 20.</summary>
 #
-# *Of* meets everything. Until you know what chance would do, 300 is only a sign that *of* is frequent.
+# *Of* stands near everything. Until you know what chance would do, 300 is only a sign that *of* is frequent.
 #
 # </details>
 # <details><summary>With *tea*: it is a noun.</summary>
@@ -895,8 +897,8 @@ viz.show(*embeddings.map_words(noise, groups, title="Control: random arrows"))
 #
 # <details><summary>Publish: 40 is a lot.</summary>
 #
-# The great love of *hilloa* and *loa* was over a million. In a short text every pair that meets at all is far above
-# chance.
+# The great love of *hilloa* and *loa* was seven million. In a short text nearly every pair that meets at all is far
+# above chance.
 #
 # </details>
 # <details><summary>Shuffle the text and look again.</summary>
