@@ -167,9 +167,11 @@ def scoreboard(rows: Mapping[str, Mapping[str, Sequence[float]]], columns: Mappi
         raise ValueError(f"a scoreboard needs rows and columns: there are {len(rows)} and {len(columns)}.")
     wide = min(3, len(columns))
     tall = -(-len(columns) // wide)
-    figure = Figure(figsize=(8, 0.9 + tall * (0.9 + 0.34 * len(rows))), dpi=100, layout="constrained")
+    figure = Figure(figsize=(8, 1.2 + tall * (0.9 + 0.34 * len(rows))), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=15, parse_math=False)
+    figure.supxlabel("scores: rank correlations (no unit) or right answers (a count); one mark a seed, means above",
+                     fontsize=11)
     panels = figure.subplots(tall, wide, squeeze=False, sharey=True).ravel()
     for panel, (key, heading) in zip(panels, columns.items(), strict=False):
         _panel(panel, {name: np.asarray(row.get(key, ()), dtype=float) for name, row in rows.items()}, heading, mine)
@@ -193,7 +195,7 @@ def _panel(axes, scores: Mapping[str, np.ndarray], heading: str, mine: str | Non
     axes.set_yticks(range(len(scores)), list(scores), parse_math=False)
     axes.set_ylim(len(scores) - 0.5, -0.8)
     if len(every):
-        room = max(float(np.ptp(every)), 0.05 * float(np.abs(every).max()), 1e-9) * 0.3
+        room = 0.3 * max(float(np.ptp(every)), 0.4 * float(np.abs(every).max()), 1e-9)
         axes.set_xlim(every.min() - room, every.max() + room)
     axes.tick_params(labelsize=10)
     axes.locator_params(axis="x", nbins=4)
