@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 NO_VALUE = "#BBBBBB"  # the colour of NaN
-COLOURS = colormaps["cividis"].reversed().with_extremes(bad=NO_VALUE)
+COLOURS = colormaps["Blues"].with_extremes(bad=NO_VALUE)
 MOST_NAMES = 60  # names beyond this could not be read
 
 

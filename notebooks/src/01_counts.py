@@ -505,7 +505,7 @@ places = [vocab.key_to_index[word] for word in chosen]
 
 def draw_company(ids, window, kind):
     cells = counts.ppmi(shifted_counts(ids, window))[places][:, places].toarray()
-    return heatmap(cells, chosen, chosen, f"{kind}, window {window}", "PPMI (nats)", low=0, high=4)
+    return heatmap(cells, chosen, chosen, f"{kind}, window {window}", "PPMI (nats)", low=0, high=3)
 
 
 viz.explore(lambda window: draw_company(ids, window, "The plays"), window=viz.Slider(1, 10, value=5))
@@ -522,7 +522,7 @@ viz.show(*draw_company(shuffled, 5, "The plays, shuffled"))
 # %% [markdown]
 # Not white: chance makes *some* pairs meet more often than it does on average, and PPMI keeps just those. What you
 # believed you saw in the first picture, and also see in the second, was never there. What is only in the first: court
-# meets court, sea meets sea, and a word meets itself.
+# meets court, and sea meets sea.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 33-37.** The slider is filled in. **Type** the shuffle (2 lines). Let the room find a dark cell of the
@@ -743,7 +743,7 @@ assert score(arrows["the plays"])[0] > 0.2 > score(arrows["shuffled"])[0]
 #
 # The course's corpus: a dictionary, a book of facts about countries, the plays, some of Wikipedia, film reviews. The
 # same three steps, nothing else, `counts.train`, for the 30,000 most frequent words. **The target:** a correlation of
-# at least **0.55** with people's judgements, on more than 300 of the 353 pairs. And a guess is allowed: how long does
+# at least **0.60** with people's judgements, on more than 300 of the 353 pairs. And a guess is allowed: how long does
 # it take?
 
 # %% tags=["hero", "nbval-ignore-output"]
@@ -760,7 +760,7 @@ noise = KeyedVectors(vectors.index_to_key, np.random.default_rng(0).normal(size=
 reached, unknown = score(vectors)
 print(f"WordSim-353 {reached:.2f} (random arrows {score(noise)[0]:.2f}); unknown: {unknown:.1f} of 100 pairs")
 print(f"SimLex-999 {score(vectors, 'simlex999')[0]:.2f} (random arrows {score(noise, 'simlex999')[0]:.2f})")
-assert reached >= 0.55 > 0.2 > abs(score(noise)[0])
+assert reached >= 0.6 > 0.2 > abs(score(noise)[0])
 assert unknown < 15
 
 # %% [markdown]
@@ -790,12 +790,13 @@ powers = {1: lengths, 0.5: 1, 0: 1 / lengths}
 by_power = {p: score(KeyedVectors(vectors.index_to_key, vectors.vectors * by))[0] for p, by in powers.items()}
 for power, rho in by_power.items():
     print(f"S to the power {power:3}: WordSim-353 {rho:.2f}")
-assert by_power[0] > by_power[0.5] > by_power[1]
+assert by_power[1] + 0.05 < min(by_power[0.5], by_power[0])
 
 # %% [markdown]
-# The exact answer is the worst, and to forget how strong a direction is, best. The strongest directions carry, among
-# other things, how frequent a word is, as the shuffled plays showed; at their full strength they drown the rest. (Levy,
-# Goldberg and Dagan, 2015, found the same on other text. `counts.train` takes 0 unless told otherwise.) A mistake is
+# The exact answer is the worst, by far; the root, and even forgetting how strong a direction is, are better. The
+# strongest directions carry, among other things, how frequent a word is, as the shuffled plays showed; at their full
+# strength they drown the rest. (Levy, Goldberg and Dagan, 2015, found the same on other text. `counts.train` takes 0
+# unless told otherwise.) A mistake is
 # what departs from what was asked for; whether what was asked for was *wise*, only a score can say.
 #
 # **Look.** The same arrows, pressed flat; then, the control, random arrows. Which groups does the first picture hold
@@ -820,8 +821,7 @@ viz.show(*embeddings.map_words(noise, groups, title="Control: random arrows"))
 #
 # **Poll:** "which power of S agrees best with people?"
 # - *1*: trusts the theorem. It says what is closest to the table, and not what the table is worth.
-# - *1/2*: a compromise that is rarely bad.
-# - *0*: right, here. Ask what the first direction may stand for.
+# - *1/2* or *0*: right, and they differ by little. Ask what the first direction may stand for.
 
 # %% [markdown]
 # ## What you know now
@@ -838,12 +838,12 @@ viz.show(*embeddings.map_words(noise, groups, title="Control: random arrows"))
 #
 # **1. *Cup* meets *of* 300 times and *tea* 20 times. Which meeting tells you more about *cup*?**
 #
-# <details><summary>With *of*: 300 is more than 20.</summary>
+# <details><summary>With <i>of</i>: 300 is more than 20.</summary>
 #
 # *Of* stands near everything. Until you know what chance would do, 300 is only a sign that *of* is frequent.
 #
 # </details>
-# <details><summary>With *tea*: it is a noun.</summary>
+# <details><summary>With <i>tea</i>: it is a noun.</summary>
 #
 # The kind of word does not matter; *said* is no noun, and *the night* says little.
 #
