@@ -24,7 +24,7 @@ from itertools import chain
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import LinearOperator, svds
 from tqdm.auto import tqdm
 
 from course_lib.keyed_vectors import KeyedVectors
@@ -249,9 +249,18 @@ def svd(
     if not np.isfinite(cells).all() or not cells.any():
         raise ValueError(f"The {matrix.shape[0]} x {matrix.shape[1]} matrix "
                          f"{'is all zeros' if not cells.any() else 'holds NaN or infinity'}: it has no directions.")
-    matrix = matrix.astype(np.float32)
+    matrix = matrix.astype(np.float32, copy=False)
+
+    def right(x):
+        return matrix @ x
+
+    def left(x):
+        return matrix.T @ x
+
+    # As an operator: given the matrix itself, svds would copy it for its conjugate, the same numbers again.
+    products = LinearOperator(matrix.shape, right, left, right, dtype=np.float32, rmatmat=left)
     start = np.random.default_rng(seed).standard_normal(min(matrix.shape)).astype(np.float32)
-    U, S, _ = svds(matrix, k=rank, v0=start)
+    U, S, _ = svds(products, k=rank, v0=start)
     order = np.argsort(-S)
     U, S = U[:, order], S[order]
     U *= np.sign(U[np.abs(U).argmax(axis=0), np.arange(rank)])
