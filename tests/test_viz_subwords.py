@@ -36,8 +36,8 @@ def test_bars_are_the_shares_in_order_with_the_control_beside_them():
     axes = figure.axes[0]
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([1400 / 29, 1600 / 29, -100 / 29])
     assert axes.lines[0].get_xdata() == pytest.approx([100 * 2 / 8.25, 100 * 5 / 8.25, 100 * 1.25 / 8.25])
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["<ca", "cat", "at>"]
-    assert texts(axes) == ["48%", "55%", "-3%"]
+    assert [label.get_text().split() for label in axes.get_yticklabels()] == [
+        ["<ca", "48%"], ["cat", "55%"], ["at>", "-3%"]]
     assert "control" in " ".join(axes.get_legend_handles_labels()[1])
     assert "The largest: cat 55% (control 61%), <ca 48% (control 24%), at> -3% (control 15%)." in alt
     assert pixels(figure) == 800
@@ -55,8 +55,8 @@ def test_many_pieces_keep_the_largest_in_order_and_sum_up_the_others():
     rows = np.array([[0.1], [0.3], [0.05], [0.4], [0.15]])
     figure, alt = subwords.contributions("$x$", list("abcde"), rows, most=2)
     axes = figure.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "d", "the other 3"]
-    assert texts(axes) == ["30%", "40%", "30%"]
+    labels = [label.get_text().split() for label in axes.get_yticklabels()]
+    assert labels == [["b", "30%"], ["d", "40%"], ["the", "other", "3", "30%"]]
     assert "5 pieces of $x$" in alt
     assert "smallest: c 5%" in alt
     assert pixels(figure) == 800
@@ -71,9 +71,9 @@ def test_one_row_for_each_piece():
 
 def test_lists_stand_side_by_side_and_shared_words_are_marked():
     columns = {"right": [("dog", 0.9), ("<b>", 0.5)], "wrong": [("dog", 0.8), ("$a", -0.2)], "none": None}
-    figure, alt = subwords.beside(columns, "Near “cat”")
+    figure, alt = subwords.beside(columns, "Near “cat”", sought="$a")
     said = texts(figure.axes[0])
-    assert said == ["right", "dog 0.90", "<b> 0.50", "wrong", "● dog 0.80", "$a -0.20", "none", "no answer"]
+    assert said == ["right", "dog 0.90", "<b> 0.50", "wrong", "● dog 0.80", "★ $a -0.20", "none", "no answer"]
     widths = sorted(patch.get_width() for patch in figure.axes[0].patches)
     assert widths == pytest.approx([0, 0.45, 0.72, 0.81])
     assert alt == ("Near “cat”. right: dog 0.90, <b> 0.50. wrong: dog 0.80, $a -0.20. none: no answer.")

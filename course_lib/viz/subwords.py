@@ -69,23 +69,19 @@ def contributions(word: str, pieces: Sequence[str], rows: Float[np.ndarray, "n D
         bars[-1].set(facecolor="white", edgecolor=COLOURS[0], hatch="///")
     axes.plot(100 * np.array(marks), range(len(names)), "D", color="black", markerfacecolor="white", markersize=6,
               label="control: its length in a random direction")
-    _finish(axes, names, heights, marks, len(shown))
+    _finish(axes, names, heights, marks)
     axes.set_title(f"agreement of the pieces {agree[0]:.2f}; of random directions {agree[1]:.2f}", fontsize=12)
     figure.suptitle(f"What “{word}” is made of", fontsize=15, parse_math=False)
     return figure, _say_contributions(word, pieces, values, control, agree)
 
 
-def _finish(axes, names, heights, marks, num_pieces: int) -> None:
-    """Numbers at the bars, pieces in a typewriter's letters, limits that leave room."""
-    for place, (height, mark) in enumerate(zip(heights, marks, strict=True)):
-        end = max(height, mark, 0)
-        axes.annotate(f"{round(100 * height)}%", (100 * end, place), (8, 0), fontsize=10, textcoords="offset points", va="center")
-    axes.set_yticks(range(len(names)), names, parse_math=False)
-    for text in axes.get_yticklabels()[:num_pieces]:
-        text.set_family("monospace")
+def _finish(axes, names, heights, marks) -> None:
+    """Pieces with their shares in a typewriter's letters, limits that leave room."""
+    labels = [f"{name} {round(100 * height):4}%" for name, height in zip(names, heights, strict=True)]
+    axes.set_yticks(range(len(names)), labels, parse_math=False, family="monospace")
     low, high = 100 * min(0, *heights), 100 * max(*heights, *marks)
     axes.set(xlabel="share of the vector's length (%; all bars together give 100)", ylim=(len(names) - 0.4, -0.6),
-             xlim=(low - 0.03 * (high - low) * (low < 0), high + 0.1 * (high - low)))
+             xlim=(low - 0.03 * (high - low) * (low < 0), high + 0.05 * (high - low)))
     axes.axvline(0, color=GREY, linewidth=1)
     axes.grid(axis="y", visible=False)
     _legend(axes)
@@ -99,10 +95,12 @@ def _say_contributions(word: str, pieces: Sequence[str], values: np.ndarray, con
     return f"{text} The pieces agree to {agree[0]:.2f}; random directions would to {agree[1]:.2f}."
 
 
-def beside(columns: Mapping[str, NEIGHBOURS | None], title: str, nothing: str = "no answer") -> tuple[Figure, str]:
+def beside(columns: Mapping[str, NEIGHBOURS | None], title: str, sought: str | None = None,
+           nothing: str = "no answer") -> tuple[Figure, str]:
     """Lists of neighbours side by side, each with its cosines; None is a method that has no answer.
 
-    Words that the first list holds too are set in bold with a dot, so that the eye finds what a list shares with it.
+    Words that the first list holds too are set in bold with a dot, so that the eye finds what a list shares with it;
+    the word that is `sought` has a star.
     """
     if not columns or all(not near for near in columns.values()):
         raise ValueError(f"{title!r} has no neighbours to show: give at least one list of (word, cosine).")
@@ -118,12 +116,14 @@ def beside(columns: Mapping[str, NEIGHBOURS | None], title: str, nothing: str = 
         if not near:
             axes.text(column + 0.04, 0, nothing, fontsize=12, style="italic", color=GREY, va="center")
         for row, (word, cosine) in enumerate(near or ()):
-            shared = column > 0 and word in first
+            mark = "★ " if word == sought else "● " if column > 0 and word in first else ""
             axes.barh(row, 0.9 * max(cosine, 0), left=column + 0.04, height=0.8, color="#56B4E9", alpha=0.55, zorder=0)
-            axes.text(column + 0.06, row, f"{'● ' if shared else ''}{_short(word)} {cosine:.2f}", fontsize=11.5,
-                      va="center", weight="bold" if shared else "normal", parse_math=False)
+            axes.text(column + 0.06, row, f"{mark}{_short(word)} {cosine:.2f}", fontsize=11.5, va="center",
+                      weight="bold" if mark else "normal", parse_math=False)
     if len(columns) > 1:
-        axes.set_xlabel("bar: cosine similarity (the whole width is 1)    ● also in the first list", fontsize=11)
+        star = f"    ★ {sought}" if sought else ""
+        text = f"bar: cosine similarity (the whole width is 1)    ● also in the first list{star}"
+        axes.set_xlabel(text, fontsize=11, parse_math=False)
     return figure, f"{title}. " + " ".join(_say_list(name, near, nothing) for name, near in columns.items())
 
 

@@ -151,8 +151,8 @@ print(f"in one word only: {sum(count == 1 for count in words_with.values()) / le
 # %% [markdown] tags=["instructor"]
 # **Minutes 0-13. Type** the coverage (3 lines), the loop over windows (6 lines), the solution (3 lines).
 #
-# **The planned mistake:** no test for the end. Python cuts the slice short without a word, and *as* gets the pieces
-# `s>` and `>`. Read the reply aloud; it is below.
+# **The planned mistake:** no test for the end. Python cuts the slice short without a word, and *where* gets the pieces
+# `e>` and `>`. Read the reply aloud; it is below.
 #
 # **Poll:** "`<where>` is seven characters. With min_n = 3 and max_n = 6, is `<where>` among its n-grams?"
 # - *yes, the whole word always is*: the paper adds it; the program gives a known word a row of its own instead.
@@ -604,7 +604,7 @@ def draw_typo(right, yours):
         "right": model.most_similar(right, topn=8), "yours": model.most_similar(yours, topn=8),
         "yours, untrained": untrained.most_similar(yours, topn=8),
         "yours, word2vec": plain.most_similar(yours, topn=8) if yours in plain else None,
-    }, f"Near “{right}”, and near “{yours}”")
+    }, f"Near “{right}”, and near “{yours}”", sought=right)
 
 
 viz.explore(draw_typo, right=viz.Text("definitely", label="right spelling"), yours=viz.Text("defintely", label="yours"))
