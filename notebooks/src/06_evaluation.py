@@ -787,9 +787,9 @@ board["yours"] = {key: [] if mine[key] is None else [mine[key]] for key in colum
 viz.show(*pictures.scoreboard(board, columns, "The scoreboard", mine="yours"))
 for key, heading in columns.items():
     if mine[key] is not None:
-        better = sum(mine[key] > np.mean(board[name][key]) for name in ours if board[name][key])
+        others = [np.mean(board[name][key]) for name in ours if board[name][key]]
         digits = 0 if key == "analogies_correct" else 3
-        print(f"{heading:18}{mine[key]:10,.{digits}f}  ahead of {better} of {sum(bool(board[n][key]) for n in ours)} methods")
+        print(f"{heading:18}{mine[key]:10,.{digits}f}  ahead of {sum(mine[key] > np.array(others))} of {len(others)}")
 
 # %% [markdown]
 # Compare the distance from *yours* to PPMI-SVD with the distances between methods. Settings of one method can lie as
