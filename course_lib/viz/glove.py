@@ -76,7 +76,7 @@ def _band_bars(axes: Axes, names: Sequence[str], weight: np.ndarray, cells: np.n
     bars = axes.bar(places, 100 * weight, color=COLOURS[5], width=0.6, label="weighed by f")
     axes.bar_label(bars, [f"{share:.1%}" for share in weight], fontsize=11, padding=2)
     axes.plot(places, 100 * cells, "k_", markersize=42, markeredgewidth=3, label="control: every cell alike")
-    axes.plot(places, 100 * meetings, "D", color=COLOURS[1], label="control: every meeting alike")
+    axes.plot(places + 0.36, 100 * meetings, "D", color=COLOURS[1], label="control: every meeting alike")
     axes.set_xticks(places, [name.replace(" and more", "\nand more") for name in names])
     axes.set(ylim=(0, 75), xlabel="count of the pair", ylabel="share of the whole (%)")
     axes.set_title("Who decides? Each band's share of all the weight", fontsize=14)
