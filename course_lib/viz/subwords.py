@@ -63,8 +63,8 @@ def contributions(word: str, pieces: Sequence[str], rows: Float[np.ndarray, "n D
     names = [*(pieces[i] for i in shown), *others]
     heights, marks = ([*each[shown], *[each.sum() - each[shown].sum()] * len(others)] for each in (values, control))
     figure, axes = _canvas("", height=2.3 + 0.25 * len(names))
-    bars = axes.barh(range(len(names)), 100 * np.array(heights), height=0.72, label="share of the word's vector",
-                     color=[COLOURS[0] if height >= 0 else COLOURS[1] for height in heights])
+    bars = axes.barh(range(len(names)), 100 * np.array(heights), height=0.72, color=COLOURS[0],
+                     label="share of the word's vector")
     if rest:
         bars[-1].set(facecolor="white", edgecolor=COLOURS[0], hatch="///")
     axes.plot(100 * np.array(marks), range(len(names)), "D", color="black", markerfacecolor="white", markersize=6,
