@@ -779,9 +779,9 @@ for word in ["solid", "gas", "water", "fashion", "snow", "boiler", "the"]:
     print(f"{word:8} {difference @ vectors.get_vector(word, norm=True):5.2f}")
 
 # %% [markdown]
-# Now every word has an answer. In the run saved here *snow* and *boiler* point where their counts pointed, *solid* stays
-# near 0 with its three meetings, and *fashion*, which met neither, leans to the side of *ice* as if it knew. Where the
-# counts are silent, the fitted table guesses, and it does not say so.
+# Now every word has an answer. In the run saved here *snow* and *boiler* point where their counts pointed, *solid*
+# stays near 0 with its three meetings, and *fashion*, which met neither, leans to the side of *ice* as if it knew.
+# Where the counts are silent, the fitted table guesses, and it does not say so.
 #
 # **Look.** The neighbours of any word. Which of them would lesson 03 have found too?
 
