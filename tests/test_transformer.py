@@ -1,0 +1,610 @@
+"""transformer: pieces and blocks against torch's, causality, the cache, initialisation, and what cannot be."""
+
+import math
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_attention import Largest, assert_close, copy_heads, inputs, random_mask, shuffle, with_gradients
+from torch import nn
+
+from course_lib.attention import causal_mask, padding_mask
+from course_lib.transformer import (
+    NORMS,
+    POSITIONS,
+    SIZES,
+    Block,
+    Decoder,
+    Embedding,
+    Encoder,
+    EncoderDecoder,
+    FeedForward,
+    LayerNorm,
+    LearnedPositions,
+    RotaryPositions,
+    SinusoidalPositions,
+    TransformerConfig,
+    initialise,
+    layer_norm,
+    sinusoidal_positions,
+)
+
+# All unequal, so that a swapped axis cannot fit by luck; 4 numbers a head.
+B, H, T, S, D_MODEL, D_FF, LAYERS, SOURCES, TARGETS = 2, 3, 5, 7, 12, 20, 4, 13, 11
+SMALL = TransformerConfig(
+    vocab_size=SOURCES,
+    target_vocab_size=TARGETS,
+    context_length=16,
+    d_model=D_MODEL,
+    num_layers=LAYERS,
+    num_heads=H,
+    d_ff=D_FF,
+    dropout=0.0,
+)
+DTYPES = st.sampled_from([torch.float64, torch.float32])
+FEW = settings(max_examples=15, deadline=None, derandomize=True)
+every_kind = pytest.mark.parametrize("config", [replace(SMALL, positions=p, norm=n) for p in POSITIONS for n in NORMS],
+                                     ids=lambda config: f"{config.positions}, {config.norm}")  # fmt: skip
+
+
+def tokens(*shape, vocab=SOURCES, seed=0):
+    return torch.randint(vocab, shape, generator=torch.Generator().manual_seed(seed))
+
+
+# --- positions --------------------------------------------------------------------------------------------------------
+
+
+def test_sinusoidal_positions_are_the_papers():
+    table = sinusoidal_positions(50, 6)
+    for t in (0, 1, 7, 49):
+        for i in range(3):
+            angle = t / 10_000 ** (2 * i / 6)
+            assert table[t, 2 * i] == pytest.approx(math.sin(angle), abs=1e-6)
+            assert table[t, 2 * i + 1] == pytest.approx(math.cos(angle), abs=1e-6)
+
+
+@pytest.mark.parametrize("make", [SinusoidalPositions, LearnedPositions])
+def test_positions_are_rows_of_one_table(make):
+    positions = make(16, D_MODEL)
+    whole = positions(16)
+    assert whole.shape == (16, D_MODEL)
+    assert torch.equal(positions(3, start=5), whole[5:8])
+    assert len(torch.unique(whole, dim=0)) == 16
+    assert bool(list(positions.parameters())) == (make is LearnedPositions)
+    assert bool(positions.state_dict()) == (make is LearnedPositions)
+
+
+def test_rotary_positions_turn_complex_numbers():
+    x = inputs((B, H, T, 6))[0]
+    turned = RotaryPositions(16, 6).double()(x, start=3)
+    frequencies = 10_000.0 ** (-torch.arange(0, 6, 2, dtype=torch.float64) / 6)
+    angles = torch.arange(3, 3 + T, dtype=torch.float64)[:, None] * frequencies
+    expected = torch.view_as_real(torch.view_as_complex(x.detach().unflatten(-1, (3, 2))) * torch.polar(
+        torch.ones_like(angles), angles)).flatten(-2)  # fmt: skip
+    torch.testing.assert_close(turned, expected, atol=1e-6, rtol=0)  # the tables are float32
+
+
+def test_rotary_scores_depend_on_the_distance_alone():
+    rotary = RotaryPositions(400, 8)
+    q, k = (x.detach().float() for x in inputs((1, 8), (1, 8)))
+    near = rotary(q, start=9) @ rotary(k, start=4).T
+    far = rotary(q, start=309) @ rotary(k, start=304).T
+    other = rotary(q, start=9) @ rotary(k, start=5).T
+    torch.testing.assert_close(near, far, atol=1e-4, rtol=0)
+    assert (near - other).abs() > 1e-2
+
+
+# --- LayerNorm and the feed-forward network ---------------------------------------------------------------------------
+
+
+@FEW
+@given(st.lists(st.integers(1, 5), max_size=2), st.integers(2, 40), st.booleans(), DTYPES, st.integers(0, 99))
+def test_layer_norm_equals_torch_in_outputs_and_gradients(shape, size, bias, dtype, seed):
+    ours, theirs = LayerNorm(size, 1e-3, bias).to(dtype), nn.LayerNorm(size, 1e-3, bias=bias).to(dtype)
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    shuffle(ours, seed)
+    theirs.load_state_dict(ours.state_dict())
+    (x,) = inputs((*shape, size), dtype=dtype, seed=seed)
+    peer = with_gradients(lambda: theirs(x), [x, *theirs.parameters()])
+    for run in (lambda: ours(x), lambda: layer_norm(x, ours.weight, ours.bias, ours.eps)):
+        outputs, gradients = with_gradients(run, [x, *ours.parameters()])
+        assert_close(outputs, peer[0])
+        assert_close(gradients, peer[1])
+
+
+def test_layer_norm_starts_as_mean_zero_and_variance_one():
+    x = LayerNorm(D_MODEL)(torch.randn(B, T, D_MODEL) * 5 + 3)
+    torch.testing.assert_close(x.mean(-1), torch.zeros(B, T), atol=1e-5, rtol=0)
+    torch.testing.assert_close(x.var(-1, correction=0), torch.ones(B, T), atol=1e-4, rtol=0)
+    assert LayerNorm(2)(torch.tensor([math.nan, 1.0])).isnan().all()
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "gelu_tanh"])
+def test_feed_forward_by_hand(activation):
+    module = FeedForward(D_MODEL, D_FF, activation).double()
+    (x,) = inputs((B, T, D_MODEL))
+    hidden = x @ module.hidden.weight.T + module.hidden.bias
+    assert hidden.shape == (B, T, D_FF)
+    if activation == "relu":
+        hidden = hidden.clamp(min=0)
+    elif activation == "gelu":
+        hidden = hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2
+    else:
+        hidden = hidden * (1 + torch.tanh(math.sqrt(2 / math.pi) * (hidden + 0.044715 * hidden**3))) / 2
+    assert_close([module(x)], [hidden @ module.output.weight.T + module.output.bias])
+    assert FeedForward(D_MODEL).hidden.out_features == 4 * D_MODEL
+
+
+# --- blocks -----------------------------------------------------------------------------------------------------------
+
+
+def copy_block(ours: Block, theirs: nn.TransformerEncoderLayer | nn.TransformerDecoderLayer) -> None:
+    copy_heads(ours.attention, theirs.self_attn)
+    norms = [ours.attention_norm, ours.feed_forward_norm]
+    if ours.cross:
+        copy_heads(ours.cross_attention, theirs.multihead_attn)
+        norms.insert(1, ours.cross_norm)
+    for number, norm in enumerate(norms, 1):
+        getattr(theirs, f"norm{number}").load_state_dict(norm.state_dict())
+    theirs.linear1.load_state_dict(ours.feed_forward.hidden.state_dict())
+    theirs.linear2.load_state_dict(ours.feed_forward.output.state_dict())
+
+
+def in_torchs_order(ours: Block) -> tuple[list[nn.Parameter], list[str]]:
+    """Our parameters, and the names under which torch keeps them (query, key and value packed into one)."""
+    pairs = []
+
+    def add(module, name):
+        pairs.extend((module.get_parameter(part), f"{name}{part}") for part in ("weight", "bias"))
+
+    heads = [(ours.attention, "self_attn")] + ([(ours.cross_attention, "multihead_attn")] if ours.cross else [])
+    for attention, name in heads:
+        for layer in (attention.query, attention.key, attention.value):
+            add(layer, f"{name}.in_proj_")
+        add(attention.output, f"{name}.out_proj.")
+    norms = [ours.attention_norm, *([ours.cross_norm] if ours.cross else []), ours.feed_forward_norm]
+    for number, norm in enumerate(norms, 1):
+        add(norm, f"norm{number}.")
+    add(ours.feed_forward.hidden, "linear1.")
+    add(ours.feed_forward.output, "linear2.")
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def compare(ours: Block, theirs, tensors, mine, peer) -> None:
+    """Outputs and all gradients of our block, by either path, beside torch's."""
+    parameters, names = in_torchs_order(ours)
+    order = list(dict.fromkeys(names))
+    peer_outputs, peer_gradients = with_gradients(peer, [*tensors, *(theirs.get_parameter(name) for name in order)])
+    assert len(parameters) == len(list(ours.parameters()))
+    assert len(order) == len(list(theirs.parameters()))
+    for return_attention in (False, True):
+        outputs, gradients = with_gradients(lambda how=return_attention: mine(how), [*tensors, *parameters])
+        packed = {name: [] for name in order}
+        for name, gradient in zip(names, gradients[len(tensors) :]):
+            packed[name].append(gradient)
+        gradients = [*gradients[: len(tensors)], *(torch.cat(parts) for parts in packed.values())]
+        assert_close(outputs, peer_outputs)
+        assert_close(gradients, peer_gradients)
+
+
+@FEW
+@given(
+    st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(1, 7), st.integers(1, 9)),
+    st.sampled_from(NORMS),
+    st.sampled_from(["relu", "gelu"]),
+    st.sampled_from(["none", "causal", "padding", "per row"]),
+    DTYPES,
+    st.integers(0, 99),
+)
+def test_a_block_equals_torchs_encoder_layer(sizes, norm, activation, masked, dtype, seed):
+    batch, heads, head_size, length, d_ff = sizes
+    d_model = 2 * heads * head_size  # of one or two numbers a norm makes nothing but signs
+    generator = torch.Generator().manual_seed(seed)
+    ours = Block(d_model, heads, d_ff, norm=norm, activation=activation, eps=1e-3).to(dtype)
+    theirs = nn.TransformerEncoderLayer(
+        d_model, heads, d_ff, 0.0, activation, 1e-3, batch_first=True, norm_first=norm == "pre"
+    ).to(dtype)
+    shuffle(ours, seed)
+    copy_block(ours, theirs)
+    (x,) = inputs((batch, length, d_model), dtype=dtype, seed=seed)
+    mine, others = {}, {}
+    if masked == "causal":
+        mine, others = {"is_causal": True}, {"src_mask": ~causal_mask(length)}
+    elif masked == "padding":
+        kept = random_mask(batch, length, generator=generator)
+        mine, others = {"mask": padding_mask(kept)}, {"src_key_padding_mask": ~kept}
+    elif masked == "per row":
+        mask = random_mask(length, length, generator=generator)
+        mine, others = {"mask": mask}, {"src_mask": ~mask}
+
+    def run(return_attention):
+        answer = ours(x, return_attention=return_attention, **mine)
+        return answer[0] if return_attention else answer
+
+    compare(ours, theirs, [x], run, lambda: theirs(x, **others))
+
+
+@FEW
+@given(st.sampled_from(NORMS), st.booleans(), DTYPES, st.integers(0, 99))
+def test_a_cross_block_equals_torchs_decoder_layer(norm, padded, dtype, seed):
+    ours = Block(D_MODEL, H, D_FF, norm=norm, cross=True).to(dtype)
+    theirs = nn.TransformerDecoderLayer(D_MODEL, H, D_FF, 0.0, batch_first=True, norm_first=norm == "pre").to(dtype)
+    shuffle(ours, seed)
+    copy_block(ours, theirs)
+    x, memory = inputs((B, T, D_MODEL), (B, S, D_MODEL), dtype=dtype, seed=seed)
+    kept = random_mask(B, S, generator=torch.Generator().manual_seed(seed))
+    mine = {"memory_mask": padding_mask(kept)} if padded else {}
+    others = {"memory_key_padding_mask": ~kept} if padded else {}
+
+    def run(return_attention):
+        answer = ours(x, is_causal=True, memory=memory, return_attention=return_attention, **mine)
+        if not return_attention:
+            return answer
+        assert answer[1].attention.shape == (B, H, T, T)
+        assert answer[1].cross.shape == (B, H, T, S)
+        return answer[0]
+
+    compare(ours, theirs, [x, memory], run, lambda: theirs(x, memory, tgt_mask=~causal_mask(T), **others))
+
+
+def test_a_pre_norm_stream_is_never_normalised():
+    torch.manual_seed(0)
+    x = 100 * torch.randn(B, T, D_MODEL)
+    assert Block(D_MODEL, H, norm="pre")(x).std() > 50
+    assert Block(D_MODEL, H, norm="post")(x).std() < 2
+
+
+def test_dropout_falls_in_training_alone():
+    torch.manual_seed(0)
+    x = torch.randn(B, T, D_MODEL)
+    for norm in NORMS:
+        block = Block(D_MODEL, H, norm=norm, dropout=0.5)
+        assert not torch.allclose(block(x), block(x))
+        block.eval()
+        assert torch.equal(block(x), block(x))
+
+
+# --- stacks -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_an_encoder_is_its_blocks_and_a_last_norm_where_none_came(norm):
+    encoder = Encoder(replace(SMALL, norm=norm)).double()
+    shuffle(encoder, 1)
+    (x,) = inputs((B, T, D_MODEL))
+    expected = x
+    for block in encoder.blocks:
+        expected = block(expected)
+    if norm == "pre":
+        expected = nn.functional.layer_norm(expected, (D_MODEL,), encoder.norm.weight, encoder.norm.bias)
+    assert_close([encoder(x)], [expected])
+    assert len(encoder.blocks) == LAYERS
+    assert len({id(p) for p in encoder.parameters()}) == 16 * LAYERS + 2 * (norm == "pre")
+
+
+@every_kind
+def test_maps_of_all_layers_on_request(config):
+    torch.manual_seed(0)
+    model = EncoderDecoder(config).double()
+    source, target = tokens(B, S), tokens(B, T, vocab=TARGETS)
+    seen = torch.arange(S).expand(B, -1) < torch.tensor([[S], [S - 3]])
+    logits, maps = model(source, target, seen, return_attention=True)
+    assert logits.shape == (B, T, TARGETS)
+    assert maps.encoder.shape == (LAYERS, B, H, S, S)
+    assert maps.decoder.shape == (LAYERS, B, H, T, T)
+    assert maps.cross.shape == (LAYERS, B, H, T, S)
+    for weights in maps:
+        torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1], dtype=torch.float64))
+    assert (maps.decoder.triu(1) == 0).all()
+    assert (maps.encoder[:, 1, :, :, S - 3 :] == 0).all()
+    assert (maps.cross[:, 1, :, :, S - 3 :] == 0).all()
+    assert (maps.cross[:, 0] > 0).all()
+    assert_close([model(source, target, seen)], [logits])
+    memory = model.encode(source, seen)
+    assert_close([model.decode(target, memory, seen)], [logits])
+
+
+@every_kind
+@torch.no_grad()
+def test_no_output_changes_when_a_later_token_does(config):
+    torch.manual_seed(0)
+    encoder, embedding = Encoder(config), Embedding(SOURCES, config)
+    model, source = EncoderDecoder(config), tokens(B, S)
+    target = tokens(B, T, vocab=TARGETS)
+    before, logits, logits_by_weights = encoder(embedding(source), is_causal=True), model(source, target), model(
+        source, target, return_attention=True)[0]  # fmt: skip
+    for t in range(1, S):
+        changed = source.clone()
+        changed[:, t] = (changed[:, t] + 1) % SOURCES
+        after = encoder(embedding(changed), is_causal=True)
+        assert torch.equal(after[:, :t], before[:, :t])
+        assert not torch.equal(after[:, t], before[:, t])
+    for t in range(1, T):
+        changed = target.clone()
+        changed[:, t] = (changed[:, t] + 1) % TARGETS
+        assert torch.equal(model(source, changed)[:, :t], logits[:, :t])
+        assert torch.equal(model(source, changed, return_attention=True)[0][:, :t], logits_by_weights[:, :t])
+        assert not torch.equal(model(source, changed)[:, t], logits[:, t])
+
+
+@every_kind
+@torch.no_grad()
+def test_padding_changes_nothing_that_the_tokens_see(config):
+    torch.manual_seed(0)
+    model = EncoderDecoder(config).double()
+    source, target = tokens(B, S), tokens(B, T, vocab=TARGETS)
+    longer = torch.cat([source, tokens(B, 2, seed=5)], 1)
+    seen = torch.arange(S + 2).expand(B, -1) < S
+    assert_close([model(longer, target, seen)], [model(source, target)])
+    more = torch.cat([target, tokens(B, 3, vocab=TARGETS, seed=5)], 1)
+    kept = torch.arange(T + 3).expand(B, -1) < T
+    assert_close([model(source, more, target_mask=kept)[:, :T]], [model(source, target)])
+    assert (model(longer, target) - model(source, target)).abs().max() > 1e-3  # without the mask it does
+
+
+def test_an_encoder_without_positions_is_blind_to_order_unless_it_is_causal():
+    torch.manual_seed(0)
+    source, order = tokens(B, S), torch.randperm(S)
+    shuffled = source[:, order]
+    for positions in POSITIONS:
+        config = replace(SMALL, positions=positions)
+        embedding, encoder = Embedding(SOURCES, config).double(), Encoder(config).double()
+        moved = (encoder(embedding(shuffled)) - encoder(embedding(source))[:, order]).abs().max()
+        assert (moved < 1e-10) == (positions == "none")
+    ends = [encoder(embedding(ids), is_causal=True)[:, -1] for ids in (source, source[:, [1, 0, *range(2, S)]])]
+    assert (ends[0] - ends[1]).abs().max() > 1e-3  # two causal layers know what came first
+
+
+def test_memory_without_weights_is_linear_in_the_length():
+    config = replace(SMALL, context_length=400, num_layers=1)
+    encoder, x = Encoder(config), torch.randn(1, 400, D_MODEL, requires_grad=True)
+    seen = torch.arange(400)[None] < 390
+    for how in ({}, {"is_causal": True}, {"attention_mask": seen}):
+        with Largest() as mode:
+            encoder(x, **how).sum().backward()
+        assert mode.numbers == 400 * D_FF
+    with Largest() as mode:
+        encoder(x, return_attention=True)
+    assert mode.numbers >= H * 400 * 400
+
+
+# --- the cache and generating -----------------------------------------------------------------------------------------
+
+
+@every_kind
+@pytest.mark.parametrize("padded", [False, True])
+@torch.no_grad()
+def test_reading_piece_by_piece_equals_reading_at_once(config, padded):
+    torch.manual_seed(0)
+    encoder, embedding = Encoder(config).double(), Embedding(SOURCES, config).double()
+    source, seen = tokens(B, S), torch.arange(S).expand(B, -1) >= torch.tensor([[0], [2]])
+    whole = encoder(embedding(source), seen if padded else None, is_causal=True)
+    cache, parts = encoder.new_cache(), []
+    for a, b in ((0, 1), (1, 4), (4, 5), (5, S)):
+        x = embedding(source[:, a:b], start=a)
+        parts.append(encoder(x, seen[:, :b] if padded else None, is_causal=True, cache=cache))
+    assert_close([torch.cat(parts, 1)], [whole])
+
+
+@every_kind
+@torch.no_grad()
+def test_decoding_with_a_cache_equals_decoding_without(config):
+    torch.manual_seed(0)
+    model = EncoderDecoder(config).double()
+    source, target = tokens(B, S), tokens(B, T, vocab=TARGETS)
+    seen = torch.arange(S).expand(B, -1) < torch.tensor([[S], [S - 3]])
+    memory, cache = model.encode(source, seen), model.decoder.new_cache()
+    parts = [model.decode(target[:, t : t + 1], memory, seen, cache=cache) for t in range(T)]
+    assert_close([torch.cat(parts, 1)], [model(source, target, seen)])
+
+
+def test_generate_takes_the_likeliest_token_until_every_row_has_ended(monkeypatch):
+    torch.manual_seed(0)
+    model, source, start, end = EncoderDecoder(replace(SMALL, norm="pre")), tokens(8, S), 1, 8
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            layer.weight.data *= 1.7
+    # a shared table makes each token foretell itself: turn it by one row, so that the rows go somewhere
+    monkeypatch.setattr(model, "_logits", lambda y: y @ model.target.tokens.weight.roll(1, 0).T)
+    expected = torch.full((8, 1), start)
+    for _ in range(9):
+        expected = torch.cat([expected, model(source, expected)[:, -1:].argmax(-1)], 1)
+    rows = expected[:, 1:].tolist()
+    assert model.generate(source, start, -1, 9).tolist() == rows  # a token that never comes
+    at = [row.index(end) if end in row else 8 for row in rows]
+    assert len(set(at)) > 2  # else the rest would show little
+    assert not all(end in row for row in rows)
+    for chosen in (range(8), [i for i in range(8) if at[i] < 8]):  # with rows that never end, and without
+        length = 1 + max(at[i] for i in chosen)
+        cut = [rows[i][: at[i] + 1] + [end] * 8 for i in chosen]
+        assert model.generate(source[chosen], start, end, 9).tolist() == [row[:length] for row in cut]
+    assert rows[0][0] != start
+    assert model.generate(source, start, start, 9)[0, 0] == rows[0][0]  # the first token is no end
+
+
+def test_it_learns_to_read_backwards():
+    torch.manual_seed(0)
+    config = TransformerConfig(12, context_length=8, d_model=32, num_layers=1, num_heads=2, dropout=0.0, norm="pre")
+    model = EncoderDecoder(config)
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+    for _ in range(120):
+        source = torch.randint(2, 12, (64, 4))
+        target = source.flip(1)
+        fed = torch.cat([torch.ones(64, 1, dtype=torch.long), target[:, :-1]], 1)  # shifted right
+        loss = nn.functional.cross_entropy(model(source, fed).flatten(0, 1), target.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    source = torch.randint(2, 12, (200, 4))
+    assert (model.generate(source, 1, 0, 4) == source.flip(1)).all(1).float().mean() > 0.8
+
+
+# --- settings and the start of training -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "millions"), [("base", 65), ("big", 213)])
+def test_the_models_of_2017_have_their_size(name, millions):
+    with torch.device("meta"):  # shapes alone, no numbers
+        model = EncoderDecoder(SIZES[name])
+    assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(millions, rel=0.04)  # table 3, rounded
+
+
+def spread(parameter):
+    return parameter.std().item()
+
+
+def test_normal_initialisation_and_gpt2s_residual_layers():
+    config = TransformerConfig(500, d_model=64, num_layers=8, num_heads=4, init="normal", scale_residual=True)
+    encoder, embedding = Encoder(config), Embedding(500, config)
+    assert spread(embedding.tokens.weight) == pytest.approx(0.02, rel=0.05)
+    for block in encoder.blocks:
+        assert spread(block.attention.key.weight) == pytest.approx(0.02, rel=0.08)
+        assert spread(block.feed_forward.hidden.weight) == pytest.approx(0.02, rel=0.08)
+        for layer in (block.attention.output, block.feed_forward.output):
+            assert spread(layer.weight) == pytest.approx(0.02 / math.sqrt(16), rel=0.08)
+        assert (block.attention_norm.weight == 1).all()
+    assert all((p == 0).all() for name, p in encoder.named_parameters() if name.endswith("bias"))
+    decoder = Decoder(config)  # three layers a block write to its stream
+    assert spread(decoder.blocks[0].cross_attention.output.weight) == pytest.approx(0.02 / math.sqrt(24), rel=0.08)
+    plain = Encoder(replace(config, scale_residual=False))
+    assert spread(plain.blocks[0].attention.output.weight) == pytest.approx(0.02, rel=0.08)
+
+
+def test_xavier_initialisation():
+    config = TransformerConfig(500, d_model=64, num_layers=1, num_heads=4, d_ff=192)
+    model = EncoderDecoder(config)
+    for weight in (model.encoder.blocks[0].feed_forward.hidden.weight, model.decoder.blocks[0].attention.value.weight):
+        bound = math.sqrt(6 / sum(weight.shape))
+        assert 0.98 * bound < weight.abs().max() <= bound
+        assert spread(weight) == pytest.approx(bound / math.sqrt(3), rel=0.05)  # uniform, not normal
+    assert spread(model.source.tokens.weight) == pytest.approx(1 / 8, rel=0.05)
+    plain = model.source(tokens(B, T)) - sinusoidal_positions(T, 64)
+    model.eval()
+    plain = model.source(tokens(B, T)) - sinusoidal_positions(T, 64)
+    torch.testing.assert_close(plain, 8 * model.source.tokens.weight[tokens(B, T)])
+
+
+def test_one_vocabulary_shares_one_table_and_two_do_not():
+    one, two = EncoderDecoder(replace(SMALL, target_vocab_size=None)), EncoderDecoder(SMALL)
+    assert one.source.tokens is one.target.tokens
+    assert two.target.tokens.weight.shape == (TARGETS, D_MODEL)
+    logits = two(tokens(B, S), tokens(B, T, vocab=TARGETS))
+    logits.sum().backward()
+    assert (two.target.tokens.weight.grad.abs().sum(1) > 0).all()  # every row: it is the output table too
+
+
+def test_every_parameter_learns():
+    for config in (SMALL, replace(SMALL, norm="pre", positions="learned", activation="gelu", bias=False)):
+        model = EncoderDecoder(config)
+        logits = model(tokens(B, S), tokens(B, T, vocab=TARGETS))
+        nn.functional.cross_entropy(logits.flatten(0, 1), tokens(B * T, vocab=TARGETS)).backward()
+        assert all(p.grad is not None for p in model.parameters())
+        assert all(p.grad.abs().sum() > 0 for name, p in model.named_parameters() if not name.endswith("key.bias"))
+        assert config.bias or not [name for name, _ in model.named_parameters() if name.endswith("bias")]
+
+
+def test_settings_are_frozen_and_every_size_is_valid():
+    with pytest.raises(FrozenInstanceError):
+        SMALL.d_model = 16
+    assert SIZES["big"].d_model == 1024
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"d_model": 10}, "d_model=10 cannot be used: d_model must be a multiple of num_heads=3"),
+        ({"num_layers": 0}, "num_layers=0 cannot be used: num_layers must be a whole number of 1 or more"),
+        ({"vocab_size": 2.5}, "vocab_size=2.5"),
+        ({"num_heads": True}, "num_heads=True"),
+        ({"context_length": -1}, "context_length=-1"),
+        ({"target_vocab_size": 0}, "target_vocab_size=0 cannot be used.*None or"),
+        ({"d_ff": 0}, "d_ff=0"),
+        ({"dropout": 1}, "dropout=1 cannot be used.*below 1"),
+        ({"dropout": math.nan}, "dropout=nan"),
+        ({"eps": 0}, "eps=0"),
+        ({"norm": "middle"}, "norm='middle' cannot be used: norm must be one of pre, post"),
+        ({"activation": "swish"}, "one of relu, gelu, gelu_tanh"),
+        ({"positions": "absolute"}, "one of sinusoidal, learned, rotary, none"),
+        ({"init": "zeros"}, "one of xavier, normal"),
+        ({"d_model": 9}, "positions='sinusoidal'.*9 numbers are no pairs"),
+        ({"d_model": 9, "positions": "rotary"}, "positions='rotary'.*3 numbers are no pairs"),
+    ],
+)
+def test_settings_that_cannot_be_used(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        replace(SMALL, **wrong)
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
+def test_a_sequence_longer_than_the_positions(positions):
+    config = replace(SMALL, positions=positions)
+    model, encoder, embedding = EncoderDecoder(config), Encoder(config), Embedding(SOURCES, config)
+    sentence = "has 17 positions and the model knows 16: cut.*context_length"
+    model(tokens(B, 16), tokens(B, 16, vocab=TARGETS))
+    with pytest.raises(ValueError, match=sentence):
+        model(tokens(B, 17), tokens(B, T, vocab=TARGETS))
+    with pytest.raises(ValueError, match=sentence):
+        model(tokens(B, S), tokens(B, 17, vocab=TARGETS))
+    with torch.no_grad():
+        cache, zeros = encoder.new_cache(), torch.zeros(B, 16, D_MODEL)
+        encoder(zeros, is_causal=True, cache=cache)  # the cache remembers how far it has read
+        with pytest.raises(ValueError, match=sentence):
+            encoder(zeros[:, :1], is_causal=True, cache=cache) + embedding(tokens(B, 1), start=16)
+
+
+MODEL = EncoderDecoder(SMALL)
+IDS, X = tokens(B, T, vocab=TARGETS), torch.zeros(B, T, D_MODEL)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: MODEL(IDS + SOURCES, IDS), r"There is no token \d+: ids go from 0 to 12"),
+        (lambda: MODEL(IDS - SOURCES, IDS), r"There is no token -\d+: ids go"),
+        (lambda: MODEL(IDS[0], IDS), r"shape \(5,\) and type torch.int64: give whole numbers"),
+        (lambda: MODEL(IDS.float(), IDS), "type torch.float32"),
+        (lambda: MODEL(IDS[:, :0], IDS), r"shape \(2, 0\).*at least one token"),
+        (lambda: MODEL(IDS, IDS[:, :0]), r"shape \(2, 0\).*at least one token"),
+        (lambda: MODEL(IDS, IDS[:1]), "all but the last two sizes must be equal"),
+        (lambda: MODEL(IDS, IDS, torch.ones(B, S).bool()), r"attention_mask has shape \(2, 7\): give \(2, 5\)"),
+        (lambda: MODEL(IDS, IDS, torch.ones(B, 1).bool()), r"attention_mask has shape \(2, 1\)"),
+        (lambda: MODEL(IDS, IDS, torch.ones(B, T)), "type torch.float32: give booleans"),
+        (lambda: MODEL(IDS, IDS, None, torch.ones(B, T)), "type torch.float32: give booleans"),
+        (lambda: MODEL.decoder(X, X, memory_mask=torch.ones(B, S).bool()), r"memory_mask has shape \(2, 7\): give"),
+        (lambda: MODEL.generate(IDS, 1, 2, 0), "max_length=0 leaves nothing to write"),
+        (lambda: MODEL.encoder(torch.zeros(B, 0, D_MODEL)), r"query has shape \(2, 0, 12\)"),
+        (lambda: MODEL.encoder(torch.zeros(B, T, 8)), r"shape \(2, 5, 8\)"),
+        (lambda: Block(D_MODEL, H, norm="pre")(torch.zeros(B, T, 8)), r"shape \(2, 5, 8\): give \(..., 12\)"),
+        (lambda: Block(D_MODEL, H)(X, memory=X), "takes no memory: leave it out"),
+        (lambda: Block(D_MODEL, H, cross=True)(X), "needs a memory: give one"),
+        (lambda: Block(D_MODEL, 5), "d_model=12 is not divisible by num_heads=5"),
+        (lambda: Block(D_MODEL, H, norm="none"), "norm='none' is not known: use one of pre, post"),
+        (lambda: FeedForward(D_MODEL, 0), "d_ff=0 cannot be used"),
+        (lambda: FeedForward(D_MODEL, activation="step"), "activation='step' is not known: use one of relu"),
+        (lambda: initialise(nn.Linear(2, 2), "ones"), "init='ones' is not known"),
+        (lambda: sinusoidal_positions(4, 5), "4 positions of size 5"),
+        (lambda: RotaryPositions(0, 4), "0 positions of size 4"),
+    ],
+)
+def test_inputs_that_cannot_be(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+def test_nan_stays_visible_through_the_whole_model():
+    model = EncoderDecoder(SMALL)
+    with torch.no_grad():
+        model.source.tokens.weight[3] = math.nan
+    source = torch.full((B, T), 2)
+    source[0, 1] = 3
+    for return_attention in (False, True):
+        answer = model(source, tokens(B, T, vocab=TARGETS), return_attention=return_attention)
+        logits = answer[0] if return_attention else answer
+        assert logits[0].isnan().all()
+        assert logits[1].isfinite().all()
