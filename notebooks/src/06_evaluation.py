@@ -706,7 +706,7 @@ check.effect_size(effect_size)
 # **saved**, measured by `benchmarks/word_vectors.py`. Before you look: which method will lead on WordSim? Which on the
 # analogies? Which is the only one with an entry in the fifth column, where unknown words count?
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # The saved table: means over the seeds, and half the width of their intervals.
 columns = {"wordsim353": "WordSim-353", "simlex999": "SimLex-999", "men": "MEN", "rarewords_known": "RareWords, known",
            "rarewords_all": "RareWords, all", "analogies_correct": "Analogies right"}
