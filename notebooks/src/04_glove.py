@@ -497,7 +497,7 @@ check.adagrad_step(adagrad_step)
 
 # %% [markdown]
 # The library's `glove.adagrad_step` is the same two lines. Now a race on the toy text, 300 steps each: plain descent,
-# AdaGrad with one sum for a whole table, and AdaGrad as it is, each with the best of four learning rates that we tried.
+# AdaGrad with one sum for a whole table, and AdaGrad as it is, each with the best of the learning rates that we tried.
 # Who wins?
 
 # %% tags=["boilerplate"]
