@@ -1,0 +1,533 @@
+"""sequences: n-grams beside loops and cases worked by hand, cells beside torch's, models beside their own padding."""
+
+import doctest
+import itertools
+import math
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from course_lib import sequences
+from course_lib.sequences import (
+    LSTM,
+    RNN,
+    CNNClassifier,
+    LSTMCell,
+    NgramModel,
+    RecurrentClassifier,
+    RecurrentLanguageModel,
+    RNNCell,
+    perplexity,
+)
+from course_lib.training import TrainingConfig, evaluate, shuffled, train
+
+few = settings(max_examples=15, deadline=None, derandomize=True)
+B, T, I, H, V, D = 3, 7, 5, 4, 11, 6  # noqa: E741  (all unequal, so that a swapped axis fails)
+
+
+def test_examples_in_the_docstrings():
+    assert doctest.testmod(sequences).attempted >= 1
+    assert doctest.testmod(sequences).failed == 0
+
+
+# --- perplexity -----------------------------------------------------------------------------------------------------
+
+
+def test_perplexity_of_equal_chances_is_their_number():
+    assert perplexity(torch.full((2, 3), -math.log(7.0))) == pytest.approx(7)
+    assert perplexity(np.array([0.0, -math.inf])) == math.inf
+    assert math.isnan(perplexity([math.nan, -1.0]))
+
+
+def test_masked_symbols_count_neither_above_nor_below():
+    log_probs = torch.tensor([[-1.0, -2.0, 0.0], [-3.0, 0.0, 0.0]])
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    assert perplexity(log_probs, mask) == pytest.approx(math.exp(2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (([],), "no symbol"),
+        (([-1.0], [False]), "all of it is masked"),
+        (([0.5, -1.0],), "holds 0.5"),
+        (([-1.0, -2.0], [1, 0]), "torch.int64"),
+        (([-1.0, -2.0], [True]), r"\(2,\)"),
+    ],
+)
+def test_perplexity_refuses(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        perplexity(*arguments)
+
+
+# --- n-grams --------------------------------------------------------------------------------------------------------
+
+
+def by_loops(text: str, held_out: str, order: int, iterations: int) -> tuple[list[float], dict]:
+    """The weights, one a length of context, and p(symbol | context) as a function: dictionaries and loops."""
+    size = len(set(text)) + 1
+    counts = Counter(text[i : i + n] for n in range(1, order + 1) for i in range(len(text) - n + 1))
+    followed = Counter()
+    for gram, count in counts.items():
+        followed[gram[:-1]] += count
+    weights = [0.5] * order
+
+    def parts(context, symbol):  # from the longest context down: (length, weight, share)
+        for n in reversed(range(min(order - 1, len(context)) + 1)):
+            h = context[len(context) - n :]
+            if followed[h]:
+                yield n, weights[n], counts[h + symbol] / followed[h]
+
+    def p(context, symbol):
+        below = 1 / size
+        for _, w, share in reversed(list(parts(context, symbol))):
+            below = w * share + (1 - w) * below
+        return below
+
+    for _ in range(iterations):
+        chosen, reached = [1.0] * order, [2.0] * order
+        for i, symbol in enumerate(held_out):
+            whole, left, still = p(held_out[:i], symbol), 1.0, 1.0
+            for n, w, share in parts(held_out[:i], symbol):
+                reached[n] += still
+                chosen[n] += left * w * share / whole
+                still -= left * w * share / whole
+                left *= 1 - w
+        weights[:] = [a / b for a, b in zip(chosen, reached)]
+    return weights, p
+
+
+def test_a_bigram_model_by_hand():
+    # a a b: after a came a once and b once; of all three symbols two were a; with the unknown there are three symbols
+    model = NgramModel(2).fit("aab", "ab", iterations=1)
+    # Before the first step all weights are 1/2. Held-out a has no context: 1/2 2/3 + 1/2 1/3 = 1/2, and counting
+    # explains 1/3 of it, 2/3 of the whole. Then b after a: below 1/2 1/3 + 1/2 1/3 = 1/3, in all 1/2 1/2 + 1/2 1/3
+    # = 5/12, of which the bigram explains 3/5; the rest, 2/5, comes down to the unigram, which explains half of it.
+    assert model.held_out_losses == pytest.approx([-(math.log(1 / 2) + math.log(5 / 12)) / 2])
+    unigram, bigram = (2 / 3 + 1 / 5 + 1) / (1 + 2 / 5 + 2), (3 / 5 + 1) / (1 + 2)
+    assert model.weights.tolist() == [[0, pytest.approx(unigram)], [0, pytest.approx(bigram)]]
+    below = unigram / 3 + (1 - unigram) / 3
+    assert model.probabilities("a")[model.symbols.index("b")] == pytest.approx(bigram / 2 + (1 - bigram) * below)
+    assert model.probabilities("b").tolist() == pytest.approx(model.probabilities().tolist())  # b was followed by none
+
+
+@few
+@given(st.text("abc", min_size=1, max_size=30), st.text("abcx", min_size=1, max_size=12), st.integers(1, 4))
+def test_the_model_equals_loops_over_dictionaries(text, held_out, order):
+    model = NgramModel(order).fit(text, held_out, iterations=3)
+    weights, p = by_loops(text, held_out, order, iterations=3)
+    used = [n for n in range(order) if len(text) > n]  # a longer context than the text was never seen
+    np.testing.assert_allclose(model.weights[used, 1], np.array(weights)[used], atol=1e-12)
+    expected = [math.log(p(held_out[:i], symbol)) for i, symbol in enumerate(held_out)]
+    np.testing.assert_allclose(model.log_probs(held_out), expected, atol=1e-12)
+    assert model.perplexity(held_out) == pytest.approx(math.exp(-np.mean(expected)))
+
+
+@few
+@given(st.text("abcd", min_size=1, max_size=40), st.text("abcdz", max_size=6), st.integers(1, 5), st.integers(1, 9))
+def test_probabilities_sum_to_one_and_are_those_of_log_probs(text, context, order, buckets):
+    model = NgramModel(order, buckets).fit(text, text[::-1], iterations=2)
+    probabilities = model.probabilities(context)
+    assert probabilities.sum() == pytest.approx(1)
+    assert len(probabilities) == model.vocab_size == len(set(text)) + 1
+    for i, symbol in enumerate([*model.symbols, "?"]):
+        assert math.log(probabilities[i]) == pytest.approx(model.log_probs(context + symbol)[-1])
+
+
+def test_a_text_longer_than_a_piece_is_scored_as_one(monkeypatch):
+    text = "the cat sat on the mat and the rat sat on the cat " * 3
+    model = NgramModel(4).fit(text, "the rat sat")
+    whole = model.log_probs(text)
+    monkeypatch.setattr(sequences, "PIECE", 10)
+    np.testing.assert_array_equal(model.log_probs(text), whole)
+
+
+def markov_text(length: int, seed: int) -> str:
+    """Symbols of which each depends on the two before it, so that order 3 is right and more or less is worse."""
+    rng = np.random.default_rng(seed)
+    table = np.random.default_rng(0).dirichlet([0.3] * 5, size=(5, 5))
+    ids = [0, 1]
+    for draw in rng.random(length):
+        ids.append(min(4, int(np.searchsorted(np.cumsum(table[ids[-2], ids[-1]]), draw))))
+    return "".join("abcde"[i] for i in ids)
+
+
+def test_fitted_weights_find_the_right_length_of_context():
+    text, held_out, test = (markov_text(length, seed) for seed, length in enumerate((20_000, 3000, 3000), 1))
+    scores = {order: -NgramModel(order).fit(text, held_out).log_probs(test).mean() for order in (1, 2, 3, 5)}
+    assert scores[3] < scores[2] - 0.1 < scores[1]
+    assert scores[5] < scores[3] + 0.02  # longer contexts are no use, and their weights say so
+    model = NgramModel(5).fit(text, held_out)
+    assert model.weights[2, 1] > 0.9 > model.weights[4, 1]
+
+
+def test_each_step_of_the_fit_helps_and_buckets_help_more():
+    text, held_out = markov_text(3000, 1), markov_text(1000, 2)
+    losses = {buckets: NgramModel(5, buckets).fit(text, held_out, 30).held_out_losses for buckets in (1, 20)}
+    assert all(after <= before + 1e-9 for before, after in itertools.pairwise(losses[1]))
+    assert losses[1][-1] < losses[1][0] - 0.01
+    assert losses[20][-1] < losses[1][-1]
+
+
+def test_words_and_numbers_are_symbols_too():
+    words = "the cat sat on the mat".split()
+    model = NgramModel(2).fit(words, words)
+    assert model.symbols == ["the", "cat", "sat", "on", "mat"]
+    assert model.probabilities(["on"]).argmax() == model.symbols.index("the")
+    ids = [model.symbols.index(word) for word in words]
+    for same in (ids, np.array(ids), torch.tensor(ids)):
+        np.testing.assert_allclose(NgramModel(2).fit(same, same).log_probs(same), model.log_probs(words))
+
+
+def test_unknown_symbols_are_one_symbol_more():
+    model = NgramModel(3).fit("abcabcabd", "abzabc")
+    assert model.probabilities("ab")[-1] == pytest.approx(math.exp(model.log_probs("abz")[-1]))
+    assert model.log_probs("abz")[-1] == model.log_probs("aby")[-1] > -math.inf
+
+
+def test_samples_follow_the_counts_and_the_seed():
+    model = NgramModel(2).fit("ab" * 500 + "ac" * 500, "abac" * 200)
+    text = model.sample(4000, prompt="a", seed=3)
+    assert text == model.sample(4000, prompt="a", seed=3) != model.sample(4000, prompt="a", seed=4)
+    assert len(text) == 4001
+    pairs = Counter(a + b for a, b in itertools.pairwise(text))
+    share = pairs["ab"] / sum(count for pair, count in pairs.items() if pair[0] == "a")
+    assert share == pytest.approx(model.probabilities("a")[model.symbols.index("b")], abs=0.04)
+    words = NgramModel(2).fit(["x", "y"] * 5, ["x", "y"]).sample(3, prompt=["x"])
+    assert len(words) == 4
+    assert set(words) <= {"x", "y"}
+
+
+def test_counting_is_fast():
+    text = np.random.default_rng(0).choice(40, size=300_000, p=np.arange(1, 41) / 820)
+    began = time.process_time()
+    sequences.count_grams(text, order=6, vocab_size=41)
+    assert time.process_time() - began < 10  # about half a second; by a dictionary each it takes many times as long
+
+
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        (lambda: NgramModel(0), "order=0"),
+        (lambda: NgramModel(2.0), "order=2.0"),
+        (lambda: NgramModel(2, buckets=0), "buckets=0"),
+        (lambda: NgramModel(2).fit("", "a"), "The text is empty"),
+        (lambda: NgramModel(2).fit("a", ""), "The held-out text is empty"),
+        (lambda: NgramModel(2).fit("a", "a", iterations=0), "iterations=0"),
+        (lambda: NgramModel(2).fit([["a"], ["b"]], "a"), "list of lists"),
+        (lambda: NgramModel(2).fit((c for c in "ab"), "a"), "generator"),
+        (lambda: NgramModel(2).fit("a", "a").log_probs(""), "The text is empty"),
+        (lambda: NgramModel(2).fit("a", "a").sample(-1), "length=-1"),
+    ],
+)
+def test_ngrams_refuse(act, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        act()
+
+
+def test_an_ngram_model_without_counts_says_so():
+    for act in (lambda m: m.log_probs("a"), lambda m: m.probabilities("a"), lambda m: m.sample(1)):
+        with pytest.raises(RuntimeError, match="call fit"):
+            act(NgramModel(2))
+
+
+# --- cells beside torch's -------------------------------------------------------------------------------------------
+
+sizes = st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(1, 6), st.integers(0, 10**6))
+precisions = pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+
+
+def close(ours: torch.Tensor, theirs: torch.Tensor, tolerance: float) -> None:
+    """Equal up to the tolerance, relative to the largest number where that is above 1."""
+    assert ours.shape == theirs.shape
+    assert (ours - theirs).abs().max() <= tolerance * max(1, theirs.abs().max())
+
+
+def like(theirs: nn.Module, cell: sequences.Cell, suffix: str = "") -> sequences.Cell:
+    """Our cell with the weights of torch's: its two biases become their sum."""
+    with torch.no_grad():
+        cell.weight_ih.copy_(getattr(theirs, f"weight_ih{suffix}"))
+        cell.weight_hh.copy_(getattr(theirs, f"weight_hh{suffix}"))
+        cell.bias.copy_(getattr(theirs, f"bias_ih{suffix}") + getattr(theirs, f"bias_hh{suffix}"))
+    return cell
+
+
+@precisions
+@few
+@given(sizes)
+def test_rnn_cell_equals_torch(dtype, tolerance, drawn):
+    B, I, H, seed = drawn  # noqa: E741
+    torch.manual_seed(seed)
+    theirs = nn.RNNCell(I, H, dtype=dtype)
+    ours = like(theirs, RNNCell(I, H).to(dtype))
+    x, h, downhill = (torch.randn(B, n, dtype=dtype, requires_grad=True) for n in (I, H, H))
+    close(ours(x), theirs(x), tolerance)  # from zeros
+    a, b = ours(x, h), theirs(x, h)
+    close(a, b, tolerance)
+    gradients = [
+        torch.autograd.grad((y * downhill.detach()).sum(), [x, h, cell.weight_ih, cell.weight_hh, bias])
+        for y, cell, bias in ((a, ours, ours.bias), (b, theirs, theirs.bias_ih))
+    ]
+    for mine, other in zip(*gradients):
+        close(mine, other, tolerance)
+
+
+@precisions
+@few
+@given(sizes)
+def test_lstm_cell_equals_torch(dtype, tolerance, drawn):
+    B, I, H, seed = drawn  # noqa: E741
+    torch.manual_seed(seed)
+    theirs = nn.LSTMCell(I, H, dtype=dtype)
+    ours = like(theirs, LSTMCell(I, H).to(dtype))
+    x, h, c = (torch.randn(B, n, dtype=dtype, requires_grad=True) for n in (I, H, H))
+    weigh = torch.randn(2, B, H, dtype=dtype)
+    for mine, other in zip(ours(x), theirs(x)):
+        close(mine, other, tolerance)
+    a, b = ours(x, (h, c)), theirs(x, (h, c))
+    gradients = [
+        torch.autograd.grad((torch.stack(y) * weigh).sum(), [x, h, c, cell.weight_ih, cell.weight_hh, bias])
+        for y, cell, bias in ((a, ours, ours.bias), (b, theirs, theirs.bias_hh))
+    ]
+    for mine, other in (*zip(a, b), *zip(*gradients)):
+        close(mine, other, tolerance)
+
+
+def test_forget_bias_is_the_second_gate_and_keeps_the_memory():
+    assert LSTMCell(I, H, forget_bias=2.5).bias.tolist() == [0.0] * H + [2.5] * H + [0.0] * 2 * H
+    cell = LSTMCell(I, H, forget_bias=30)
+    with torch.no_grad():
+        cell.bias[:H] = -30  # nothing is written
+    memory = torch.randn(B, H)
+    _, c = cell(torch.randn(B, I), (torch.zeros(B, H), memory))
+    torch.testing.assert_close(c, memory)
+
+
+@few
+@given(
+    st.integers(1, 4), st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 2), st.booleans(),
+    st.sampled_from(["RNN", "LSTM"]), st.booleans(), st.integers(0, 10**6),
+)  # fmt: skip
+def test_along_a_sequence_equals_torch_packed(B, T, I, H, layers, both, kind, padded, seed):  # noqa: E741
+    torch.manual_seed(seed)
+    theirs = getattr(nn, kind)(I, H, layers, batch_first=True, bidirectional=both, dtype=torch.float64)
+    ours = getattr(sequences, kind)(I, H, layers, bidirectional=both).double()
+    for number, cell in enumerate(ours.cells):
+        layer, backwards = divmod(number, ours.directions)
+        like(theirs, cell, f"_l{layer}" + "_reverse" * backwards)
+    lengths = torch.randint(1, T + 1, (B,)) if padded else None
+    x = torch.randn(B, T, I, dtype=torch.float64, requires_grad=True)
+    y, state = ours(x, lengths)
+    packed = x if lengths is None else nn.utils.rnn.pack_padded_sequence(x, lengths, True, enforce_sorted=False)
+    z, last = theirs(packed)
+    if lengths is not None:
+        z, _ = nn.utils.rnn.pad_packed_sequence(z, batch_first=True, total_length=T)
+    close(y, z, 1e-10)
+    for part, expected in enumerate(last if kind == "LSTM" else [last]):
+        close(torch.stack([parts[part] for parts in state]), expected, 1e-10)
+    weigh = torch.randn_like(y)
+    close(*(torch.autograd.grad((out * weigh).sum(), x)[0] for out in (y, z)), 1e-10)
+
+
+def test_reading_on_from_a_state_equals_reading_at_once():
+    layers, x = LSTM(I, H, num_layers=2).eval(), torch.randn(B, T, I)
+    whole, end = layers(x)
+    _, state = layers(x[:, :3])
+    rest, after = layers(x[:, 3:], state=state)
+    torch.testing.assert_close(rest, whole[:, 3:])
+    for parts, expected in zip(after, end):
+        torch.testing.assert_close(parts, expected)
+
+
+def test_reverse_leaves_padding_at_the_end():
+    x = torch.tensor([[1, 2, 3, 0], [4, 0, 0, 0]])[:, :, None]
+    assert sequences.reverse(x, torch.tensor([3, 1]))[:, :, 0].tolist() == [[3, 2, 1, 0], [4, 0, 0, 0]]
+
+
+def test_dropout_falls_between_layers_only():
+    torch.manual_seed(0)
+    one, two = RNN(I, H, dropout=0.9), RNN(I, H, num_layers=2, dropout=0.9)
+    x = torch.randn(B, T, I)
+    assert torch.equal(one(x)[0], one(x)[0])
+    assert not torch.equal(two(x)[0], two(x)[0])
+    assert (two(x)[0] != 0).all()
+
+
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        (lambda: RNNCell(0, 3), "input_size=0"),
+        (lambda: LSTMCell(3, 2.5), "hidden_size=2.5"),
+        (lambda: LSTMCell(3, 2, forget_bias=math.nan), "forget_bias=nan"),
+        (lambda: LSTMCell(3, 2)(torch.zeros(1, 4)), "input_size=3"),
+        (lambda: LSTM(3, 2, num_layers=0), "num_layers=0"),
+        (lambda: LSTM(3, 2, dropout=1.0), "dropout=1.0"),
+        (lambda: LSTM(3, 2)(torch.zeros(4, 3)), r"\(4, 3\)"),
+        (lambda: LSTM(3, 2)(torch.zeros(1, 0, 3)), "at least one sequence of one place"),
+        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4, 0])), r"\[4, 0\]"),
+        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([5, 1])), r"\[5, 1\]"),
+        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4])), "each of the 2 sequences"),
+    ],
+)
+def test_cells_and_layers_refuse(act, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        act()
+
+
+def test_nan_inputs_stay_visible():
+    x = torch.randn(B, T, I)
+    x[1, 2] = math.nan
+    y, _ = LSTM(I, H)(x)
+    assert torch.isfinite(y[0]).all()
+    assert torch.isfinite(y[1, :2]).all()
+    assert y[1, 2:].isnan().all()
+
+
+# --- models ---------------------------------------------------------------------------------------------------------
+
+
+def padded_batch():
+    torch.manual_seed(5)
+    ids, lengths = torch.randint(1, V, (B, T)), torch.tensor([T, 2, 4])
+    mask = torch.arange(T) < lengths[:, None]
+    return ids * mask, mask, lengths
+
+
+CLASSIFIERS = {
+    "lstm": lambda: RecurrentClassifier(V, 2, D, num_layers=2, bidirectional=True),
+    "rnn": lambda: RecurrentClassifier(V, 2, D, cell="rnn"),
+    "cnn": lambda: CNNClassifier(V, 2, D, filters=5),
+}
+
+
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_padding_and_batch_mates_change_no_score(kind):
+    ids, mask, lengths = padded_batch()
+    model = CLASSIFIERS[kind]().eval()
+    scores = model(ids, mask)
+    assert scores.shape == (B, 2)
+    other = torch.where(mask, ids, 7)  # whatever stands in the padding
+    wider = F.pad(ids, (0, 6)), F.pad(mask, (0, 6))
+    torch.testing.assert_close(model(other, mask), scores)
+    torch.testing.assert_close(model(*wider), scores)
+    for row, length in enumerate(lengths):
+        alone = model(ids[row : row + 1, :length])
+        torch.testing.assert_close(alone[0], scores[row])
+
+
+def test_cnn_by_hand():
+    model = CNNClassifier(4, 2, d_model=1, widths=(2,), filters=1).eval()
+    with torch.no_grad():
+        model.embedding.weight.copy_(torch.tensor([[9.0], [1.0], [-2.0], [3.0]]))
+        model.convolutions[0].weight.copy_(torch.tensor([[[1.0, -1.0]]]))
+        model.convolutions[0].bias.fill_(0.5)
+        model.output.weight.copy_(torch.tensor([[1.0], [-1.0]]))
+        model.output.bias.zero_()
+    # 1, -2, 3: differences 3 and -5, with the bias 3.5 and -4.5; the strongest is 3.5. One word alone: 1 - 0 + 0.5
+    ids, mask = torch.tensor([[1, 2, 3], [1, 0, 0]]), torch.tensor([[True] * 3, [True, False, False]])
+    assert model(ids, mask).tolist() == [[3.5, -3.5], [1.5, -1.5]]
+
+
+def test_cnn_sees_order_within_its_width_and_no_place():
+    torch.manual_seed(0)
+    model = CNNClassifier(V, 2, D, widths=(2, 3)).eval()
+    text = torch.tensor([[1, 2, 3]])
+    assert not torch.allclose(model(text), model(text.flip(1)))
+    twice = torch.tensor([[1, 2, 3, 1, 2, 3]])
+    moved = torch.tensor([[2, 3, 1, 2, 3, 1, 2]])  # every window of `twice` and no other
+    torch.testing.assert_close(model(twice), model(moved))
+
+
+def test_language_model_does_not_see_the_future():
+    model = RecurrentLanguageModel(V, D, num_layers=2).eval()
+    ids = torch.randint(0, V, (B, T))
+    logits = model(ids)
+    assert logits.shape == (B, T, V)
+    changed = ids.clone()
+    changed[:, 4:] = (ids[:, 4:] + 1) % V
+    assert torch.equal(model(changed)[:, :4], logits[:, :4])
+    assert not torch.equal(model(changed)[:, 4:], logits[:, 4:])
+
+
+def test_next_token_loss_is_the_mean_over_real_tokens():
+    model = RecurrentLanguageModel(V, D).eval()
+    ids, mask, lengths = padded_batch()
+    loss, count = sequences.next_token_loss(model, (ids, mask))
+    alone = []
+    for row, length in zip(ids, lengths):
+        log_p = model(row[None, :length])[0].log_softmax(-1)
+        alone += [-log_p[t, row[t + 1]] for t in range(length - 1)]
+    assert count == len(alone) == int(lengths.sum()) - B
+    torch.testing.assert_close(loss, torch.stack(alone).mean())
+    same, number = sequences.next_token_loss(model, ids)
+    assert number == B * (T - 1)
+    torch.testing.assert_close(same, F.cross_entropy(model(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten()))
+    torch.testing.assert_close(sequences.next_token_loss(model, (ids,))[0], same)
+
+
+def test_a_language_model_learns_to_recite():
+    torch.manual_seed(0)
+    text = torch.tensor([1, 4, 2, 5, 3, 1, 5])  # what follows 1, or 5, depends on the word before
+    model = RecurrentLanguageModel(V, 16)
+    history = train(model, [text[None]], sequences.next_token_loss,
+                    TrainingConfig(steps=80, learning_rate=0.03), progress=False)  # fmt: skip
+    assert history.losses[0] == pytest.approx(math.log(V), abs=0.5)
+    assert history.losses[-1] < 0.05
+    said = model.sample(text[None, :2], 5, torch.Generator().manual_seed(0))
+    assert said.tolist() == [text.tolist()]
+
+
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_classifiers_learn_who_comes_first(kind):
+    torch.manual_seed(1)
+    ids, mask, labels = torch.randint(3, V, (160, 6)), torch.ones(160, 6, dtype=torch.bool), torch.arange(160) % 2
+    mask[:, 4:] = torch.rand(160, 1) < 0.5
+    ids[:, 2] = 1 + labels  # 1 2 or 2 1, in the middle: a bag of words cannot tell
+    ids[:, 3] = 2 - labels
+    model = CLASSIFIERS[kind]()
+    batches = shuffled(ids[:128], mask[:128], labels[:128], batch_size=32)
+    config = TrainingConfig(steps=100, learning_rate=0.02)
+    train(model, batches, sequences.classification_loss, config, progress=False)
+    assert evaluate(model, [(ids[128:], mask[128:], labels[128:])], sequences.accuracy) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        (lambda: RecurrentLanguageModel(V, cell="gru"), "cell='gru'"),
+        (lambda: RecurrentLanguageModel(0), "vocab_size=0"),
+        (lambda: RecurrentClassifier(V, 0), "num_classes=0"),
+        (lambda: CNNClassifier(V, 2, widths=()), r"widths=\(\)"),
+        (lambda: CNNClassifier(V, 2, widths=(3, 0)), r"widths=\(3, 0\)"),
+        (lambda: CNNClassifier(V, 2, dropout=-0.1), "dropout=-0.1"),
+        (lambda: sequences.next_token_loss(RecurrentLanguageModel(V), torch.ones(2, 1).long()), "length of 2 or more"),
+    ],
+)
+def test_models_refuse(act, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        act()
+
+
+@pytest.mark.parametrize("kind", [*CLASSIFIERS, "language model"])
+@pytest.mark.parametrize(
+    ("ids", "mask", "sentence"),
+    [
+        (torch.zeros(2, 0).long(), None, r"\(2, 0\)"),
+        (torch.zeros(3).long(), None, r"\(3,\)"),
+        (torch.ones(2, 3).long(), torch.ones(2, 3), "torch.float32"),
+        (torch.ones(2, 3).long(), torch.ones(2, 2, dtype=torch.bool), r"\(2, 2\)"),
+        (torch.ones(2, 3).long(), torch.tensor([[True] * 3, [False] * 3]), "Sequence 1 of the batch is empty"),
+        (torch.ones(1, 3).long(), torch.tensor([[False, True, True]]), "True after False"),
+    ],
+)
+def test_models_refuse_batches(kind, ids, mask, sentence):
+    model = CLASSIFIERS[kind]() if kind in CLASSIFIERS else RecurrentLanguageModel(V, D)
+    with pytest.raises(ValueError, match=sentence):
+        model(ids, mask)
