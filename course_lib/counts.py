@@ -28,6 +28,7 @@ from scipy.sparse.linalg import LinearOperator, svds
 from tqdm.auto import tqdm
 
 from course_lib.keyed_vectors import KeyedVectors
+from course_lib.settings import require, whole
 from course_lib.vocab import Vocab
 
 PIECE = 1 << 20  # words encoded at once: sentences of so many words in all
@@ -51,28 +52,19 @@ class CountsConfig:
 
     def __post_init__(self):
         for name in ("vector_size", "window", "min_count"):
-            _require(_whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of 1 or more")
-        _require(self.max_size is None or _whole(self.max_size, 1), "max_size", self.max_size, "None or 1 or more")
+            require(whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of 1 or more")
+        require(self.max_size is None or whole(self.max_size, 1), "max_size", self.max_size, "None or 1 or more")
         _check_smoothing(self.smoothing)
         _check_power(self.power)
-        _require(_whole(self.seed, 0), "seed", self.seed, "a whole number of 0 or more")
-
-
-def _whole(value, least: int) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
-
-
-def _require(holds: bool, name: str, value, what: str) -> None:
-    if not holds:
-        raise ValueError(f"{name}={value!r} cannot be used: {name} must be {what}.")
+        require(whole(self.seed, 0), "seed", self.seed, "a whole number of 0 or more")
 
 
 def _check_smoothing(value: float) -> None:
-    _require(isinstance(value, numbers.Real) and 0 < value <= 1, "smoothing", value, "above 0 and at most 1 (1: none)")
+    require(isinstance(value, numbers.Real) and 0 < value <= 1, "smoothing", value, "above 0 and at most 1 (1: none)")
 
 
 def _check_power(value: float) -> None:
-    _require(isinstance(value, numbers.Real) and 0 <= value < math.inf, "power", value, "a number of 0 or more")
+    require(isinstance(value, numbers.Real) and 0 <= value < math.inf, "power", value, "a number of 0 or more")
 
 
 # --- Counting -------------------------------------------------------------------------------------------------------
@@ -88,7 +80,7 @@ def window_counts(sentences: Sequence[Sequence[int]], vocab_size: int, window: i
     array([[0, 2],
            [2, 0]])
     """
-    _require(_whole(window, 1), "window", window, "a whole number of 1 or more")
+    require(whole(window, 1), "window", window, "a whole number of 1 or more")
     counts = np.zeros((vocab_size, vocab_size), dtype=np.int64)
     for sentence in sentences:
         if strange := [word for word in sentence if not 0 <= word < vocab_size]:
@@ -112,7 +104,7 @@ def cooccurrence(
     Each pair is counted once, as (smaller id, larger id); to mirror the matrix and add the two is to count both sides.
     Raises ValueError for a corpus without a word of the vocabulary, or of strings instead of lists of words.
     """
-    _require(_whole(window, 1), "window", window, "a whole number of 1 or more")
+    require(whole(window, 1), "window", window, "a whole number of 1 or more")
     if isinstance(corpus, str):
         raise ValueError(f"A corpus is a list of sentences, each a list of words, not one string: {corpus[:30]!r}.")
     V = len(vocab)
@@ -242,7 +234,7 @@ def svd(
     """
     _check_power(power)
     most = min(matrix.shape) - 1
-    if not _whole(rank, 1) or rank > most:
+    if not whole(rank, 1) or rank > most:
         raise ValueError(f"rank={rank!r} cannot be used: a {matrix.shape[0]} x {matrix.shape[1]} matrix gives vectors "
                          f"of 1 to {most} numbers; lower it or take more words.")
     cells = sparse.csr_array(matrix).data

@@ -31,6 +31,7 @@ from tqdm.auto import tqdm
 from course_lib import device as devices
 from course_lib.counts import cooccurrence
 from course_lib.keyed_vectors import KeyedVectors
+from course_lib.settings import require, whole
 from course_lib.vocab import Vocab
 
 EPSILON = 1e-10  # keeps AdaGrad from dividing by zero where no gradient was seen yet
@@ -58,22 +59,13 @@ class GloVeConfig:
 
     def __post_init__(self):
         for name in ("vector_size", "window", "min_count", "epochs"):
-            _require(_whole(getattr(self, name), 1), self, name, "a whole number of 1 or more")
-        _require(self.max_size is None or _whole(self.max_size, 1), self, "max_size", "None or a whole number above 0")
-        _require(_whole(self.seed, 0), self, "seed", "a whole number of 0 or more")
+            require(whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of 1 or more")
+        require(self.max_size is None or whole(self.max_size, 1), "max_size", self.max_size, "None or 1 or more")
+        require(whole(self.seed, 0), "seed", self.seed, "a whole number of 0 or more")
         for name in ("x_max", "alpha", "learning_rate"):
             value = getattr(self, name)
             finite = isinstance(value, numbers.Real) and math.isfinite(value)
-            _require(finite and value > 0, self, name, "a number above 0")
-
-
-def _whole(value, least: int) -> bool:
-    return isinstance(value, numbers.Integral) and value >= least
-
-
-def _require(holds: bool, config: GloVeConfig, name: str, what: str) -> None:
-    if not holds:
-        raise ValueError(f"{name}={getattr(config, name)!r} cannot be used: {name} must be {what}.")
+            require(finite and value > 0, name, getattr(self, name), "a number above 0")
 
 
 # --- The pieces, as the paper says them (lesson 04) -----------------------------------------------------------------
@@ -227,9 +219,11 @@ def _checked(matrix, words: int) -> sp.csr_array:
 
 def _check_symmetry(matrix: sp.csr_array) -> None:
     mirror = matrix.T.tocsr()
-    same = np.array_equal(matrix.indptr, mirror.indptr) and np.array_equal(matrix.indices, mirror.indices)
-    if same and np.allclose(matrix.data, mirror.data, rtol=1e-4, atol=0):  # sums of 1/d differ in their last digits
-        return
+    if np.array_equal(matrix.indptr, mirror.indptr) and np.array_equal(matrix.indices, mirror.indices):
+        gaps = np.subtract(matrix.data, mirror.data, out=mirror.data)  # in place: the matrix is most of the memory
+        if (np.abs(gaps, out=gaps) <= 1e-4 * matrix.data).all():  # sums of 1/d differ in their last digits
+            return
+        mirror = matrix.T.tocsr()
     gap = abs(matrix - mirror).tocoo()
     if gap.nnz:  # else the two differ in zeros that are written out
         row, column = (int(axis[gap.data.argmax()]) for axis in (gap.row, gap.col))

@@ -18,7 +18,6 @@ H = C + 2 window (a block with its halo), S = C noise words a block, L nodes on 
 
 import heapq
 import math
-import numbers
 import queue
 import signal
 import threading
@@ -38,6 +37,7 @@ from tqdm.auto import tqdm
 
 from course_lib import device as devices
 from course_lib.keyed_vectors import KeyedVectors
+from course_lib.settings import require, whole
 from course_lib.vocab import Vocab
 
 
@@ -69,24 +69,15 @@ class Word2VecConfig:
 
     def __post_init__(self):
         for name in ("vector_size", "window", "min_count", "epochs", "workers"):
-            _require(_whole(getattr(self, name), 1), self, name, "a whole number of 1 or more")
+            require(whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of 1 or more")
         for name in ("negative", "seed"):
-            _require(_whole(getattr(self, name), 0), self, name, "a whole number of 0 or more")
-        _require(self.window <= 50, self, "window", "at most 50: the tables of who sees whom grow with its third power")
-        _require(self.sg in (0, 1), self, "sg", "1 (skip-gram) or 0 (CBOW)")
-        _require(0 <= self.sample < 1, self, "sample", "a share of the text: at least 0 and below 1")
-        _require(0 < self.alpha <= 1, self, "alpha", "a learning rate above 0 and at most 1")
-        _require(0 <= self.min_alpha <= self.alpha, self, "min_alpha", f"between 0 and alpha ({self.alpha})")
-        _require(self.negative > 0 or self.hs, self, "negative", "1 or more, unless hs=True: else nothing is learnt")
-
-
-def _whole(value, least: int) -> bool:
-    return isinstance(value, numbers.Integral) and value >= least
-
-
-def _require(holds: bool, config: Word2VecConfig, name: str, what: str) -> None:
-    if not holds:
-        raise ValueError(f"{name}={getattr(config, name)!r} cannot be used: {name} must be {what}.")
+            require(whole(getattr(self, name), 0), name, getattr(self, name), "a whole number of 0 or more")
+        require(self.window <= 50, "window", self.window, "at most 50: some tables grow with its third power")
+        require(self.sg in (0, 1), "sg", self.sg, "1 (skip-gram) or 0 (CBOW)")
+        require(0 <= self.sample < 1, "sample", self.sample, "a share of the text: at least 0 and below 1")
+        require(0 < self.alpha <= 1, "alpha", self.alpha, "a learning rate above 0 and at most 1")
+        require(0 <= self.min_alpha <= self.alpha, "min_alpha", self.min_alpha, f"between 0 and alpha ({self.alpha})")
+        require(self.negative > 0 or self.hs, "negative", self.negative, "1 or more unless hs=True: or nothing learns")
 
 
 # --- The pieces, as the papers say them (lessons 02 and 03) ---------------------------------------------------------

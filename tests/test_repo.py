@@ -26,7 +26,7 @@ SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 
 # A module may import the floors below its own and, but on the top floor, its left neighbours.
 FLOORS = [
-    ["device", "cleaning", "data", "vocab"],
+    ["settings", "device", "cleaning", "data", "vocab"],
     ["keyed_vectors", "counts", "tokenizers", "attention", "training"],
     ["word2vec", "glove", "fasttext", "evaluation", "sequences", "transformer"],
     ["bert", "gpt", "llama"],
@@ -136,7 +136,7 @@ def test_the_import_reader_sees_every_form():
     code = ["import course_lib.gpt", "from course_lib import bert", "from . import glove", "from .data import path"]
     assert ours("\n".join([*code, "import torch"])) == {"gpt", "bert", "glove", "data"}
     assert ours("from ..device import pick\nfrom .base import Case", ("course_lib", "checks")) == {"device", "checks"}
-    assert may_import("device") == set()
+    assert may_import("settings") == set()
     assert "word2vec" in may_import("glove")
     assert "glove" not in may_import("word2vec")
 
