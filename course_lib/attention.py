@@ -142,7 +142,7 @@ def fused_attention(
     T, S = query.shape[-2], key.shape[-2]
     if is_causal and (mask is not None or T != S):
         mask, is_causal = _and_causal(mask, T, S, query.device), False
-    if query.device.type == "cpu" and not (query.sum() + key.sum()).isfinite():
+    if query.device.type == "cpu" and not (_finite(query) and _finite(key)):
         # Where a query's few scores are all NaN, the CPU's kernel answers with zeros: the equation shows the NaN.
         mask = causal_mask(T, S) if is_causal else mask
         return scaled_dot_product_attention(query, key, value, mask, dropout)[0]
@@ -151,6 +151,10 @@ def fused_attention(
     nothing = _nothing(mask)  # as in masked_softmax: the kernels disagree about rows without a key
     output = F.scaled_dot_product_attention(query, key, value, mask | nothing, dropout)
     return output.masked_fill(nothing, 0.0)  # (..., T, V)
+
+
+def _finite(x: Tensor) -> bool:
+    return bool(x.detach().sum(dtype=torch.float32).isfinite())  # a sum reads x once and makes nothing new
 
 
 def _and_causal(mask: Tensor | None, T: int, S: int, device: torch.device) -> Tensor | None:

@@ -478,6 +478,16 @@ def test_cross_attention_projects_its_memory_once(module, monkeypatch):
         module(query, torch.randn(B, S, D_MEMORY), cache=cache)
 
 
+@torch.no_grad()
+def test_a_cache_is_copied_rarely():
+    cache, places = KeyValueCache(), []
+    for step in range(100):
+        key, _ = cache.extend(torch.full((B, H, 1, 4), float(step)), torch.zeros(B, H, 1, 4))
+        places.append(key.data_ptr())
+    assert key[0, 0, :, 0].tolist() == list(range(100))
+    assert len(set(places)) <= 8  # room for 1, 2, 4, ... 128 positions
+
+
 def test_a_cache_refuses_gradients_and_other_batches():
     module, cache = MultiHeadAttention(D_MODEL, H), KeyValueCache()
     with pytest.raises(RuntimeError, match="torch.no_grad"):

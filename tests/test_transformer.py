@@ -261,9 +261,14 @@ def test_dropout_falls_in_training_alone():
     x = torch.randn(B, T, D_MODEL)
     for norm in NORMS:
         block = Block(D_MODEL, H, norm=norm, dropout=0.5)
+        assert block.attention.dropout == 0.5
+        block.attention.dropout = 0.0  # what remains falls on the sublayers' outputs
         assert not torch.allclose(block(x), block(x))
         block.eval()
         assert torch.equal(block(x), block(x))
+    embedding = Embedding(SOURCES, replace(SMALL, dropout=0.5))
+    assert (embedding(tokens(B, T)) == 0).any()
+    assert not (embedding.eval()(tokens(B, T)) == 0).any()
 
 
 # --- stacks -----------------------------------------------------------------------------------------------------------
@@ -355,6 +360,24 @@ def test_an_encoder_without_positions_is_blind_to_order_unless_it_is_causal():
         assert (moved < 1e-10) == (positions == "none")
     ends = [encoder(embedding(ids), is_causal=True)[:, -1] for ids in (source, source[:, [1, 0, *range(2, S)]])]
     assert (ends[0] - ends[1]).abs().max() > 1e-3  # two causal layers know what came first
+
+
+@pytest.mark.parametrize("stack", [Encoder, Decoder])
+def test_every_setting_reaches_the_blocks(stack):
+    config = replace(SMALL, dropout=0.3, norm="pre", activation="gelu", bias=False, eps=1e-3, positions="rotary")
+    for block in stack(config).blocks:
+        attentions = [block.attention, *([block.cross_attention] if block.cross else [])]
+        norms = [block.attention_norm, block.feed_forward_norm, *([block.cross_norm] if block.cross else [])]
+        assert block.cross == (stack is Decoder)
+        assert {a.dropout for a in attentions} == {block.dropout.p} == {0.3}
+        assert {a.num_heads for a in attentions} == {H}
+        assert {norm.eps for norm in norms} == {1e-3}
+        assert block.norm == "pre"
+        assert block.feed_forward.activation is nn.functional.gelu
+        assert block.feed_forward.hidden.out_features == D_FF
+        assert not [name for name, _ in block.named_parameters() if name.endswith("bias")]
+        assert isinstance(block.attention.rotary, RotaryPositions)
+        assert all(a.rotary is None for a in attentions[1:])
 
 
 def test_memory_without_weights_is_linear_in_the_length():
