@@ -6,7 +6,7 @@ each one's strongest answer. `RNNCell` and `LSTMCell` carry a state from word to
 padded sequences, and a language model and a classifier stand on top.
 
 What it leaves out. Kneser-Ney smoothing, peephole connections, the GRU, and torch's fused kernels (`nn.LSTM` computes
-the same as `LSTM` here, faster).
+the same as `LSTM` here; on a GPU it is faster).
 
 Papers. Jelinek & Mercer (1980), "Interpolated Estimation of Markov Source Parameters from Sparse Data"; Chen & Goodman
 (1998), "An Empirical Study of Smoothing Techniques for Language Modeling" (its buckets); Kim (2014), "Convolutional
@@ -28,25 +28,18 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from course_lib.settings import require, whole
+
 PIECE = 1 << 20  # symbols scored at once, to bound the memory
-
-
-def _whole(value, least: int) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
-
-
-def _require(holds: bool, name: str, value, what: str) -> None:
-    if not holds:
-        raise ValueError(f"{name}={value!r} cannot be used: {name} must be {what}.")
 
 
 def _require_sizes(**sizes: int) -> None:
     for name, value in sizes.items():
-        _require(_whole(value, 1), name, value, "a whole number of 1 or more")
+        require(whole(value, 1), name, value, "a whole number of 1 or more")
 
 
 def _require_dropout(dropout: float) -> None:
-    _require(isinstance(dropout, numbers.Real) and 0 <= dropout < 1, "dropout", dropout, "at least 0 and below 1")
+    require(isinstance(dropout, numbers.Real) and 0 <= dropout < 1, "dropout", dropout, "at least 0 and below 1")
 
 
 def perplexity(
@@ -178,7 +171,7 @@ class NgramModel:
 
     def sample(self, length: int, prompt: Sequence = (), seed: int = 1) -> str | list:
         """`length` symbols drawn one after another, the prompt before them; a string where strings were counted."""
-        _require(_whole(length, 0), "length", length, "a whole number of 0 or more")
+        require(whole(length, 0), "length", length, "a whole number of 0 or more")
         self._check_fitted()
         rng, contexts, drawn = np.random.default_rng(seed), self._start(), list(prompt)
         for symbol in self._encode(drawn):
@@ -352,7 +345,7 @@ class LSTMCell(Cell):
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0):
         super().__init__(input_size, hidden_size)
         finite = isinstance(forget_bias, numbers.Real) and math.isfinite(forget_bias)
-        _require(finite, "forget_bias", forget_bias, "a finite number")
+        require(finite, "forget_bias", forget_bias, "a finite number")
         with torch.no_grad():
             self.bias[hidden_size : 2 * hidden_size] = forget_bias
 
@@ -488,7 +481,7 @@ LAYERS = {"rnn": RNN, "lstm": LSTM}
 
 
 def _layers(cell: str) -> type[Recurrent]:
-    _require(cell in LAYERS, "cell", cell, f"one of {', '.join(map(repr, LAYERS))}")
+    require(cell in LAYERS, "cell", cell, f"one of {', '.join(map(repr, LAYERS))}")
     return LAYERS[cell]
 
 
@@ -566,8 +559,8 @@ class CNNClassifier(nn.Module):
         super().__init__()
         _require_sizes(vocab_size=vocab_size, num_classes=num_classes, d_model=d_model, filters=filters)
         _require_dropout(dropout)
-        usable = isinstance(widths, (tuple, list)) and widths and all(_whole(width, 1) for width in widths)
-        _require(usable, "widths", widths, "one or more whole numbers of 1 or more, as in (3, 4, 5)")
+        usable = isinstance(widths, (tuple, list)) and widths and all(whole(width, 1) for width in widths)
+        require(usable, "widths", widths, "one or more whole numbers of 1 or more, as in (3, 4, 5)")
         self.embedding = nn.Embedding(vocab_size, d_model)
         self.convolutions = nn.ModuleList(nn.Conv1d(d_model, filters, width) for width in widths)
         self.dropout = nn.Dropout(dropout)

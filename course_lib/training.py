@@ -38,6 +38,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_lib import device as devices
+from course_lib.settings import require, whole
 
 Batches = Iterable[Any] | Callable[[torch.Generator], Iterable[Any]]
 LossFunction = Callable[[nn.Module, Any], Tensor | tuple[Tensor, float]]
@@ -71,34 +72,29 @@ class TrainingConfig:
 
     def __post_init__(self):
         for name in ("steps", "accumulate"):
-            _require(_whole(getattr(self, name), 1), self, name, "a whole number of 1 or more")
+            self._require(name, whole(getattr(self, name), 1), "a whole number of 1 or more")
         for name in ("warmup_steps", "evaluate_every", "checkpoint_every", "seed"):
-            _require(_whole(getattr(self, name), 0), self, name, "a whole number of 0 or more")
-        _require(self.warmup_steps <= self.steps, self, "warmup_steps", f"at most steps ({self.steps})")
-        _require(_between(self.learning_rate, 0, math.inf) and self.learning_rate > 0, self, "learning_rate", "above 0")
+            self._require(name, whole(getattr(self, name), 0), "a whole number of 0 or more")
+        self._require("warmup_steps", self.warmup_steps <= self.steps, f"at most steps ({self.steps})")
+        for name in ("learning_rate", "epsilon"):
+            value = getattr(self, name)
+            self._require(name, _between(value, 0, math.inf) and value > 0, "a number above 0")
         lowest = _between(self.min_learning_rate, 0, self.learning_rate)
-        _require(lowest, self, "min_learning_rate", f"between 0 and learning_rate ({self.learning_rate})")
-        _require(self.decay in DECAYS, self, "decay", f"one of {', '.join(map(repr, DECAYS))}")
-        _require(_between(self.weight_decay, 0, math.inf), self, "weight_decay", "a number of 0 or more")
+        self._require("min_learning_rate", lowest, f"between 0 and learning_rate ({self.learning_rate})")
+        self._require("decay", self.decay in DECAYS, f"one of {', '.join(map(repr, DECAYS))}")
+        self._require("weight_decay", _between(self.weight_decay, 0, math.inf), "a number of 0 or more")
         pair = isinstance(self.betas, tuple) and len(self.betas) == 2
         below_one = pair and all(_between(beta, 0, 1) and beta < 1 for beta in self.betas)
-        _require(below_one, self, "betas", "two numbers of at least 0 and below 1, as in (0.9, 0.999)")
-        _require(_between(self.epsilon, 0, math.inf) and self.epsilon > 0, self, "epsilon", "above 0")
+        self._require("betas", below_one, "two numbers of at least 0 and below 1, as in (0.9, 0.999)")
         clips = self.clip_norm is None or (_between(self.clip_norm, 0, math.inf) and self.clip_norm > 0)
-        _require(clips, self, "clip_norm", "above 0, or None for no clipping")
+        self._require("clip_norm", clips, "above 0, or None for no clipping")
 
-
-def _whole(value, least: int) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
+    def _require(self, name: str, holds: bool, what: str) -> None:
+        require(holds, name, getattr(self, name), what)
 
 
 def _between(value, low: float, high: float) -> bool:
     return isinstance(value, numbers.Real) and low <= value <= high and value != math.inf
-
-
-def _require(holds: bool, config: TrainingConfig, name: str, what: str) -> None:
-    if not holds:
-        raise ValueError(f"{name}={getattr(config, name)!r} cannot be used: {name} must be {what}.")
 
 
 # --- The pieces (lesson 08) -----------------------------------------------------------------------------------------
@@ -151,8 +147,7 @@ def shuffled(
     *tensors: Shaped[Tensor, "N ..."], batch_size: int
 ) -> Callable[[torch.Generator], Iterator[tuple[Tensor, ...]]]:
     """Batches for `train` out of tensors that belong together row by row: each epoch in a new order, every row once."""
-    if not _whole(batch_size, 1):
-        raise ValueError(f"batch_size={batch_size!r} cannot be used: batch_size must be a whole number of 1 or more.")
+    require(whole(batch_size, 1), "batch_size", batch_size, "a whole number of 1 or more")
     if not tensors or any(len(tensor) != len(tensors[0]) for tensor in tensors):
         raise ValueError(f"The tensors have {[len(t) for t in tensors]} rows: give some, each with as many rows.")
 
@@ -529,7 +524,7 @@ def write_checkpoint(folder: str | Path, record: dict, tensors: dict[str, Tensor
     name = f"step_{record['step']}_{secrets.token_hex(4)}.safetensors"
     try:
         _write(folder / name, lambda part: safetensors.torch.save_file(_unshared(tensors), part))
-        text = json.dumps(record | {"tensors": name}, indent=1)
+        text = _json(record | {"tensors": name})
         _write(folder / RECORD, lambda part: part.write_text(text, "utf-8"))
     finally:
         current = _named_by_record(folder)
@@ -559,6 +554,10 @@ def _write(path: Path, write: Callable[[Path], Any]) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _json(record: dict) -> str:
+    return json.dumps(record, indent=1, default=lambda number: number.item())  # NumPy's numbers become Python's
 
 
 def _named_by_record(folder: Path) -> str | None:
@@ -609,7 +608,7 @@ MAY_CHANGE = {"evaluate_every", "checkpoint_every"}  # they change no weight
 
 
 def _check_config(folder: Path, saved: dict, config: TrainingConfig) -> None:
-    now = json.loads(json.dumps(asdict(config)))  # tuples become lists, as in the file
+    now = json.loads(_json(asdict(config)))  # tuples become lists, as in the file
     for name in now.keys() - MAY_CHANGE:
         if saved.get(name) != now[name]:
             raise ValueError(f"The checkpoint in {folder} was made with {name}={saved.get(name)!r}, not {now[name]!r}: "
