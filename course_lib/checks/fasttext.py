@@ -68,6 +68,12 @@ def _longest_left_out(word, min_n, max_n):
     return _cut(f"<{word}>", range(min_n, max_n))
 
 
+def _last_place_left_out(word, min_n, max_n):
+    last = f"<{word}>"[-min_n:]
+    pieces = fasttext.ngrams(word, min_n, max_n)
+    return pieces[:-1] if pieces and pieces[-1] == last else pieces
+
+
 def _tails_kept(word, min_n, max_n):
     return _cut(f"<{word}>", range(min_n, max_n + 1), tails=True)
 
@@ -129,6 +135,12 @@ _NGRAM_MISCONCEPTIONS = [
         "or the loop stops one place too early. A window of n characters may start at 0, 1, ... len(text) - n "
         "(that one included)",
         _of_text(lambda word: f"<{word}"),
+    ),
+    *_each(
+        "no-place-at-the-end",
+        "the last place at which a window may start is missing. The shortest windows, of min_n characters, start at 0, "
+        "1, ... len(text) - min_n (that one included)",
+        _last_place_left_out,
     ),
     *_both_orders(
         "bytes",
@@ -247,6 +259,12 @@ _HASH_MISCONCEPTIONS = [
         "a byte as a signed number, so that one of 128 or more has its upper 24 bits set. Use `byte | 0xFFFFFF00` for "
         "those, or models trained elsewhere will look into the wrong rows",
         _fnv(byte=_unsigned),
+    ),
+    *_each(
+        "sign-on-every-byte",
+        "the upper 24 bits were set for every byte. Only a byte above 127 counts as negative: those up to 127 stay as "
+        "they are",
+        _fnv(byte=lambda byte: byte | 0xFFFFFF00), _fnv(byte=lambda byte: byte - 256),
     ),
     *_each(
         "multiply-first",

@@ -76,6 +76,13 @@ def ngrams_last_window_forgotten(word, min_n, max_n):
     return [text[i : i + n] for n in range(min_n, max_n + 1) for i in range(len(text) - n)]
 
 
+def ngrams_last_place_forgotten(word, min_n, max_n):
+    text, pieces = f"<{word}>", []
+    for i in range(len(text) - min_n):
+        pieces += [text[i : i + n] for n in range(min_n, max_n + 1) if i + n <= len(text)]
+    return pieces
+
+
 def ngrams_with_tails(word, min_n, max_n):
     text = f"<{word}>"
     return [text[i : i + n] for n in range(min_n, max_n + 1) for i in range(len(text))]
@@ -132,6 +139,13 @@ def hash_unsigned(ngram, bucket):
     h = 2166136261
     for byte in ngram.encode("utf-8"):
         h = ((h ^ byte) * 16777619) & 0xFFFFFFFF
+    return h % bucket
+
+
+def hash_sign_on_every_byte(ngram, bucket):
+    h = 2166136261
+    for byte in ngram.encode("utf-8"):
+        h = (h ^ (byte | 0xFFFFFF00)) * 16777619 & 0xFFFFFFFF
     return h % bucket
 
 
@@ -351,6 +365,7 @@ BANK = {
         Wrong("the whole word put first", ngrams_whole_word_first, "whole-word-added"),
         Wrong("max_n left out", ngrams_max_left_out, "longest-left-out"),
         Wrong("the last window forgotten", ngrams_last_window_forgotten, "no-window-at-the-end"),
+        Wrong("the last place forgotten", ngrams_last_place_forgotten, "no-place-at-the-end"),
         Wrong("tails", ngrams_with_tails, "tails-kept"),
         Wrong("tails, place by place", ngrams_with_tails_by_place, "tails-kept"),
         Wrong("a sorted set", ngrams_as_a_sorted_set, "once-each"),
@@ -364,6 +379,7 @@ BANK = {
     ],
     "hash_bucket": [
         Wrong("bytes from 0 to 255", hash_unsigned, "not-sign-extended"),
+        Wrong("a sign on every byte", hash_sign_on_every_byte, "sign-on-every-byte"),
         Wrong("multiplies first", hash_multiplies_first, "multiply-first"),
         Wrong("multiplies first, bytes from 0 to 255", hash_multiplies_first_unsigned, "multiply-first"),
         Wrong("no wrap", hash_without_wrap, "not-wrapped"),
