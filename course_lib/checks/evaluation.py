@@ -39,6 +39,11 @@ def _later_first(values):
     return stats.rankdata(values[::-1], method="ordinal")[::-1]
 
 
+def _unstable(values):
+    """NumPy's own choice of sort: what it does with equal values depends on the processor."""
+    return np.argsort(values)
+
+
 def _halves_cut(values):
     """Average ranks written into an array of the values' own type: whole numbers hold no halves."""
     return stats.rankdata(values).astype(values.dtype)
@@ -49,6 +54,10 @@ _BY_ORDER = (
     "judgements is the smaller one, and another order of the same pairs would give another correlation: equal values "
     "share the mean of the places that they take up"
 )
+_BY_ACCIDENT = (
+    "equal values got different ranks, by the accident of the sort, which promises no order among equals. Another "
+    "machine may give another correlation: equal values share the mean of the places that they take up"
+)
 _ARGSORT = (
     "this is `argsort`, which says for each place who stands there. We asked for the opposite, for each value the "
     "place at which it stands: sort once more, or write the places back with `ranks[order] = ...`"
@@ -57,6 +66,8 @@ _RANK_MISCONCEPTIONS = [
     Misconception("ties-by-order", _by("ordinal"), _BY_ORDER),
     Misconception("ties-by-order", _by("ordinal", start=0), _BY_ORDER),
     Misconception("ties-by-order", _later_first, _BY_ORDER.replace("the first", "the last")),
+    Misconception("ties-by-order", lambda values: _unstable(_unstable(values)), _BY_ACCIDENT),
+    Misconception("ties-by-order", lambda values: _unstable(_unstable(values)) + 1, _BY_ACCIDENT),
     Misconception(
         "dense-ranks",
         _by("dense"),
@@ -89,6 +100,8 @@ _RANK_MISCONCEPTIONS = [
     ),
     Misconception("argsort", lambda values: values.argsort(kind="stable"), _ARGSORT),
     Misconception("argsort", lambda values: values.argsort(kind="stable") + 1, _ARGSORT),
+    Misconception("argsort", lambda values: _unstable(values), _ARGSORT),
+    Misconception("argsort", lambda values: _unstable(values) + 1, _ARGSORT),
     Misconception(
         "descending",
         lambda values: len(values) + 1 - stats.rankdata(values),

@@ -16,6 +16,10 @@ def ranks_sorted_twice(values):
     return np.argsort(np.argsort(values, kind="stable"))
 
 
+def ranks_sorted_twice_as_they_come(values):
+    return np.argsort(np.argsort(values)) + 1  # the sort that NumPy takes unless told otherwise
+
+
 def ranks_by_dictionary(values):
     places = {value: place for place, value in enumerate(sorted(values), 1)}
     return np.array([places[value] for value in values])  # a later place overwrites an earlier one
@@ -66,6 +70,10 @@ def ranks_argsort(values):
 
 def ranks_argsort_from_one(values):
     return np.argsort(values, kind="stable") + 1
+
+
+def ranks_argsort_as_it_comes(values):
+    return np.argsort(values)
 
 
 def ranks_in_their_type(values):
@@ -303,6 +311,7 @@ BANK = {
     "ranks": [
         Wrong("ties broken by order", ranks_by_order, "ties-by-order"),
         Wrong("argsort of argsort", ranks_sorted_twice, "ties-by-order"),
+        Wrong("argsort of argsort, no kind", ranks_sorted_twice_as_they_come, "ties-by-order"),
         Wrong("ties broken, the later first", ranks_later_first, "ties-by-order"),
         Wrong("a dictionary of places", ranks_by_dictionary, "max-ranks"),
         Wrong("the index in the sorted list", ranks_by_index, "min-ranks"),
@@ -311,6 +320,7 @@ BANK = {
         Wrong("dense ranks from 0", ranks_dense_from_zero, "dense-ranks"),
         Wrong("from 0", ranks_from_zero, "from-zero"),
         Wrong("argsort", ranks_argsort, "argsort"),
+        Wrong("argsort, no kind", ranks_argsort_as_it_comes, "argsort"),
         Wrong("argsort plus 1", ranks_argsort_from_one, "argsort"),
         Wrong("the largest is 1", ranks_from_the_top, "descending"),
         Wrong("halves cut off", ranks_in_their_type, "halves-cut"),
