@@ -60,7 +60,7 @@ for word, cosine in google.most_similar(positive=["king", "woman"], negative=["m
 for word, cosine in google.most_similar(positive=["king", "woman"], negative=["man"], topn=3, exclude=False):
     print(f"{cosine:.2f}  {word}")
 
-# %%
+# %% tags=["boilerplate"]
 # All the questions whose words we have: with the habit, and with every word allowed.
 from course_lib import evaluation
 
@@ -278,7 +278,7 @@ viz.show(*pictures.agreement(x, shuffled, names, "Control, cosines shuffled"))
 # **SimLex-999** asked for something stricter: a cup is no kind of coffee, so they are *related* and not *similar*. One
 # space, two lists; which gets the better score, and why?
 
-# %%
+# %% tags=["boilerplate"]
 # Two lists, all spaces; the control too.
 for name, vectors in spaces.items():
     wordsim_score, simlex_score = (evaluation.score_pairs(vectors, data.load(s)) for s in ["wordsim353", "simlex999"])
@@ -366,8 +366,8 @@ for name, (value, low, high) in {"another run": another_run, "another list": ano
 # The list is the greater luck. (The seeds' rows know the whole vocabulary, and our small file knows fewer pairs. That
 # widens the second interval by a tenth or so; it is more than three times as wide.) PPMI-SVD has no luck with seeds:
 # counting is counting, the seed only says where the search for the SVD starts, and from each start it **converged** to
-# the same vectors, hence to the same score. Its list is just as short. A table with three seeds looks careful, and its
-# ± says nothing of the list.
+# the same vectors, hence to the same score, give or take the fourth digit. Its list is just as short. A table with
+# three seeds looks careful, and its ± says nothing of the list.
 #
 # The pairs are the same for all methods, though, and that helps: what makes a pair hard is hard for both. So take the
 # **difference** of two methods on the *same* drawn lists, and see whether its interval keeps clear of zero.
@@ -567,7 +567,7 @@ check.three_cos_add(planned_mistake)
 # and b (which are left out of the answers, as always). Second: the nearest to b + c, which never looks at a. Neither
 # sees the step from a to b. How many of 100 will they get right?
 
-# %%
+# %% tags=["boilerplate"]
 # Three answers to each question: b - a + c; c alone; b + c without a. Right ones in each kind, in per cent.
 def right(queries, rows):
     found, _ = google.nearest(queries, 1, rows[:, :3].tolist())
@@ -630,7 +630,7 @@ print(f"({x.mean():.1f} - {y.mean():.1f}) / {spread:.3f} = {(x.mean() - y.mean()
 # Now for real, in Google's space and in one that you could have trained yourself. The lists of the paper are in the
 # library; how many of their 25 flowers does each space know?
 
-# %%
+# %% tags=["boilerplate"]
 # Flowers of the paper's list that have a vector; then lists of ours that both spaces know.
 for name in ["Google's", "skip-gram"]:
     print(name, [flower for flower in evaluation.WEAT[1]["targets_x"] if flower in spaces[name]])
@@ -669,7 +669,7 @@ viz.show(*pictures.associations({"career": {w: leaning[w] for w in career if w i
 # **The third score that may mean nothing:** an effect size has a control, too. Put **random words** in the place of
 # careers and families, eight against eight, and measure. Guess: how many of 100 such lots will be "large"?
 
-# %%
+# %% tags=["boilerplate"]
 # How far does each word lean to the male words? The mean cosine with them, less that with the female ones.
 vectors = spaces["skip-gram"]
 unit = vectors.vectors / vectors.norms[:, None]
@@ -725,7 +725,7 @@ check.effect_size(effect_size)
 # likewise, and `np.concatenate([x, y]).std(ddof=1)` below the line.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-43. Type** the four associations (3 lines) and, if there is time, how far each word leans (4 lines).
+# **Minutes 38-43. Type** the four associations (3 lines). Run the rest.
 #
 # **Poll:** "16 random words, eight against eight: the effect size is about..."
 # - *0*: its mean is. Ask how far from 0 one single lot will be.
