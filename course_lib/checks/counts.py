@@ -55,6 +55,18 @@ def _repeats_lost(sentences, vocab_size, window):
     return table
 
 
+def _numbered_by_place(column: Callable) -> Callable:
+    def count(sentences, vocab_size, window):
+        table = np.zeros((vocab_size, vocab_size), dtype=np.int64)
+        for sentence in sentences:
+            for i in range(len(sentence)):
+                for j in _both(len(sentence), i, window):
+                    table[i, column(sentence, j)] += 1
+        return table
+
+    return count
+
+
 def _only_the_last_sentence(sentences, vocab_size, window):
     return reference.window_counts(sentences[-1:], vocab_size, window)
 
@@ -124,6 +136,13 @@ _WINDOW_MISTAKES = [
         "whole-sentence",
         "the whole sentence is the window. Only words at most `window` places away are neighbours",
         lambda sentences, vocab_size, window: reference.window_counts(sentences, vocab_size, 1000),
+    ),
+    *_each(
+        "places-not-words",
+        "the table was filled by *places* in the sentence, i or j. It has a row and a column for each *word*: the row "
+        "is sentence[i], the column sentence[j]",
+        _numbered_by_place(lambda sentence, j: j),
+        _numbered_by_place(lambda sentence, j: sentence[j]),
     ),
     *_each(
         "one-sentence",

@@ -141,6 +141,25 @@ def counts_return_early(sentences, vocab_size, window):
         return table
 
 
+def counts_by_place(sentences, vocab_size, window):
+    table = np.zeros((vocab_size, vocab_size), dtype=int)
+    for sentence in sentences:
+        for i in range(len(sentence)):
+            for j in range(max(0, i - window), min(len(sentence), i + window + 1)):
+                if j != i:
+                    table[i, j] += 1
+    return table
+
+
+def counts_rows_by_place(sentences, vocab_size, window):
+    table = np.zeros((vocab_size, vocab_size), dtype=int)
+    for sentence in sentences:
+        for i in range(len(sentence)):
+            for context in sentence[max(0, i - window):i] + sentence[i + 1:i + 1 + window]:
+                table[i, context] += 1
+    return table
+
+
 def counts_fade(sentences, vocab_size, window):
     table = np.zeros((vocab_size, vocab_size))
     for sentence in sentences:
@@ -358,6 +377,8 @@ BANK = {
         Wrong("the whole sentence", counts_the_sentence, "whole-sentence"),
         Wrong("a new table each sentence", counts_start_anew, "one-sentence"),
         Wrong("return inside the loop", counts_return_early, "one-sentence"),
+        Wrong("places, not words", counts_by_place, "places-not-words"),
+        Wrong("rows by place", counts_rows_by_place, "places-not-words"),
         Wrong("near words count more", counts_fade),
         Wrong("only windows that fit", counts_only_whole_windows),
         Wrong("a dictionary", counts_in_a_dictionary),
