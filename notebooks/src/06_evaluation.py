@@ -522,8 +522,8 @@ unknown = [kind for kind in questions if not runs["3cosadd", True][kind].known]
 print(f"none known of these {sum(len(questions[kind]) for kind in unknown):,}:", ", ".join(unknown))
 
 # %% [markdown]
-# Now look at what is *not* there: no capital, no currency, no state, no nationality, since this file of frequent words
-# has no *Athens*. They are half of the list. Coverage, again. And the multiplied form, whose fame rests on a few points
+# Now look at what is *not* there: no capital, no currency, no state, no nationality, since this file, a part of
+# Google's, has no *Athens*. They are half of the list. Coverage, again. And the multiplied form, whose fame rests on a few points
 # more with the habit, gains most where every word is allowed.
 #
 # Switch the habit off, in any space, and **try your own**. (In one of our four spaces *queen* wins even so. Which?)
@@ -766,8 +766,9 @@ for low in (0, 3):
 first = saved["rows"][0]
 known = ", ".join(f"{name} {have:,} of {of:,}" for name, (have, of) in first["known"].items())
 print(f"\nknown: {known}; analogies asked: {first['analogies_asked']:,} of {habit.asked:,}")
-rates = {row["method"]: row["settings"]["alpha"] for row in saved["rows"] if "negative" in row["settings"]}
-print("learning rate at the start:", ", ".join(f"{name} {rate}" for name, rate in rates.items()))
+learners = {row["method"]: row["settings"] for row in saved["rows"] if "negative" in row["settings"]}
+for name, chosen in learners.items():
+    print(f"{name}: learning rate {chosen['alpha']} at the start, noise by counts to the power {chosen['ns_exponent']}")
 
 # %% [markdown]
 # The ± is the interval over seeds (0 for PPMI-SVD, whose SVD converged to the same vectors each time), and you know
@@ -777,8 +778,10 @@ print("learning rate at the start:", ", ".join(f"{name} {rate}" for name, rate i
 #   the pairs that did not meet. The row says nothing about GloVe on billions of words.
 # - Between PPMI-SVD and skip-gram the order depends on the list: counting leads on MEN, in a third of the time;
 #   skip-gram leads on SimLex and on the analogies.
-# - Were all four given the same care? fastText starts with twice the learning rate of skip-gram (the last line), as the
-#   two original programs do. What lies between these two rows is not the insides of words alone.
+# - Were all four given the same care? Skip-gram and fastText have another learning rate and another noise each (the
+#   last lines), those of the two original programs. What lies between these rows is not the insides of words alone.
+# - *RareWords, all* is fastText's alone, since it makes a vector for any word. It asks other pairs than *RareWords,
+#   known*, so do not compare the two columns.
 #
 # A table that nobody can repeat is a rumour. So one row is now **run again**, the PPMI-SVD of lesson 01 with the
 # settings that stand in the file. **The target:** each correlation within 0.01 of the saved one, and the analogies
