@@ -408,8 +408,9 @@ print(untrained.vectors.shape, "| kindlier in the vocabulary:", "kindlier" in un
 # in a table of their own: only the centre has pieces. In lesson 03 the step g of a pair moved the centre's row. Here
 # the centre's vector is a mean, and *each* of the rows that it was made of takes the whole step g. (The exact
 # gradient of a mean of n rows would give each of them g/n. The program does not divide, and nor do we.) So their mean
-# moves by g, as before; and every other word moves too, as far as it calls the same rows. *Walking* stands near
-# *street*, and takes a step. Guess, in per cent of that step: how far do *walked*, *talking* and *river* go along?
+# moves by g, as before (by more, if it calls a row twice); and every other word moves too, as far as it calls the same
+# rows. *Walking* stands near *street*, and takes a step. Guess, in per cent of that step: how far do *walked*,
+# *talking* and *river* go along?
 
 # %%
 # How far others move when walking takes a step: their rows that moved, each as often as it is called.
@@ -447,7 +448,6 @@ for word in ["walked", "talking", "sleepwalking", "king", "river"]:
 import itertools
 
 from course_lib import device
-from course_lib.fasttext import FastTextConfig
 
 
 class Eighth:
@@ -456,7 +456,7 @@ class Eighth:
 
 
 def settle(min_n, max_n, alpha):
-    config = FastTextConfig(epochs=1, min_n=min_n, max_n=max_n, alpha=alpha)
+    config = fasttext.FastTextConfig(epochs=1, min_n=min_n, max_n=max_n, alpha=alpha)
     with device.one_thread():
         model = fasttext.train(Eighth(), config, progress=False)
     before = fasttext.FastTextKeyedVectors(model.index_to_key, random_table(len(model.table)), min_n, max_n)
@@ -497,7 +497,9 @@ assert bag[3] - bag[2] < grams[3] - grams[2]
 
 # %% tags=["hero", "nbval-ignore-output"]
 # Train word2vec, then fastText, one pass each, with progress and the live loss.
-from course_lib import word2vec
+import time
+
+from course_lib import device, fasttext, word2vec
 
 untrained = table = None  # training needs the room; the next cell makes the control again, from the same seed
 same = {"vector_size": 100, "window": 5, "alpha": 0.05, "ns_exponent": 0.5, "epochs": 1, "seed": 1}
@@ -505,7 +507,7 @@ with device.one_thread():
     began = time.process_time()
     plain = word2vec.train(corpus, word2vec.Word2VecConfig(**same), progress=True)
     middle = time.process_time()
-    model = fasttext.train(corpus, FastTextConfig(**same), progress=True)
+    model = fasttext.train(corpus, fasttext.FastTextConfig(**same), progress=True)
 print(f"word2vec {middle - began:.0f} CPU seconds, fastText {time.process_time() - middle:.0f}")
 
 # %% tags=["hero", "nbval-ignore-output"]
@@ -575,7 +577,7 @@ targets = np.array([vocab.key_to_index[right] for right in rights])
 friends = plain.nearest(plain[list(rights)], topn=11)[0][:, 1:]
 found, kept = {}, {}
 for name, vectors, asked in [("trained", model, wrongs), ("untrained", untrained, wrongs), ("right", model, rights)]:
-    near = vectors.nearest(vectors[list(asked)], topn=101)[0]
+    near = vectors.nearest(vectors[list(asked)], topn=100)[0]
     found[name] = (near[:, :10] == targets[:, None]).any(axis=1).mean()
     kept[name] = np.mean([np.isin(mine, some).mean() for mine, some in zip(friends, near)])
 print(f"such as {', '.join(wrongs[:6])}")
@@ -598,9 +600,10 @@ print(f"of the right spelling:    trained {kept['right']:.1%}")
 assert kept["trained"] > 2 * kept["untrained"]
 
 # %% [markdown]
-# There it is: it takes training to carry a meaning across the typing error, and even then not much of it arrives. Try
-# your own. Write a word, then misspell it: swap two letters, double one, drop the first. What breaks it most? And what
-# does it answer, with what confidence, for a word that you made up by hitting the keyboard?
+# There it is: it takes training to carry a meaning across the typing error. In the run saved here about a third of the
+# friends that the right spelling has arrives. Try your own. Write a word, then misspell it: swap two letters, double
+# one, drop the first. What breaks it most? And what does it answer, with what confidence, for a word that you made up
+# by hitting the keyboard?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The neighbours of the right spelling and of yours; the control has read nothing.
@@ -650,9 +653,10 @@ for word in ["kindness", "electricity", "ocean", "king", "xqzvkj"]:
     assert word != "ocean" or agree > 1.5 * chance
 
 # %% [markdown]
-# The pieces of *ocean* occur in little else, and all point one way. Those of *xqzvkj* agree no better than chance: the
-# model answers with neighbours and cosines all the same, and only this number gives it away. *King* is the interesting
-# one. Its pieces are in *walking*, *asking* and *making*, and they know little of crowns.
+# The pieces of *ocean* agree best, and its neighbours are of the sea. Those of *xqzvkj* agree no better than chance:
+# the model answers all the same, with neighbours and cosines, and never says that it does not know; the agreement says
+# it. *Kindness* has other *-ness*es around it, not *kind*. *King* is the interesting one. Its pieces are in *walking*,
+# *asking* and *making* too, and they know little of crowns.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 43-50. Type** the agreement (3 lines). The rest is filled in; collect misspellings from the room.
