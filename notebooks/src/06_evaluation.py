@@ -523,8 +523,8 @@ print(f"none known of these {sum(len(questions[kind]) for kind in unknown):,}:",
 
 # %% [markdown]
 # Now look at what is *not* there: no capital, no currency, no state, no nationality, since this file, a part of
-# Google's, has no *Athens*. They are half of the list. Coverage, again. And the multiplied form, whose fame rests on a few points
-# more with the habit, gains most where every word is allowed.
+# Google's, has no *Athens*. They are half of the list. Coverage, again. And the multiplied form, whose fame rests on a
+# few points more with the habit, gains most where every word is allowed.
 #
 # Switch the habit off, in any space, and **try your own**. (In one of our four spaces *queen* wins even so. Which?)
 
@@ -778,6 +778,8 @@ for name, chosen in learners.items():
 #   the pairs that did not meet. The row says nothing about GloVe on billions of words.
 # - Between PPMI-SVD and skip-gram the order depends on the list: counting leads on MEN, in a third of the time;
 #   skip-gram leads on SimLex and on the analogies.
+# - fastText is level with skip-gram on WordSim and SimLex, ahead on MEN and RareWords, and has more than twice its
+#   analogies. More than half of that list is grammar, plurals and the like, and grammar is in the insides of words.
 # - Were all four given the same care? Skip-gram and fastText have another learning rate and another noise each (the
 #   last lines), those of the two original programs. What lies between these rows is not the insides of words alone.
 # - *RareWords, all* is fastText's alone, since it makes a vector for any word. It asks other pairs than *RareWords,
@@ -840,7 +842,7 @@ for key, heading in columns.items():
 
 # %% [markdown]
 # Compare the distance from *yours* to PPMI-SVD with the distances between methods. Settings of one method can lie as
-# far apart as methods do, and what helps the pairs can hurt the analogies. Levy, Goldberg and Dagan (2015) ran
+# far apart as some methods do, and what helps the pairs can hurt the analogies. Levy, Goldberg and Dagan (2015) ran
 # many such rows and came to this: much of the gain of the newer methods had been their settings. Whoever compares
 # methods owes each of them the same care. And whoever tries ten settings and reports the best on the list that chose
 # it has trained on the test: choose on one list, report on another.
