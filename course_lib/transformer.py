@@ -15,7 +15,6 @@ Shapes: B sequences, T positions (of the target, where there are two sides), S p
 """
 
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +26,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.attention import KeyValueCache, MultiHeadAttention, causal_mask, padding_mask
+from course_lib.settings import require, whole
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,  # the Transformer of 2017
@@ -67,27 +67,20 @@ class TransformerConfig:
 
     def __post_init__(self):
         for name in ("vocab_size", "context_length", "d_model", "num_layers", "num_heads"):
-            _require(_whole(getattr(self, name)), self, name, "a whole number of 1 or more")
+            require(whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of 1 or more")
         for name in ("target_vocab_size", "d_ff"):
             value = getattr(self, name)
-            _require(value is None or _whole(value), self, name, "None or a whole number of 1 or more")
+            require(value is None or whole(value, 1), name, value, "None or a whole number of 1 or more")
         for name, known in (("norm", NORMS), ("activation", ACTIVATIONS), ("positions", POSITIONS), ("init", INITS)):
-            _require(getattr(self, name) in known, self, name, f"one of {', '.join(known)}")
-        _require(0 <= self.dropout < 1, self, "dropout", "a share from 0 to below 1")
-        _require(self.eps > 0, self, "eps", "above 0")
-        _require(self.d_model % self.num_heads == 0, self, "d_model", f"a multiple of num_heads={self.num_heads}")
+            require(getattr(self, name) in known, name, getattr(self, name), f"one of {', '.join(known)}")
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "a share from 0 to below 1")
+        require(self.eps > 0, "eps", self.eps, "above 0")
+        whole_heads = self.d_model % self.num_heads == 0
+        require(whole_heads, "d_model", self.d_model, f"a multiple of num_heads={self.num_heads}")
         even = self.d_model if self.positions == "sinusoidal" else self.d_model // self.num_heads
         fits = self.positions not in ("sinusoidal", "rotary") or even % 2 == 0
-        _require(fits, self, "positions", f"learned or none: sines come with cosines, and {even} numbers are no pairs")
-
-
-def _whole(value) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
-
-
-def _require(holds: bool, config: TransformerConfig, name: str, what: str) -> None:
-    if not holds:
-        raise ValueError(f"{name}={getattr(config, name)!r} cannot be used: {name} must be {what}.")
+        what = f"learned or none: sines come with cosines, and {even} numbers are no pairs"
+        require(fits, "positions", self.positions, what)
 
 
 SIZES = {  # the two models of 2017 (table 3)
