@@ -528,8 +528,8 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # %% [markdown]
 # Nothing in the job makes a librarian a *she*. The newspapers wrote about people in this way, and arrows that learn
 # from company repeat it, to whoever ranks, searches or translates with them. Bolukbasi and colleagues (2016) showed
-# it on the very file that you have loaded. Seven words are an anecdote, not a measurement; lesson 06 is to make it
-# one.
+# it on the very file that you have loaded. Seven words are an anecdote, not a measurement; [lesson
+# 06](06_evaluation.ipynb) makes it one.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 44-48.** Take words from the room. Have a sentence ready for when the neighbours show a prejudice,
@@ -548,8 +548,10 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # **The course.** In bold what is here; the other lessons are being written, and the numbers already have their
 # places.
 #
-# - *Part I, words as vectors:* **00 start here** · 01 counts · **[02 word2vec](02_word2vec.ipynb)** · **[03
-#   negative sampling](03_negative_sampling.ipynb)** · 04 GloVe · 05 fastText · 06 evaluation · 07 tokenizers
+# - *Part I, words as vectors:* **00 start here** · **[01 counts](01_counts.ipynb)** · **[02
+#   word2vec](02_word2vec.ipynb)** · **[03 negative sampling](03_negative_sampling.ipynb)** · **[04
+#   GloVe](04_glove.ipynb)** · **[05 fastText](05_fasttext.ipynb)** · **[06 evaluation](06_evaluation.ipynb)** · 07
+#   tokenizers
 # - *Part II, from sequences to attention:* 08 training · 09 sequences · 10 attention · 11 multi-head · 12
 #   transformer · 13 encoder and decoder
 # - *Part III, pretrained models:* 14 BERT · 15 pretraining · 16 fine-tuning · 17 GPT · 18 decoding · 19 checkpoints
@@ -557,11 +559,10 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # - *Part IV, scale and consequences:* 22 scaling · 23 adapting · 24 languages · 25 images · 26 privacy · 27
 #   capstone
 #
-# Go on with [lesson 02](02_word2vec.ipynb): there you build the program that makes such arrows, from nothing but
-# text.
+# Go on with [lesson 01](01_counts.ipynb): there you make such arrows by counting, from nothing but text.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 48-50.** The quiz by show of hands, question 2 first. Send them to lesson 02.
+# **Minutes 48-50.** The quiz by show of hands, question 2 first. Send them to lesson 01.
 
 # %% [markdown]
 # **Four questions.** Choose, then open your choice.
