@@ -189,3 +189,6 @@ class Explorer(anywidget.AnyWidget):
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         data |= {"text/plain": self._words, "text/html": self._still}
         return bundle
+
+
+from course_lib.viz.attention import AttentionView, attention_view  # noqa: E402, F401  (it needs the names above)

@@ -1,0 +1,330 @@
+"""Who attends to whom: `attention_view` draws the weights as lines, a heatmap or a table, and answers.
+
+It takes an array of weights and the names of the tokens, never a model. Everything it needs travels with it, so it
+works without a network; a plain picture with words stands in for it where no kernel and no script runs.
+
+Leaves out: weights that do not sum to one (scores before the softmax: draw those with `heatmap`), and the way from a
+model to its weights. The lines between two columns of tokens follow Vig (2019), "A Multiscale Visualization of
+Attention in the Transformer Model".
+
+Shapes: L layers, H heads, Q queries (who attends), K keys (who is attended to).
+"""
+
+import base64
+import html
+import io
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+from jaxtyping import Float, UInt
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+from course_lib.viz import STATIC, check_alt, image
+
+# Okabe & Ito (2008), without the yellow, which is too faint for a line; after eight heads they come again, dashed.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6A3D9A", "#595959")
+FINE, COARSE = 65535, 255  # a weight travels as a whole number from 0 to one of these
+MOST_FINE = 16384  # weights up to here take two bytes each, more take one
+MOST_LINES = 64  # tokens; beyond this the lines of all of them at once would be a grey mass
+STATIC_BYTES = 36_000  # of weights in a committed notebook
+UNSAFE = "\\u003c"  # how a string in a script writes <
+INVISIBLE = {" ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥"}
+
+
+def attention_view(attention: Any, tokens: Sequence[str], *, key_tokens: Sequence[str] | None = None, layer: int = 0,
+                   head: int | Sequence[int] | None = None, title: str | None = None) -> "AttentionView":
+    """A viewer of attention weights; make it the last expression of a cell.
+
+    `attention`: an array or tensor (Q, K), (H, Q, K) or (L, H, Q, K), or a list of one (H, Q, K) for each layer. Every
+    row sums to one, or is all zeros (a query with nothing to attend to). `tokens` name the queries, `key_tokens` the
+    keys (cross attention; default: the same). `layer` and `head` (one, several, or None for all) are shown first.
+
+    Up to 16,384 weights are kept to 1/65535, more to 1/255, each rounded to the nearest; a row of the coarse ones may
+    miss its sum by a little. Raises ValueError for names that do not fit, rows that are no weights, a layer or head
+    that does not exist.
+    """
+    weights = _checked(attention)
+    names = [shown(token) for token in tokens]
+    key_names = names if key_tokens is None else [shown(token) for token in key_tokens]
+    _check_names(weights, names, key_names, key_tokens is not None)
+    _check_rows(weights, names)
+    layer = _place(layer, weights.shape[0], "layer")
+    heads = range(weights.shape[1]) if head is None else np.atleast_1d(np.asarray(head, dtype=object)).tolist()
+    heads = sorted({_place(one, weights.shape[1], "head") for one in heads})
+    if not heads:
+        raise ValueError("head=[] shows nothing: give one head, several, or None for all.")
+    return AttentionView(weights, names, key_names, layer, heads, title)
+
+
+class AttentionView(anywidget.AnyWidget):
+    """What `attention_view` returns. All weights are in the browser: nothing that a learner does asks the kernel."""
+
+    _esm = STATIC / "attention.js"
+    _css = STATIC / "attention.css"
+    weights = traitlets.Bytes().tag(sync=True)
+    view = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, weights: Float[np.ndarray, "L H Q K"], names: list[str], key_names: list[str], layer: int,
+                 heads: list[int], title: str | None):
+        layers, every = range(weights.shape[0]), range(weights.shape[1])
+        cross = names != key_names
+        alt = describe(weights, names, key_names, layer, heads)
+        source = small_png(still(weights[layer], names, key_names, heads, _label(layer, heads, weights.shape), title))
+        words = title and " ".join(str(title).split())
+        self._words = f"attention_view: {alt}"
+        view = {"queries": names, "keys": key_names, "cross": cross, "title": words or "", "alt": alt,
+                "colours": COLOURS, "all": weights.shape[:2], "lines": MOST_LINES}
+        self._still = _static(weights, view, layer, heads, source, alt)
+        super().__init__(weights=encode(weights).tobytes(),
+                         view=view | {"layers": [*layers], "heads": [*every], "layer": layer, "shown": heads})
+
+    def __repr__(self) -> str:
+        return self._words
+
+    def _repr_mimebundle_(self, **kwargs) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data |= {"text/plain": self._words, "text/html": self._still}
+        return bundle
+
+
+# --- what may come in --------------------------------------------------------------------------------------------
+
+def _array(attention: Any) -> np.ndarray:
+    if hasattr(attention, "detach"):  # a torch tensor, without importing torch
+        attention = attention.detach().cpu().float().numpy()
+    if isinstance(attention, list | tuple):
+        parts = [_array(part) for part in attention]
+        shapes = {part.shape for part in parts}
+        if len(shapes) > 1:
+            raise ValueError(f"The parts of the attention have unlike shapes, {sorted(shapes)[0]} and "
+                             f"{sorted(shapes)[1]}: give as many heads, queries and keys in each.")
+        attention = np.stack(parts) if parts else []
+    return np.asarray(attention)
+
+
+def _checked(attention: Any) -> Float[np.ndarray, "L H Q K"]:
+    try:
+        weights = _array(attention)
+        # half precision keeps two or three digits of a sum
+        weights = weights.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        if str(error).startswith("The parts"):
+            raise
+        kind = type(attention).__name__
+        raise ValueError(f"The attention is a {kind} that holds no numbers: give an array or a tensor.") from None
+    if weights.ndim not in (2, 3, 4) or 0 in weights.shape:
+        raise ValueError(f"The attention has shape {weights.shape}: give (queries, keys), (heads, queries, keys) or "
+                         "(layers, heads, queries, keys), at least one of each (of a batch, take one example).")
+    return weights.reshape((1,) * (4 - weights.ndim) + weights.shape)
+
+
+def _check_names(weights: np.ndarray, names: list[str], key_names: list[str], cross: bool) -> None:
+    _, _, queries, keys = weights.shape
+    if len(names) != queries:
+        raise ValueError(f"There are {len(names)} tokens for {queries} queries: give one token for each row.")
+    if len(key_names) != keys:
+        what = "key_tokens" if cross else "tokens"
+        raise ValueError(f"There are {len(key_names)} {what} for {keys} keys: give one for each column"
+                         + ("." if cross else " (for cross attention, name the keys with key_tokens)."))
+
+
+def _check_rows(weights: Float[np.ndarray, "L H Q K"], names: list[str]) -> None:
+    """Each row holds weights from 0 to 1 whose sum is one, or nothing but zeros. 0.01 leaves room for bfloat16."""
+    sums = weights.sum(-1)
+    problems = [(np.isnan(weights).any(-1), "holds NaN"), (weights.min(-1) < -1e-6, "has a negative weight"),
+                (~(np.abs(sums - 1) <= 0.01) & weights.any(-1), "does not sum to one")]
+    for wrong, words in problems:
+        if wrong.any():
+            layer, head, query = np.argwhere(wrong)[0]
+            row = weights[layer, head, query]
+            value = f"its smallest is {row.min():.3g}" if "neg" in words else f"its sum is {row.sum():.3g}"
+            raise ValueError(f"The row of query {query} ({names[query]}) in layer {layer}, head {head} {words} "
+                             f"({value}): give the weights that the softmax over the keys returned, without dropout.")
+
+
+def _place(number: Any, length: int, what: str) -> int:
+    """A layer's or head's number; -1 is the last, as in Python."""
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not -length <= number < length:
+        raise ValueError(f"{what}={number!r}: there are {length}, numbered 0 to {length - 1}.")
+    return int(number) % length
+
+
+def shown(token: Any) -> str:
+    """A token as text that can be seen: spaces at its ends, line breaks and invisible characters get a sign.
+
+    >>> [shown(token) for token in [" the", "\\n", "", "New York", "a\\u202eb"]]
+    ['␣the', '↵', '(empty)', 'New York', 'a[U+202E]b']
+    """
+    text = str(token)
+    inner = text.strip(" ")
+    left = len(text) - len(text.lstrip(" "))
+    text = "␣" * left + inner + "␣" * (len(text) - left - len(inner))
+    return "".join(map(_sign, text)) or "(empty)"
+
+
+def _sign(char: str) -> str:
+    if char in INVISIBLE and char != " ":
+        return INVISIBLE[char]
+    joins = char in "\u200c\u200d\ufe0f"  # inside emoji and Persian words
+    hidden = unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} or (char != " " and char.isspace())
+    return f"[U+{ord(char):04X}]" if hidden and not joins else char
+
+
+# --- bytes -------------------------------------------------------------------------------------------------------
+
+def encode(weights: Float[np.ndarray, "L H Q K"]) -> UInt[np.ndarray, "L H Q K"]:
+    """Whole numbers, each the nearest to its weight times 65535 (few weights) or 255."""
+    levels, kind = (FINE, "<u2") if weights.size <= MOST_FINE else (COARSE, "u1")
+    return np.rint(weights.clip(0, 1) * levels).astype(kind)
+
+
+def _static(weights: np.ndarray, view: dict, layer: int, heads: list[int], source: str, alt: str) -> str:
+    """The still picture, its caption, and the script that puts a live viewer in its place where scripts run."""
+    layers, every, room = [*range(weights.shape[0])], [*range(weights.shape[1])], encode(weights).nbytes
+    if room > STATIC_BYTES:
+        layers = [layer]
+        every = [*heads, *(one for one in every if one not in heads)]
+        every = sorted(every[:STATIC_BYTES // weights[0, 0].size])
+    caption = f"A still picture of {_label(layer, heads, weights.shape)}: run this cell"
+    caption += " for the rest, and to see each token's numbers."
+    picture = image(source, alt) + f"<p><em>{html.escape(caption)}</em></p>"
+    if not every:  # a single head is too large for a notebook
+        return picture
+    part = encode(weights[np.ix_(layers, every)])
+    view = view | {"layers": layers, "heads": every, "layer": layer, "shown": [h for h in heads if h in every]}
+    state = {"view": view, "weights": base64.b64encode(part.tobytes()).decode()}
+    return f'<div class="course-attention-still">{picture}<script>{_script(state)}</script></div>'
+
+
+def _script(state: dict) -> str:
+    """The viewer's own file as a plain script. Token text cannot end it: no `<` of the data is left as it is."""
+    code = (STATIC / "attention.js").read_text("utf-8").replace("export default { render };", "start(render);")
+    for name, value in (("CSS", (STATIC / "attention.css").read_text("utf-8")), ("STATE", state)):
+        code = f"const {name} = {json.dumps(value).replace('<', UNSAFE)};\n{code}"
+    return "/* viz.attention_view */ (() => {\n" + code + "})();"
+
+
+# --- words -------------------------------------------------------------------------------------------------------
+
+def _label(layer: int, heads: Sequence[int], shape: tuple[int, ...]) -> str:
+    """For instance: layer 1 (of 4), heads 0 and 2 (of 8)."""
+    head = _listed("head", heads, shape[1])
+    return head if shape[0] == 1 else f"layer {layer} (of {shape[0]}), {head}"
+
+
+def _listed(what: str, numbers: Sequence[int], length: int) -> str:
+    if length == 1:
+        return f"the one {what}"
+    if len(numbers) == length:
+        return f"all {length} {what}s"
+    *most, last = map(str, numbers)
+    return f"{what}{'s ' + ', '.join(most) + ' and' if most else ''} {last} (of {length})"
+
+
+def _unlike(names: Sequence[str]) -> list[str]:
+    """Names in quotes; one that comes more than once gets its position, counted from 0."""
+    times = Counter(names)
+    return [f"“{name}”" + (f" ({i})" if times[name] > 1 else "") for i, name in enumerate(names)]
+
+
+def describe(weights: np.ndarray, names: list[str], key_names: list[str], layer: int, heads: list[int]) -> str:
+    """What the picture shows: sizes, and the five strongest links of the heads shown."""
+    _, _, queries, keys = weights.shape
+    part = weights[layer, heads]  # (heads, Q, K)
+    order = np.argsort(-part.round(3), axis=None, kind="stable")[:5]
+    places = [np.unravel_index(i, part.shape) for i in order]
+    left, right = _unlike(names), _unlike(key_names)
+    links = [f"{left[q]} to {right[k]} {part[h, q, k]:.2f}" + (f" (head {heads[h]})" if len(heads) > 1 else "")
+             for h, q, k in places if part[h, q, k] > 0]
+    nothing = int((~part.any(-1)).sum())
+    text = f"Attention from {queries} queries to {keys} keys, {_label(layer, heads, weights.shape)}. "
+    text += f"Strongest links: {', '.join(links)}." if links else "No query attends to anything."
+    if nothing and links:
+        text += f" {nothing} {'row attends' if nothing == 1 else 'rows attend'} to nothing."
+    return check_alt(text)
+
+
+# --- the still picture -------------------------------------------------------------------------------------------
+
+def still(weights: Float[np.ndarray, "H Q K"], names: Sequence[str], key_names: Sequence[str], heads: Sequence[int],
+          label: str, title: str | None) -> Figure:
+    """Lines on the left, a heatmap on the right (of the mean, for several heads); a heatmap alone for many tokens."""
+    count = max(len(names), len(key_names))
+    lines = count <= MOST_LINES
+    height = float(np.clip(0.34 * count, 2.2, 8.5)) + 0.9 if lines else 8
+    figure = Figure(figsize=(8, height), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(f"{title}\n{label}" if title else f"Attention, {label}", fontsize=13, parse_math=False)
+    axes = figure.subplots(1, 2 if lines else 1, squeeze=False, width_ratios=(1.15, 1) if lines else (1,))[0]
+    if lines:
+        _draw_lines(axes[0], weights, [_drawable(n) for n in names], [_drawable(n) for n in key_names], heads)
+    _draw_heatmap(axes[-1], weights[list(heads)].mean(0), names, key_names, len(heads))
+    return figure
+
+
+def small_png(figure: Figure) -> str:
+    """The figure as a `data:` address in 96 colours, a third of the bytes; it is committed with every notebook."""
+    figure.canvas.draw()
+    picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+    buffer = io.BytesIO()
+    picture.quantize(96, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _drawable(name: str) -> str:
+    """A name for Matplotlib, which has one font: signs that it lacks become boxes, and long names are cut."""
+    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    name = "".join(c if font.get_char_index(ord(c)) else "□" for c in name if c not in "\u200d\ufe0f")
+    return name if len(name) <= 14 else name[:13] + "…"
+
+
+def _draw_lines(axes: Axes, weights: np.ndarray, names: list[str], key_names: list[str], heads: Sequence[int]) -> None:
+    count = max(len(names), len(key_names))
+    size = float(np.clip(600 / count, 5, 12))
+    for side, (words, where) in enumerate(((names, "right"), (key_names, "left"))):
+        for i, word in enumerate(words):
+            axes.text(side + (0.03 if side else -0.03), i, word, ha=where, va="center", fontsize=size, parse_math=False)
+    for lane, head in enumerate(heads):
+        q, k = np.nonzero(weights[head] >= 0.01)
+        shift = 0.5 * ((lane + 0.5) / len(heads) - 0.5)
+        ends = np.stack([np.stack([0 * q, q + shift], -1), np.stack([0 * k + 1, k + shift], -1)], 1)
+        colours = np.empty((len(q), 4))
+        colours[:, :3], colours[:, 3] = to_rgb(COLOURS[head % len(COLOURS)]), weights[head, q, k].clip(0, 1)
+        style = ("-", (0, (4, 1.5)), (0, (1, 1)))[min(head // len(COLOURS), 2)]
+        axes.add_collection(LineCollection(ends, colors=colours, linestyles=style,
+                                           linewidths=max(1.2, 2.4 - 0.2 * len(heads))))
+    axes.set(xlim=(-0.75, 1.75), ylim=(count - 0.4, -1))
+    axes.text(-0.03, -0.8, "query", ha="right", fontsize=10, color="#595959")
+    axes.text(1.03, -0.8, "key", ha="left", fontsize=10, color="#595959")
+    axes.axis("off")
+
+
+def _draw_heatmap(axes: Axes, matrix: np.ndarray, names: Sequence[str], key_names: Sequence[str], heads: int) -> None:
+    picture = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    for words, ticks in ((names, axes.set_yticks), (key_names, axes.set_xticks)):
+        few = len(words) <= MOST_LINES
+        labels = [_drawable(word) for word in words] if few else []
+        size = float(np.clip(400 / len(words), 4.5, 11))
+        ticks(range(len(labels)), labels, fontsize=size, parse_math=False)
+    axes.tick_params(axis="x", rotation=90)
+    axes.tick_params(length=0)
+    axes.set(xlabel="key", ylabel="query" if len(names) > MOST_LINES else None)
+    if max(matrix.shape) <= 9:
+        for (q, k), value in np.ndenumerate(matrix):
+            axes.text(k, q, f"{value:.2f}".lstrip("0") if value else "0", ha="center", va="center",
+                      fontsize=10, color="white" if value > 0.5 else "black")
+    label = "weight" if heads == 1 else f"mean weight of {heads} heads"
+    axes.figure.colorbar(picture, ax=axes, shrink=0.8, label=label)

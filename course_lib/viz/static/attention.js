@@ -1,0 +1,411 @@
+// The browser's half of viz.attention_view: plain DOM and canvas, no network, no build step. Text of tokens only ever
+// becomes textContent. Model: weights (bytes, in the order layer, head, query, key) and view (what they mean).
+const PLAIN = 4; // heads whose numbers fit beside a token; of more we show the mean and a strip of colours
+const TABLE = 4096; // cells of the largest table shown whole
+const RAMPS = { light: [[247, 251, 255], [66, 146, 198], [8, 48, 107]], dark: [[27, 31, 38], [49, 130, 189], [222, 240, 255]] };
+const DASHES = [[], [7, 3], [2, 2]]; // heads 0 to 7, 8 to 15, 16 and more
+
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}
+
+/** The weights as a function of (layer, head, query, key), counted in what travelled; two bytes each or one. */
+function reader(bytes, view) {
+  const { layers, heads, queries, keys } = view;
+  const all = new Uint8Array(bytes.buffer ?? bytes, bytes.byteOffset ?? 0, bytes.byteLength);
+  const size = layers.length * heads.length * queries.length * keys.length;
+  const fine = all.length === 2 * size;
+  const values = new Float32Array(size);
+  for (let i = 0; i < size; i++) values[i] = fine ? (all[2 * i] + 256 * all[2 * i + 1]) / 65535 : all[i] / 255;
+  const [H, Q, K] = [heads.length, queries.length, keys.length];
+  return { fine, row: (l, h, q) => values.subarray(((l * H + h) * Q + q) * K, ((l * H + h) * Q + q + 1) * K) };
+}
+
+const format = (value, digits = 2) =>
+  value === 0 ? "0" : value < 0.5 * 10 ** -digits ? `<${(10 ** -digits).toFixed(digits)}` : value.toFixed(digits);
+const dark = (node) => {
+  const [r, g, b] = (getComputedStyle(node).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
+  return 0.3 * r + 0.6 * g + 0.1 * b > 140; // light text: a dark page
+};
+const ink = (colour) => {
+  const [r, g, b] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+  return 0.3 * r + 0.6 * g + 0.1 * b > 140 ? "#000" : "#fff";
+};
+const mix = (ramp, t) => {
+  const [a, b, u] = t < 0.5 ? [ramp[0], ramp[1], 2 * t] : [ramp[1], ramp[2], 2 * t - 1];
+  return a.map((x, i) => Math.round(x + (b[i] - x) * u));
+};
+
+/** One tab stop for a row of buttons; arrow keys, Home and End go on from there. */
+function rove(buttons, event, back, forth) {
+  const at = buttons.indexOf(event.target);
+  const to = { [back]: at - 1, [forth]: at + 1, Home: 0, End: buttons.length - 1 }[event.key];
+  if (at < 0 || to === undefined) return;
+  event.preventDefault();
+  visit(buttons, buttons[Math.min(Math.max(to, 0), buttons.length - 1)]);
+}
+function visit(buttons, button) {
+  for (const other of buttons) other.tabIndex = other === button ? 0 : -1;
+  button.focus();
+}
+
+function render({ model, el }) {
+  const view = model.get("view");
+  const weights = reader(model.get("weights"), view);
+  const { queries, keys, layers, heads } = view;
+  const colour = (h) => view.colours[heads[h] % view.colours.length];
+  const many = Math.max(queries.length, keys.length) > view.lines;
+  const rowHeight = many ? 17 : queries.length <= 16 && keys.length <= 16 ? 26 : queries.length <= 32 && keys.length <= 32 ? 20 : 14;
+  let layer = layers.indexOf(view.layer), mode = many ? "heatmap" : "lines", stretch = false;
+  let on = view.shown.map((head) => heads.indexOf(head));
+  let held = null, hovered = null; // {side: 0 for queries, 1 for keys, index}
+
+  const twice = [queries, keys].map((names) => names.filter((name, i) => names.indexOf(name) !== i));
+  const called = (side, i) => { const name = [queries, keys][side][i]; return `“${name}”` + (twice[side].includes(name) ? ` (${i})` : ""); };
+  const listed = (numbers) => numbers.length > 1 ? `heads ${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}` : `head ${numbers[0]}`;
+
+  const box = element("div", { class: "course-attention", role: "group", "aria-label": view.title || "Attention viewer" });
+  // What is typed here stays here, so that no "dd" deletes a cell; Ctrl, Escape and Shift + Enter keep their meaning.
+  box.addEventListener("keydown", (event) => {
+    const notebooks = event.ctrlKey || event.metaKey || event.altKey || event.key === "Escape";
+    if (!notebooks && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
+  });
+
+  // --- the row of controls
+  const controls = element("div", { class: "course-attention-controls" });
+  const select = element("select", { "aria-label": "layer" });
+  layers.forEach((number, i) => select.append(element("option", { value: i }, String(number))));
+  select.value = layer;
+  select.addEventListener("change", () => { layer = Number(select.value); draw(); });
+  const layerBox = element("label", { class: "course-attention-control" }, "layer ", select);
+  if (layers.length > 1) controls.append(layerBox);
+  const chips = heads.map((number, h) => {
+    const chip = element("button", { type: "button", class: "course-attention-chip", "aria-label": `head ${number}`,
+      title: `head ${number}: click to switch it, Shift + click to see it alone` }, String(number));
+    chip.style.setProperty("--head", colour(h));
+    chip.style.setProperty("--ink", ink(colour(h)));
+    if (number >= view.colours.length) chip.dataset.round = Math.min(2, Math.floor(number / view.colours.length));
+    chip.addEventListener("click", (event) => {
+      if (event.shiftKey) on = [h];
+      else on = on.includes(h) ? on.filter((other) => other !== h) : [...on, h].sort((a, b) => a - b);
+      visitable(chips, chip);
+      draw();
+    });
+    return chip;
+  });
+  const visitable = (buttons, button) => buttons.forEach((other) => (other.tabIndex = other === button ? 0 : -1));
+  visitable(chips, chips[on[0] ?? 0]);
+  const all = element("button", { type: "button", class: "course-attention-plain" }, "all");
+  all.addEventListener("click", () => { on = on.length === heads.length ? [] : heads.map((_, h) => h); draw(); });
+  if (heads.length > 1) {
+    const group = element("div", { class: "course-attention-control", role: "group", "aria-label": "heads" }, "heads ", ...chips, all);
+    group.addEventListener("keydown", (event) => rove(chips, event, "ArrowLeft", "ArrowRight"));
+    controls.append(group);
+  }
+  const modes = ["lines", "heatmap", "table"].map((name) => {
+    const button = element("button", { type: "button", class: "course-attention-mode" }, name);
+    button.addEventListener("click", () => { mode = name; visitable(modes, button); draw(); });
+    return button;
+  });
+  const modeBox = element("div", { class: "course-attention-control course-attention-modes", role: "group", "aria-label": "show as" }, ...modes);
+  modeBox.addEventListener("keydown", (event) => rove(modes, event, "ArrowLeft", "ArrowRight"));
+  visitable(modes, modes[many ? 1 : 0]);
+  const check = element("input", { type: "checkbox" });
+  check.addEventListener("change", () => { stretch = check.checked; draw(); });
+  controls.append(modeBox, element("label", { class: "course-attention-control", title: "the largest weight shown gets the full colour" }, check, " stretch faint weights"));
+
+  const stage = element("div", { class: "course-attention-stage" });
+  const state = element("p", { class: "course-attention-state", role: "status" });
+  const note = element("p", { class: "course-attention-note" }, notes());
+  box.append(...(view.title ? [element("p", { class: "course-attention-title" }, view.title)] : []), controls, stage, state, note);
+  el.append(box);
+
+  function notes() {
+    const said = [];
+    const [allLayers, allHeads] = view.all;
+    if (layers.length < allLayers || heads.length < allHeads)
+      said.push(`This copy carries layer ${layers.join(", ")} of 0 to ${allLayers - 1} and ${listed(heads)} of 0 to ${allHeads - 1}: run the cell for the rest.`);
+    if (many) said.push("With so many tokens, lines are drawn for one token at a time: point at it, or go to it with the arrow keys.");
+    if (!weights.fine) said.push("Each weight is rounded to the nearest 1/255, so a row may miss its sum a little, and 0 means below 0.002.");
+    return said.join(" ");
+  }
+
+  // --- weights of what is shown
+  const row = (h, q) => weights.row(layer, h, q);
+  /** The weights of one token in head h: its row for a query, its column for a key. */
+  const profile = ({ side, index }, h) => side === 0 ? row(h, index) : Float32Array.from(queries, (_, q) => row(h, q)[index]);
+  const mean = (parts) => parts[0].map((_, i) => parts.reduce((sum, part) => sum + part[i], 0) / parts.length);
+  const empty = (q) => on.length > 0 && on.every((h) => row(h, q).every((w) => w === 0));
+  function largest() {
+    let most = 0;
+    for (const h of on) for (let q = 0; q < queries.length; q++) for (const w of row(h, q)) if (w > most) most = w;
+    return most || 1;
+  }
+
+  // --- lines
+  const canvas = element("canvas", { "aria-hidden": "true" });
+  const middle = element("div", { class: "course-attention-middle" }, canvas);
+  const values = [[], []];
+  const buttons = [queries, keys].map((names, side) => names.map((name, i) => {
+    const value = element("span", { class: "course-attention-values" });
+    values[side].push(value);
+    const text = element("bdi", { class: "course-attention-token" }, name);
+    const button = element("button", { type: "button", class: "course-attention-name", title: `${["query", "key"][side]} ${i}: ${name}`,
+      "aria-label": `${["query", "key"][side]} ${called(side, i)}`, "data-index": i, tabindex: i ? -1 : 0 }, text);
+    button.append(value);
+    return button;
+  }));
+  const columns = buttons.map((list, side) => {
+    const column = element("div", { class: "course-attention-column", role: "group", "aria-label": ["queries", "keys"][side], "data-side": side }, ...list);
+    const find = (event) => { const button = event.target.closest?.("button"); return button && { side, index: Number(button.dataset.index) }; };
+    column.addEventListener("pointerover", (event) => { hovered = find(event) ?? null; point(); });
+    column.addEventListener("pointerleave", () => { hovered = null; point(); });
+    column.addEventListener("focusin", (event) => { held = find(event) ?? null; hovered = null; visitable(list, event.target); point(); });
+    column.addEventListener("focusout", () => { held = null; point(); });
+    let was = null; // a second click lets the token go
+    column.addEventListener("pointerdown", (event) => (was = document.activeElement === event.target.closest?.("button")));
+    column.addEventListener("click", (event) => { const button = event.target.closest?.("button"); if (was) button?.blur(); else button?.focus(); was = null; });
+    column.addEventListener("keydown", (event) => {
+      const other = { ArrowRight: 1, ArrowLeft: 0 }[event.key];
+      if (other === undefined) return rove(list, event, "ArrowUp", "ArrowDown");
+      event.preventDefault();
+      if (other !== side) visit(buttons[other], buttons[other][Math.min(Number(event.target.dataset.index), buttons[other].length - 1)]);
+    });
+    return column;
+  });
+  const lines = element("div", { class: "course-attention-lines" + (many ? " course-attention-tall" : "") }, columns[0], middle, columns[1]);
+  lines.style.setProperty("--row", `${rowHeight}px`);
+  lines.style.setProperty("--font", `${Math.min(14, rowHeight - 3)}px`);
+  if (many) lines.addEventListener("scroll", () => requestAnimationFrame(() => mode === "lines" && drawLines()));
+
+  function fit(surface, width, height) {
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    surface.width = Math.max(1, Math.round(width * ratio));
+    surface.height = Math.max(1, Math.round(height * ratio));
+    surface.style.width = `${width}px`;
+    surface.style.height = `${height}px`;
+    const pen = surface.getContext("2d");
+    pen.scale(ratio, ratio);
+    return pen;
+  }
+
+  function drawLines() {
+    const chosen = hovered ?? held, width = middle.clientWidth;
+    const tall = many ? lines.clientHeight : rowHeight * Math.max(queries.length, keys.length);
+    const pen = fit(canvas, width, tall), up = many ? lines.scrollTop : 0;
+    if (many && !chosen) return;
+    const scale = stretch ? 1 / largest() : 1, STEPS = 24;
+    const paths = on.map(() => Array(STEPS + 1));
+    on.forEach((h, lane) => {
+      const shift = rowHeight * (0.5 + 0.6 * ((lane + 0.5) / on.length - 0.5)) - up;
+      const [from, to] = chosen?.side === 0 ? [chosen.index, chosen.index + 1] : [0, queries.length];
+      for (let q = from; q < to; q++) {
+        const weights = row(h, q);
+        const [first, last] = chosen?.side === 1 ? [chosen.index, chosen.index + 1] : [0, keys.length];
+        for (let k = first; k < last; k++) {
+          const step = Math.min(STEPS, Math.ceil(weights[k] * scale * STEPS - 0.25)); // below 1/96 there is nothing to see
+          if (step < 1) continue;
+          const path = (paths[lane][step] ??= new Path2D()), [y, z] = [q * rowHeight + shift, k * rowHeight + shift];
+          path.moveTo(0, y);
+          path.bezierCurveTo(width * 0.4, y, width * 0.6, z, width, z);
+        }
+      }
+    });
+    pen.lineWidth = on.length > 6 ? 1.2 : on.length > 2 ? 1.6 : 2.2;
+    for (let step = 1; step <= STEPS; step++) on.forEach((h, lane) => {
+      if (!paths[lane][step]) return;
+      pen.strokeStyle = colour(h);
+      pen.setLineDash(DASHES[Math.min(2, Math.floor(heads[h] / view.colours.length))]);
+      pen.globalAlpha = step / STEPS;
+      pen.stroke(paths[lane][step]);
+    });
+  }
+
+  /** What changes when another token is pointed at: numbers, marks, lines, the sentence below. */
+  function point() {
+    if (mode !== "lines") return;
+    const chosen = on.length ? hovered ?? held : null;
+    const parts = chosen && on.map((h) => profile(chosen, h));
+    const middleOf = parts && mean(parts);
+    [0, 1].forEach((side) => buttons[side].forEach((button, i) => {
+      const value = values[side][i], answers = chosen && chosen.side !== side;
+      button.classList.toggle("course-attention-chosen", Boolean(chosen && chosen.side === side && chosen.index === i));
+      button.style.setProperty("--share", answers ? Math.min(1, middleOf[i]).toFixed(3) : 0);
+      value.replaceChildren();
+      value.style.backgroundImage = "";
+      if (!answers) return;
+      if (on.length <= PLAIN) on.forEach((h, lane) => {
+        const number = element("span", {}, format(parts[lane][i]));
+        if (heads.length > 1) number.style.setProperty("--head", colour(h));
+        value.append(number);
+      });
+      else {
+        const strip = element("i"), stops = on.map((h, lane) => {
+          const alpha = Math.round(255 * Math.min(1, parts[lane][i])).toString(16).padStart(2, "0");
+          return `${colour(h)}${alpha} ${(100 * lane) / on.length}% ${(100 * (lane + 1)) / on.length}%`;
+        });
+        strip.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
+        value.append(strip, element("span", {}, format(middleOf[i])));
+      }
+    }));
+    state.textContent = chosen ? sentence(chosen, parts, middleOf) : hint();
+    drawLines();
+  }
+
+  const hint = () => on.length ? "Point at a token, or go to one with Tab and the arrow keys, to see its weights." : "No head is on.";
+  function top(part, side, number) {
+    const order = Array.from(part.keys()).filter((i) => part[i] > 0).sort((a, b) => part[b] - part[a]).slice(0, number);
+    return order.map((i) => `${called(side, i)} ${format(part[i])}`).join(", ");
+  }
+  function sentence({ side, index }, parts, middleOf) {
+    const name = `${["Query", "Key"][side]} ${called(side, index)} `;
+    if (side === 0 && empty(index)) return `${name}attends to nothing: all its weights are 0.`;
+    const verb = side === 0 ? "attends to " : "gets from ";
+    if (on.length === 1) return `${name}${verb}${top(parts[0], 1 - side, 5) || "nothing"}.`;
+    if (on.length > PLAIN) return `${name}${verb}${top(middleOf, 1 - side, 5) || "nothing"} (mean of ${on.length} heads).`;
+    return `${name}${verb}${on.map((h, lane) => `${top(parts[lane], 1 - side, 2) || "nothing"} (head ${heads[h]})`).join("; ")}.`;
+  }
+
+  // --- heatmap
+  function drawHeatmap() {
+    const night = dark(box), ramp = RAMPS[night ? "dark" : "light"], scale = stretch ? 1 / largest() : 1;
+    const across = on.length === 1 ? 1 : on.length <= 4 ? 2 : on.length <= 9 ? 3 : 4;
+    const grid = element("div", { class: "course-attention-grid" });
+    grid.style.gridTemplateColumns = `repeat(${across}, minmax(0, 1fr))`;
+    stage.replaceChildren(grid);
+    const font = getComputedStyle(box).fontFamily, text = getComputedStyle(box).color;
+    for (const h of on) {
+      const surface = element("canvas", { tabindex: 0, role: "img", "aria-label": `Heatmap of head ${heads[h]}: arrow keys read one cell after the other.` });
+      const panel = element("figure", {}, element("figcaption", {}, `head ${heads[h]}`), surface);
+      if (heads.length === 1) panel.firstChild.remove();
+      grid.append(panel);
+      const room = Math.min(panel.clientWidth, 640);
+      const size = 11, labelled = on.length === 1 || room / keys.length >= 15;
+      const measure = surface.getContext("2d");
+      measure.font = `${size}px ${font}`;
+      const widest = (names) => Math.min(90, Math.max(...names.map((name) => measure.measureText(name).width)) + 6);
+      const named = labelled && !many ? [widest(queries), widest(keys)] : [0, 0];
+      const cell = Math.max(1, Math.min(40, (room - named[0]) / keys.length, many ? 640 / queries.length : 720 / queries.length));
+      const [w, tall] = [cell * keys.length, cell * queries.length];
+      const pen = fit(surface, named[0] + w + 1, named[1] + tall + 1);
+      const raster = document.createElement("canvas");
+      [raster.width, raster.height] = [keys.length, queries.length];
+      const pixels = new ImageData(keys.length, queries.length);
+      for (let q = 0; q < queries.length; q++) row(h, q).forEach((weight, k) => pixels.data.set([...mix(ramp, Math.min(1, weight * scale)), 255], 4 * (q * keys.length + k)));
+      raster.getContext("2d").putImageData(pixels, 0, 0);
+      const paint = (at) => {
+        pen.clearRect(0, 0, named[0] + w + 1, named[1] + tall + 1);
+        pen.imageSmoothingEnabled = false;
+        pen.drawImage(raster, named[0], named[1], w, tall);
+        pen.font = `${Math.min(size, cell)}px ${font}`;
+        pen.fillStyle = text;
+        pen.textBaseline = "middle";
+        if (named[0]) queries.forEach((name, q) => { pen.textAlign = "right"; pen.fillText(name, named[0] - 4, named[1] + (q + 0.5) * cell, named[0] - 4); });
+        if (named[1]) keys.forEach((name, k) => { pen.save(); pen.translate(named[0] + (k + 0.5) * cell, named[1] - 4); pen.rotate(-Math.PI / 2); pen.textAlign = "left"; pen.fillText(name, 0, 0, named[1] - 4); pen.restore(); });
+        if (cell >= 26) for (let q = 0; q < queries.length; q++) row(h, q).forEach((weight, k) => {
+          const [r, g, b] = mix(ramp, Math.min(1, weight * scale));
+          pen.fillStyle = 0.3 * r + 0.6 * g + 0.1 * b > 140 ? "#000" : "#fff";
+          pen.textAlign = "center";
+          pen.fillText(format(weight).replace(/^0\./, "."), named[0] + (k + 0.5) * cell, named[1] + (q + 0.5) * cell);
+        });
+        if (!at) return;
+        pen.strokeStyle = "#d55e00";
+        pen.lineWidth = 2;
+        pen.strokeRect(named[0] + at.k * cell, named[1] + at.q * cell, Math.max(cell, 3), Math.max(cell, 3));
+      };
+      let at = { q: 0, k: 0 };
+      const say = (to) => {
+        at = { q: Math.min(Math.max(to.q, 0), queries.length - 1), k: Math.min(Math.max(to.k, 0), keys.length - 1) };
+        paint(at);
+        state.textContent = `Head ${heads[h]}: query ${called(0, at.q)} to key ${called(1, at.k)}: ${format(row(h, at.q)[at.k], weights.fine ? 3 : 2)}.`;
+      };
+      surface.addEventListener("pointermove", (event) => {
+        const frame = surface.getBoundingClientRect();
+        const to = { q: Math.floor((event.clientY - frame.top - named[1]) / cell), k: Math.floor((event.clientX - frame.left - named[0]) / cell) };
+        if (to.q >= 0 && to.k >= 0 && to.q < queries.length && to.k < keys.length) say(to);
+      });
+      surface.addEventListener("pointerleave", () => paint(document.activeElement === surface ? at : null));
+      surface.addEventListener("focus", () => say(at));
+      surface.addEventListener("blur", () => paint(null));
+      surface.addEventListener("keydown", (event) => {
+        const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+        if (!step) return;
+        event.preventDefault();
+        say({ q: at.q + step[0], k: at.k + step[1] });
+      });
+      paint(null);
+    }
+    state.textContent = on.length ? "Rows are queries, columns keys. Point at a cell, or go to it with the arrow keys, for its number." : "No head is on.";
+  }
+
+  // --- table
+  let asked = 0;
+  function drawTable() {
+    state.textContent = on.length ? "" : "No head is on.";
+    if (!on.length) return stage.replaceChildren();
+    const digits = weights.fine ? 3 : 2, whole = queries.length * keys.length <= TABLE;
+    const where = layers.length > 1 ? `layer ${layers[layer]}, ` : "";
+    const averaged = on.length > 1 ? `mean of ${listed(on.map((h) => heads[h]))}` : listed([heads[on[0]]]);
+    const table = element("table"), head = element("tr");
+    const cell = (value) => element("td", {}, format(value, digits));
+    const name = (text, scope) => element("th", { scope }, element("bdi", {}, text));
+    table.append(element("caption", {}, `Weights of ${where}${whole ? averaged : listed(on.map((h) => heads[h]))}.` + (whole ? " Rows are queries, columns keys." : "")), element("thead", {}, head));
+    const body = table.appendChild(element("tbody"));
+    if (whole) {
+      head.append(element("td"), ...keys.map((key) => name(key, "col")));
+      queries.forEach((query, q) => body.append(element("tr", {}, name(query, "row"), ...Array.from(mean(on.map((h) => row(h, q))), cell))));
+    } else {
+      head.append(name("key", "col"), ...on.map((h) => name(`head ${heads[h]}`, "col")));
+      keys.forEach((key, k) => body.append(element("tr", {}, name(key, "row"), ...on.map((h) => cell(row(h, asked)[k])))));
+    }
+    const frame = element("div", { class: "course-attention-table", tabindex: 0, role: "region", "aria-label": "table of weights" }, table);
+    if (whole) return stage.replaceChildren(frame);
+    const choice = element("select", { "aria-label": "query" }, ...queries.map((query, q) => element("option", { value: q }, `${q}: ${query}`)));
+    choice.value = asked;
+    choice.addEventListener("change", () => { asked = Number(choice.value); drawTable(); stage.querySelector("select").focus(); });
+    stage.replaceChildren(element("label", { class: "course-attention-control" }, "query ", choice), frame);
+  }
+
+  function draw() {
+    const start = performance.now();
+    chips.forEach((chip, h) => chip.setAttribute("aria-pressed", on.includes(h)));
+    modes.forEach((button) => button.setAttribute("aria-pressed", button.textContent === mode));
+    box.dataset.mode = mode;
+    if (mode === "lines") {
+      if (lines.parentNode !== stage) stage.replaceChildren(lines);
+      lines.style.setProperty("--values", on.length <= PLAIN ? `${Math.max(1, on.length) * 40}px` : `${Math.min(140, on.length * 9) + 44}px`);
+      buttons[0].forEach((button, q) => button.classList.toggle("course-attention-nothing", empty(q)));
+      point();
+    } else if (mode === "heatmap") drawHeatmap();
+    else drawTable();
+    box.dataset.milliseconds = (performance.now() - start).toFixed(1);
+  }
+
+  draw();
+  let width = 0, night = dark(box);
+  const size = new ResizeObserver(() => { if (box.clientWidth !== width) { width = box.clientWidth; if (width && mode !== "table") draw(); } });
+  size.observe(box);
+  const theme = new MutationObserver(() => { if (dark(box) !== night) { night = !night; draw(); } });
+  theme.observe(document.body, { attributes: true });
+  return () => { size.disconnect(); theme.disconnect(); };
+}
+
+/** Where there is no kernel: CSS and STATE stand above this file, and the viewer takes the still picture's place. */
+function start(render) {
+  const script = document.currentScript, place = script.parentNode;
+  const data = { view: STATE.view, weights: Uint8Array.from(atob(STATE.weights), (char) => char.charCodeAt(0)) };
+  const el = element("div");
+  place.before(element("style", {}, CSS), el);
+  try {
+    render({ model: { get: (name) => data[name] }, el });
+    place.remove();
+  } catch (problem) { // the still picture stays
+    el.remove();
+    throw problem;
+  }
+}
+
+export default { render };
