@@ -496,11 +496,12 @@ def live_source(cell: Cell) -> str:
     return "\n".join([*lines[:end], ""])
 
 
-def run_checkpoints(lesson: Lesson, skip_hero: bool = True) -> list[str]:
+def run_checkpoints(lesson: Lesson, last: str = "") -> list[str]:
     """Runs every block from a fresh kernel: its checkpoint, then its own code filled in. Returns the titles that ran.
 
     A block's hero cells, and the cells of that block that read what they bind, are left out (they run in the learner's
     notebook); a hero that a checkpoint depends on runs as it is.
+    `last` is a cell that every block ends with.
     """
     ran = []
     for block in blocks(lesson)[1:]:
@@ -510,12 +511,12 @@ def run_checkpoints(lesson: Lesson, skip_hero: bool = True) -> list[str]:
                 if not cell.runs:
                     continue
                 parts = statements([cell])
-                if skip_hero and (cell.has("hero") or needed_names(parts) & unbound):
+                if cell.has("hero") or needed_names(parts) & unbound:
                     unbound |= set().union(*(bound_names(part.node)[0] for part in parts), set())
                     continue
                 code.append(make_cell("code", solved(cell.source), cell.tags, f"block-{cell.number}"))
             first = make_cell("code", source, ["checkpoint"], "checkpoint")
-            notebook = make_notebook(lesson, [first, *code])
+            notebook = make_notebook(lesson, [first, *code, make_cell("code", last, (), "last")])
             execute(lesson, notebook, f"the block {block.title!r} from its checkpoint")
             require_checks(lesson, notebook, "Passed.")
             ran.append(block.title)

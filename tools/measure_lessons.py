@@ -20,6 +20,8 @@ import psutil
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import build_lessons as builder
 
+LIMITS = {"cpu_seconds": 2 * 180, "peak_mb": 1000}
+
 
 class Watch(threading.Thread):
     """Samples the processes below this one while a notebook runs: peak resident bytes and CPU seconds.
@@ -63,21 +65,22 @@ def resident(process: psutil.Process) -> int:
         return process.memory_info().rss
 
 
-def measure(lesson: "builder.Lesson", view: str = "learner", last: str | None = None) -> dict:
-    """Runs one notebook and returns its cost; the kernel's start counts, as a learner waits for it too.
+def require_within_limits(name: str, cost: dict) -> None:
+    """AssertionError where a lesson took over 3 minutes of two cores, or 1 GB (CPU time: a busy machine fails none)."""
+    for what, limit in LIMITS.items():
+        assert cost[what] <= limit, f"{name} took {cost[what]:g} {what}, and a lesson may take {limit}: {cost}"
 
-    `last` is a cell to run at the end. The checks must say what they say in this view.
-    """
-    notebook, watch, start = builder.build(lesson, view), Watch(), time.perf_counter()
-    if last:
-        notebook.cells.append(builder.make_cell("code", last, (), "last"))
+
+def measure(lesson: "builder.Lesson") -> dict:
+    """Runs the learner's notebook and returns its cost; the kernel's start counts, as a learner waits for it too."""
+    notebook, watch, start = builder.build(lesson, "learner"), Watch(), time.perf_counter()
     watch.start()
     try:
-        builder.execute(lesson, notebook, f"the {view}'s notebook")
+        builder.execute(lesson, notebook, "the learner's notebook")
     finally:
         used = watch.stop()
     seconds = round(time.perf_counter() - start, 1)
-    builder.require_checks(lesson, notebook, "not attempted yet" if view == "learner" else "Passed.")
+    builder.require_checks(lesson, notebook, "not attempted yet")
     return {"seconds": seconds, **used}
 
 
