@@ -3,7 +3,7 @@
 What it is. Four ways to read a text in order. `NgramModel` counts what followed the last few symbols, and mixes long
 contexts with short ones by weights fitted on held-out text. `CNNClassifier` slides filters over word vectors and keeps
 each one's strongest answer. `RNNCell` and `LSTMCell` carry a state from word to word; `RNN` and `LSTM` run them along
-padded sequences, and a language model and a classifier stand on top.
+padded sequences, and a language model, a classifier and an encoder with an attentive decoder stand on top.
 
 What it leaves out. Kneser-Ney smoothing, peephole connections, the GRU, and torch's fused kernels (`nn.LSTM` computes
 the same as `LSTM` here; on a GPU it is faster).
@@ -11,9 +11,11 @@ the same as `LSTM` here; on a GPU it is faster).
 Papers. Jelinek & Mercer (1980), "Interpolated Estimation of Markov Source Parameters from Sparse Data"; Chen & Goodman
 (1998), "An Empirical Study of Smoothing Techniques for Language Modeling" (its buckets); Kim (2014), "Convolutional
 Neural Networks for Sentence Classification"; Elman (1990), "Finding Structure in Time"; Hochreiter & Schmidhuber
-(1997), "Long Short-Term Memory"; Gers, Schmidhuber & Cummins (2000), "Learning to Forget" (the forget gate).
+(1997), "Long Short-Term Memory"; Gers, Schmidhuber & Cummins (2000), "Learning to Forget" (the forget gate); Bahdanau,
+Cho & Bengio (2015), "Neural Machine Translation by Jointly Learning to Align and Translate".
 
-Shapes: B sequences, T places in the longest, V symbols, D vector size, I input size, H hidden size, N order.
+Shapes: B sequences, T places in the longest (S read, T written), V symbols, D vector size, I input size, H hidden size,
+N order.
 """
 
 import math
@@ -28,6 +30,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from course_lib.attention import AdditiveAttention
 from course_lib.settings import require, whole
 
 PIECE = 1 << 20  # symbols scored at once, to bound the memory
@@ -545,6 +548,75 @@ class RecurrentClassifier(nn.Module):
         _, state = self.layers(self.dropout(self.embedding(input_ids)), lengths)
         last = torch.cat([parts[0] for parts in state[-self.layers.directions :]], dim=-1)  # (B, H) or (B, 2H)
         return self.output(self.dropout(last))
+
+
+class RecurrentEncoderDecoder(nn.Module):
+    """Reads one sequence and writes another, and before each symbol it writes looks back at all it has read.
+
+    The encoder reads from both ends: one vector of 2D numbers for each place. The decoder reads what is written so far;
+    its state is the query of additive attention over those vectors, and what comes back decides about the next symbol.
+    `attention=False` takes the looking back away: each symbol gets the encoder's last state, and must do with that.
+    """
+
+    def __init__(self, vocab_size: int, d_model: int = 64, cell: str = "lstm", attention: bool = True, **cell_options):
+        super().__init__()
+        _require_sizes(vocab_size=vocab_size, d_model=d_model)
+        self.embedding = nn.Embedding(vocab_size, d_model)  # one alphabet for both sides
+        self.encoder = _layers(cell)(d_model, d_model, bidirectional=True, **cell_options)
+        self.decoder = _layers(cell)(d_model, d_model, **cell_options)
+        self.attention = AdditiveAttention(d_model, 2 * d_model, d_model) if attention else None
+        self.mix = nn.Linear(3 * d_model, d_model)
+        self.output = nn.Linear(d_model, vocab_size)
+
+    def forward(
+        self,
+        source_ids: Int[Tensor, "B S"],
+        target_ids: Int[Tensor, "B T"],
+        source_mask: Bool[Tensor, "B S"] | None = None,
+        return_attention: bool = False,
+    ) -> Float[Tensor, "B T V"] | tuple[Float[Tensor, "B T V"], Float[Tensor, "B T S"]]:
+        """Logits: those at place t guess the target's symbol t + 1. With `return_attention` also each symbol's weights.
+
+        The mask is True for text, then False for padding. ValueError where the weights are asked of a model without.
+        """
+        if return_attention and self.attention is None:
+            raise ValueError("This model was made with attention=False: it has no weights to return.")
+        logits, _, weights = self._write(target_ids, *self._read(source_ids, source_mask), source_mask)
+        return (logits, weights) if return_attention else logits
+
+    def _read(self, source_ids, source_mask) -> tuple[Float[Tensor, "B S 2D"], Float[Tensor, "B 2D"]]:
+        """A vector for each place, and the last state of both directions."""
+        memory, state = self.encoder(self.embedding(source_ids), lengths_of(source_mask, source_ids))
+        return memory, torch.cat([parts[0] for parts in state], dim=-1)
+
+    def _write(self, target_ids, memory, last, source_mask, state: State | None = None) -> tuple:
+        """(logits, the decoder's state to go on from, weights or None)."""
+        y, state = self.decoder(self.embedding(target_ids), state=state)  # (B, T, D)
+        if self.attention is None:
+            context, weights = last[:, None].expand(-1, y.shape[1], -1), None  # (B, T, 2D)
+        else:
+            context, weights = self.attention(y, memory, mask=None if source_mask is None else source_mask[:, None])
+        mixed = torch.tanh(self.mix(torch.cat([y, context], dim=-1)))  # (B, T, D)
+        return self.output(mixed), state, weights
+
+    @torch.no_grad()
+    def generate(
+        self, source_ids: Int[Tensor, "B S"], start: int, end: int, max_length: int,
+        source_mask: Bool[Tensor, "B S"] | None = None,
+    ) -> Int[Tensor, "B N"]:  # fmt: skip
+        """The likeliest symbol, again and again, from `start` until every row has said `end` or holds `max_length`.
+
+        The symbols after `start`; a row that has said `end` repeats it.
+        """
+        require(whole(max_length, 1), "max_length", max_length, "a whole number of 1 or more")
+        memory, last = self._read(source_ids, source_mask)
+        symbol, state, written = torch.full_like(source_ids[:, :1], start), None, []
+        while len(written) < max_length and not (written and bool((symbol == end).all())):
+            over = symbol == end if written else torch.zeros_like(symbol, dtype=torch.bool)
+            logits, state, _ = self._write(symbol, memory, last, source_mask, state)
+            symbol = logits.argmax(-1).masked_fill(over, end)  # (B, 1)
+            written.append(symbol)
+        return torch.cat(written, dim=1)
 
 
 class CNNClassifier(nn.Module):

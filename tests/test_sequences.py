@@ -22,6 +22,7 @@ from course_lib.sequences import (
     LSTMCell,
     NgramModel,
     RecurrentClassifier,
+    RecurrentEncoderDecoder,
     RecurrentLanguageModel,
     RNNCell,
     perplexity,
@@ -531,3 +532,124 @@ def test_models_refuse_batches(kind, ids, mask, sentence):
     model = CLASSIFIERS[kind]() if kind in CLASSIFIERS else RecurrentLanguageModel(V, D)
     with pytest.raises(ValueError, match=sentence):
         model(ids, mask)
+
+
+# --- encoder and decoder --------------------------------------------------------------------------------------------
+
+
+def a_pair(seed=0):
+    """Three sources of 7, 4 and 1 symbols, padded, their mask, and three targets of 5."""
+    torch.manual_seed(seed)
+    mask = torch.arange(T) < torch.tensor([7, 4, 1])[:, None]
+    return torch.randint(3, V, (B, T)) * mask, torch.randint(3, V, (B, 5)), mask
+
+
+each_way = pytest.mark.parametrize(("cell", "attention"), [("rnn", True), ("lstm", True), ("lstm", False)])
+
+
+@each_way
+def test_what_is_written_depends_on_no_padding_and_no_batch_mate(cell, attention):
+    source, target, mask = a_pair()
+    model = RecurrentEncoderDecoder(V, D, cell, attention)
+    logits = model(source, target, mask)
+    assert logits.shape == (B, 5, V)
+    for i, length in enumerate([7, 4, 1]):
+        assert torch.allclose(model(source[i : i + 1, :length], target[i : i + 1])[0], logits[i], atol=1e-6)
+    assert torch.equal(model(torch.where(mask, source, 9), target, mask), logits)
+
+
+@each_way
+def test_what_is_written_depends_on_no_later_symbol_of_the_target(cell, attention):
+    source, target, mask = a_pair()
+    model = RecurrentEncoderDecoder(V, D, cell, attention)
+    before = model(source, target, mask)
+    for t in range(1, 5):
+        changed = target.clone()
+        changed[:, t:] = (changed[:, t:] + 1) % V
+        after = model(source, changed, mask)
+        assert torch.equal(after[:, :t], before[:, :t])
+        assert not torch.allclose(after[:, t], before[:, t])
+
+
+def test_the_weights_are_those_that_were_used():
+    source, target, mask = a_pair()
+    model = RecurrentEncoderDecoder(V, D)
+    logits, weights = model(source, target, mask, return_attention=True)
+    assert weights.shape == (B, 5, T)
+    assert torch.allclose(weights.sum(-1), torch.ones(B, 5))
+    assert (weights[~mask[:, None].expand_as(weights)] == 0).all()
+    memory = model.encoder(model.embedding(source), mask.sum(1))[0]
+    y = model.decoder(model.embedding(target))[0]
+    mixed = torch.tanh(model.mix(torch.cat([y, weights @ memory], dim=-1)))
+    assert torch.allclose(model.output(mixed), logits, atol=1e-6)
+
+
+def test_without_attention_all_comes_from_the_last_state():
+    source, target, mask = a_pair()
+    model = RecurrentEncoderDecoder(V, D, attention=False)
+    state = model.encoder(model.embedding(source), mask.sum(1))[1]
+    last = torch.cat([state[0][0], state[1][0]], dim=-1)[:, None].expand(B, 5, 2 * D)
+    mixed = torch.tanh(model.mix(torch.cat([model.decoder(model.embedding(target))[0], last], dim=-1)))
+    assert torch.allclose(model.output(mixed), model(source, target, mask), atol=1e-6)
+    with pytest.raises(ValueError, match="attention=False"):
+        model(source, target, mask, return_attention=True)
+
+
+@each_way
+def test_generate_writes_the_likeliest_symbol_each_time(cell, attention):
+    source, _, mask = a_pair()
+    model, start, end = RecurrentEncoderDecoder(V, D, cell, attention), 1, 2
+    with torch.no_grad():
+        model.output.weight.mul_(10)  # rows differ
+        model.mix.weight.mul_(3)
+        model.output.bias[end] = 0.6  # and with an LSTM some end early
+    written = torch.full((B, 1), start)
+    for _ in range(6):
+        written = torch.cat([written, model(source, written, mask)[:, -1:].argmax(-1)], dim=1)
+    said = model.generate(source, start, end, 6, mask)
+    assert (end in said[:, 0]) == (cell == "lstm")
+    for row, expected in zip(said.tolist(), written[:, 1:].tolist()):
+        length = expected.index(end) + 1 if end in expected else len(row)
+        assert row == expected[:length] + [end] * (len(row) - length)
+
+
+def test_generate_stops_when_all_have_ended():
+    source, _, mask = a_pair()
+    model = RecurrentEncoderDecoder(V, D)
+    with torch.no_grad():
+        model.output.bias[2] = 99
+    assert model.generate(source, 1, 2, 50, mask).tolist() == [[2]] * B
+
+
+def test_attention_learns_to_write_backwards():
+    torch.manual_seed(1)
+    source = torch.randint(3, V, (320, 4))
+    target = torch.cat([torch.full((320, 1), 1), source.flip(1), torch.full((320, 1), 2)], dim=1)
+    model = RecurrentEncoderDecoder(V, 16, "rnn")
+
+    def loss(model, batch):
+        source, target = batch
+        return F.cross_entropy(model(source, target[:, :-1]).flatten(0, 1), target[:, 1:].flatten())
+
+    config = TrainingConfig(steps=200, learning_rate=0.01)
+    train(model, shuffled(source[:256], target[:256], batch_size=32), loss, config, progress=False)
+    said = model.generate(source[256:], 1, 2, 5)
+    assert (said == target[256:, 1:]).all(1).float().mean() > 0.8
+    weights = model(source[256:], target[256:, :-1], return_attention=True)[1].mean(0)
+    assert weights[:4].argmax(-1).tolist() == [3, 2, 1, 0]  # each symbol looks at the one it copies
+
+
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        (lambda: RecurrentEncoderDecoder(V, D, cell="gru"), "cell='gru'"),
+        (lambda: RecurrentEncoderDecoder(V, 0), "d_model=0"),
+        (lambda: RecurrentEncoderDecoder(V, D).generate(torch.ones(1, 2).long(), 1, 2, 0), "max_length=0"),
+        (lambda: RecurrentEncoderDecoder(V, D)(torch.ones(2, 0).long(), torch.ones(2, 1).long()), r"\(2, 0\)"),
+        (lambda: RecurrentEncoderDecoder(V, D)(torch.ones(2, 3).long(), torch.ones(2, 1).long(), torch.ones(2, 3)),
+         "torch.float32"),
+    ],
+)  # fmt: skip
+def test_encoder_decoder_refuses(act, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        act()
