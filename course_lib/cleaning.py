@@ -1,8 +1,8 @@
 """Cleaning: the bytes of one file of a package in, lines of words out. `course_lib.data` runs it once, on fetching.
 
 Each corpus has a cleaner, a generator of its paragraphs as text; `sentences` makes lists of words out of a paragraph.
-Sets of pairs and questions have a converter into the layout that `data` reads. What is left out: stemming, stop words,
-numbers (a word that holds a digit is no word).
+Sets of pairs and questions, and the plays as text, have a converter into the layout that `data` reads. What is left
+out: stemming, stop words, numbers (a word that holds a digit is no word).
 """
 
 import bz2
@@ -13,6 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import BinaryIO
 from xml.etree import ElementTree
 
@@ -181,7 +182,7 @@ CLEANERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {
 }
 
 
-# ---- the sets --------------------------------------------------------------------------------------------------------
+# ---- the sets, and text kept as text ---------------------------------------------------------------------------------
 
 
 def _tsv_pairs(stream: BinaryIO) -> Iterator[str]:
@@ -201,7 +202,23 @@ def _question_sections(stream: BinaryIO) -> Iterator[str]:
         yield from (f": {name}", *questions)
 
 
+_DIRECTION = re.compile(r"\[?[_*]+\[?((?:[^_*\[\]\n]|\n(?!\n))+)\]?[_*]+\]?")  # _Exit_, _[Aside]_; in one paragraph
+
+
+def _play_text(stream: BinaryIO) -> Iterator[str]:
+    """A play in Markdown as `# Title` and its lines: SPEAKER: above a speech, [Exit] for a direction, no markup."""
+    text = re.sub(r"\\(.)", r"\1", stream.read().decode("utf-8").replace("\r", ""))
+    heading = re.match(r"# (.+)\n", text)
+    title = heading[1] if heading else Path(stream.name).stem.replace("-", " ").title()  # one play lacks its heading
+    yield "# " + re.sub(r"\bI$", "1", title.strip()).replace(" For ", " for ")
+    text = re.sub(r"^\*\*(.+?)\*\*", r"\1:", text[heading.end() if heading else 0 :], flags=re.MULTILINE)
+    text = re.sub(r"^#+ ", "", _DIRECTION.sub(r"[\1]", text), flags=re.MULTILINE)
+    lines = "\n".join(map(str.rstrip, re.sub(r"[_*]", "", text).splitlines()))
+    yield re.sub(r"\n{3,}", "\n\n", lines).strip()
+
+
 CONVERTERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {  # of sets: lines out, nothing else changed
+    "play_text": _play_text,
     "tsv_pairs": _tsv_pairs,
     "question_sections": _question_sections,
 }

