@@ -34,7 +34,8 @@ FORMS = (
     "{month} {d} {y}", "{month} {th}, {y}", "{month} the {word}, {y}", "{d} {MONTH} {y}", "{MONTH} {d}, {y}",
     "{weekday}, {d} {month} {y}", "{weekday}, {month} {d}, {y}", "{weekday} the {th} of {month} {y}",
     "on {weekday}, {month} {th}, {y}", "{day} {d} {mon} {y}", "{day}, {mon} {d}, {y}", "{dd}-{mon}-{y}",
-    "{d}/{mon}/{y}", "{dd}{MON}{y}", "{y}/{mm}/{dd}", "{y}.{mm}.{dd}", "{y}. {m}. {d}.", "{y}, {month} {d}", "{y}-{mon}-{dd}",
+    "{d}/{mon}/{y}", "{dd}{MON}{y}", "{y}/{mm}/{dd}", "{y}.{mm}.{dd}", "{y}. {m}. {d}.", "{y}, {month} {d}",
+    "{y}-{mon}-{dd}",
 )  # fmt: skip
 FIRST, LAST = date(1900, 1, 1), date(2099, 12, 31)
 
