@@ -23,7 +23,7 @@ import anywidget
 import numpy as np
 import traitlets
 from jaxtyping import Float, UInt
-from matplotlib import font_manager
+from matplotlib import colormaps, font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
@@ -37,8 +37,10 @@ from course_lib.viz import STATIC, check_alt, image
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6A3D9A", "#595959")
 FINE, COARSE = 65535, 255  # a weight travels as a whole number from 0 to one of these
 MOST_FINE = 16384  # weights up to here take two bytes each, more take one
+TANGLE = 160  # heads times tokens; beyond this one head is shown first, unless asked otherwise
 MOST_LINES = 64  # tokens; beyond this the lines of all of them at once would be a grey mass
-STATIC_BYTES = 36_000  # of weights in a committed notebook
+STATIC_BYTES = 24_000  # of weights in a committed notebook
+BLUES = colormaps["Blues"]
 UNSAFE = "\\u003c"  # how a string in a script writes <
 INVISIBLE = {" ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥"}
 
@@ -49,7 +51,8 @@ def attention_view(attention: Any, tokens: Sequence[str], *, key_tokens: Sequenc
 
     `attention`: an array or tensor (Q, K), (H, Q, K) or (L, H, Q, K), or a list of one (H, Q, K) for each layer. Every
     row sums to one, or is all zeros (a query with nothing to attend to). `tokens` name the queries, `key_tokens` the
-    keys (cross attention; default: the same). `layer` and `head` (one, several, or None for all) are shown first.
+    keys (cross attention; default: the same). `layer` and `head` (one or several) are shown first; None is
+    all heads, or the first where all would be a tangle.
 
     Up to 16,384 weights are kept to 1/65535, more to 1/255, each rounded to the nearest; a row of the coarse ones may
     miss its sum by a little. Raises ValueError for names that do not fit, rows that are no weights, a layer or head
@@ -61,11 +64,7 @@ def attention_view(attention: Any, tokens: Sequence[str], *, key_tokens: Sequenc
     _check_names(weights, names, key_names, key_tokens is not None)
     _check_rows(weights, names)
     layer = _place(layer, weights.shape[0], "layer")
-    heads = range(weights.shape[1]) if head is None else np.atleast_1d(np.asarray(head, dtype=object)).tolist()
-    heads = sorted({_place(one, weights.shape[1], "head") for one in heads})
-    if not heads:
-        raise ValueError("head=[] shows nothing: give one head, several, or None for all.")
-    return AttentionView(weights, names, key_names, layer, heads, title)
+    return AttentionView(weights, names, key_names, layer, _chosen(head, weights), title)
 
 
 class AttentionView(anywidget.AnyWidget):
@@ -81,10 +80,11 @@ class AttentionView(anywidget.AnyWidget):
         layers, every = range(weights.shape[0]), range(weights.shape[1])
         cross = names != key_names
         alt = describe(weights, names, key_names, layer, heads)
-        source = small_png(still(weights[layer], names, key_names, heads, _label(layer, heads, weights.shape), title))
-        words = title and " ".join(str(title).split())
+        title = " ".join(str(title or "").split())
+        figure = still(weights[layer], names, key_names, heads, _label(layer, heads, weights.shape), title)
+        source = small_png(figure, heads)
         self._words = f"attention_view: {alt}"
-        view = {"queries": names, "keys": key_names, "cross": cross, "title": words or "", "alt": alt,
+        view = {"queries": names, "keys": key_names, "cross": cross, "title": title, "alt": alt,
                 "colours": COLOURS, "all": weights.shape[:2], "lines": MOST_LINES}
         self._still = _static(weights, view, layer, heads, source, alt)
         super().__init__(weights=encode(weights).tobytes(),
@@ -162,6 +162,17 @@ def _place(number: Any, length: int, what: str) -> int:
     return int(number) % length
 
 
+def _chosen(head: Any, weights: Float[np.ndarray, "L H Q K"]) -> list[int]:
+    """The heads to show first, in order."""
+    _, number, *tokens = weights.shape
+    if head is None:
+        return [*range(number if number * max(tokens) <= TANGLE else 1)]
+    heads = [head] if np.ndim(head) == 0 else [*head]
+    if not heads:
+        raise ValueError(f"head={head!r} shows nothing: give one head, several, or None.")
+    return sorted({_place(one, number, "head") for one in heads})
+
+
 def shown(token: Any) -> str:
     """A token as text that can be seen: spaces at its ends, line breaks and invisible characters get a sign.
 
@@ -198,8 +209,10 @@ def _static(weights: np.ndarray, view: dict, layer: int, heads: list[int], sourc
         layers = [layer]
         every = [*heads, *(one for one in every if one not in heads)]
         every = sorted(every[:STATIC_BYTES // weights[0, 0].size])
-    caption = f"A still picture of {_label(layer, heads, weights.shape)}: run this cell"
-    caption += " for the rest, and to see each token's numbers."
+    caption = f"A still picture of {_label(layer, heads, weights.shape)}"
+    if max(weights.shape[2:]) <= MOST_LINES:
+        caption += f", with lines for weights from {_faintest(weights[layer])} up"
+    caption += ". Run this cell to see the rest, and each token's numbers."
     picture = image(source, alt) + f"<p><em>{html.escape(caption)}</em></p>"
     if not every:  # a single head is too large for a notebook
         return picture
@@ -234,6 +247,10 @@ def _listed(what: str, numbers: Sequence[int], length: int) -> str:
     return f"{what}{'s ' + ', '.join(most) + ' and' if most else ''} {last} (of {length})"
 
 
+def _number(what: str, count: int) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {'queries' if what == 'query' else what + 's'}"
+
+
 def _unlike(names: Sequence[str]) -> list[str]:
     """Names in quotes; one that comes more than once gets its position, counted from 0."""
     times = Counter(names)
@@ -244,13 +261,15 @@ def describe(weights: np.ndarray, names: list[str], key_names: list[str], layer:
     """What the picture shows: sizes, and the five strongest links of the heads shown."""
     _, _, queries, keys = weights.shape
     part = weights[layer, heads]  # (heads, Q, K)
-    order = np.argsort(-part.round(3), axis=None, kind="stable")[:5]
+    free = (part > 0).sum(-1, keepdims=True) > 1  # the first query of a causal head has no choice: name others
+    order = np.argsort(-(part * free if free.any() else part).round(3), axis=None, kind="stable")[:5]
     places = [np.unravel_index(i, part.shape) for i in order]
     left, right = _unlike(names), _unlike(key_names)
     links = [f"{left[q]} to {right[k]} {part[h, q, k]:.2f}" + (f" (head {heads[h]})" if len(heads) > 1 else "")
              for h, q, k in places if part[h, q, k] > 0]
     nothing = int((~part.any(-1)).sum())
-    text = f"Attention from {queries} queries to {keys} keys, {_label(layer, heads, weights.shape)}. "
+    text = f"Attention from {_number('query', queries)} to {_number('key', keys)}, "
+    text += f"{_label(layer, heads, weights.shape)}. "
     text += f"Strongest links: {', '.join(links)}." if links else "No query attends to anything."
     if nothing and links:
         text += f" {nothing} {'row attends' if nothing == 1 else 'rows attend'} to nothing."
@@ -260,7 +279,7 @@ def describe(weights: np.ndarray, names: list[str], key_names: list[str], layer:
 # --- the still picture -------------------------------------------------------------------------------------------
 
 def still(weights: Float[np.ndarray, "H Q K"], names: Sequence[str], key_names: Sequence[str], heads: Sequence[int],
-          label: str, title: str | None) -> Figure:
+          label: str, title: str = "") -> Figure:
     """Lines on the left, a heatmap on the right (of the mean, for several heads); a heatmap alone for many tokens."""
     count = max(len(names), len(key_names))
     lines = count <= MOST_LINES
@@ -275,13 +294,24 @@ def still(weights: Float[np.ndarray, "H Q K"], names: Sequence[str], key_names: 
     return figure
 
 
-def small_png(figure: Figure) -> str:
-    """The figure as a `data:` address in 96 colours, a third of the bytes; it is committed with every notebook."""
+def small_png(figure: Figure, heads: Sequence[int]) -> str:
+    """The figure as a `data:` address, in no more colours than it needs: it is committed with every notebook."""
     figure.canvas.draw()
     picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+    white, shares = np.ones(3), np.linspace(0, 1, 14)[:, None]
+    lines = [white + share * (np.array(to_rgb(c)) - white) for c in {COLOURS[h % len(COLOURS)] for h in heads}
+             for share in shares]
+    colours = np.vstack([BLUES(np.linspace(0, 1, 40))[:, :3], shares * white, *lines])
+    palette = Image.new("P", (1, 1))
+    palette.putpalette((255 * colours).round().astype(np.uint8).tobytes())
     buffer = io.BytesIO()
-    picture.quantize(96, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _faintest(weights: np.ndarray) -> float:
+    """The smallest weight that gets a line in the still picture; among many tokens faint ones only make a fog."""
+    return 0.01 if max(weights.shape[1:]) <= 24 else 0.04
 
 
 def _drawable(name: str) -> str:
@@ -298,7 +328,7 @@ def _draw_lines(axes: Axes, weights: np.ndarray, names: list[str], key_names: li
         for i, word in enumerate(words):
             axes.text(side + (0.03 if side else -0.03), i, word, ha=where, va="center", fontsize=size, parse_math=False)
     for lane, head in enumerate(heads):
-        q, k = np.nonzero(weights[head] >= 0.01)
+        q, k = np.nonzero(weights[head] >= _faintest(weights))
         shift = 0.5 * ((lane + 0.5) / len(heads) - 0.5)
         ends = np.stack([np.stack([0 * q, q + shift], -1), np.stack([0 * k + 1, k + shift], -1)], 1)
         colours = np.empty((len(q), 4))
@@ -313,10 +343,9 @@ def _draw_lines(axes: Axes, weights: np.ndarray, names: list[str], key_names: li
 
 
 def _draw_heatmap(axes: Axes, matrix: np.ndarray, names: Sequence[str], key_names: Sequence[str], heads: int) -> None:
-    picture = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
-    for words, ticks in ((names, axes.set_yticks), (key_names, axes.set_xticks)):
-        few = len(words) <= MOST_LINES
-        labels = [_drawable(word) for word in words] if few else []
+    picture = axes.imshow(matrix, cmap=BLUES, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    for words, ticks, most in ((names, axes.set_yticks, MOST_LINES), (key_names, axes.set_xticks, 40)):
+        labels = [_drawable(word) for word in words] if len(words) <= most else []
         size = float(np.clip(400 / len(words), 4.5, 11))
         ticks(range(len(labels)), labels, fontsize=size, parse_math=False)
     axes.tick_params(axis="x", rotation=90)

@@ -1,6 +1,8 @@
 // The browser's half of viz.attention_view: plain DOM and canvas, no network, no build step. Text of tokens only ever
 // becomes textContent. Model: weights (bytes, in the order layer, head, query, key) and view (what they mean).
 const PLAIN = 4; // heads whose numbers fit beside a token; of more we show the mean and a strip of colours
+const STEPS = 24; // of opacity
+const MOST = 3000; // lines at once; more take long to draw, and hide each other
 const TABLE = 4096; // cells of the largest table shown whole
 const RAMPS = { light: [[247, 251, 255], [66, 146, 198], [8, 48, 107]], dark: [[27, 31, 38], [49, 130, 189], [222, 240, 255]] };
 const DASHES = [[], [7, 3], [2, 2]]; // heads 0 to 7, 8 to 15, 16 and more
@@ -26,18 +28,12 @@ function reader(bytes, view) {
 
 const format = (value, digits = 2) =>
   value === 0 ? "0" : value < 0.5 * 10 ** -digits ? `<${(10 ** -digits).toFixed(digits)}` : value.toFixed(digits);
-const dark = (node) => {
-  const [r, g, b] = (getComputedStyle(node).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
-  return 0.3 * r + 0.6 * g + 0.1 * b > 140; // light text: a dark page
-};
-const ink = (colour) => {
-  const [r, g, b] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
-  return 0.3 * r + 0.6 * g + 0.1 * b > 140 ? "#000" : "#fff";
-};
-const mix = (ramp, t) => {
-  const [a, b, u] = t < 0.5 ? [ramp[0], ramp[1], 2 * t] : [ramp[1], ramp[2], 2 * t - 1];
-  return a.map((x, i) => Math.round(x + (b[i] - x) * u));
-};
+const bright = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b > 140;
+const dark = (node) => bright((getComputedStyle(node).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number)); // light text
+const parse = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+const blend = (a, b, t) => a.map((x, i) => Math.round(x + (b[i] - x) * t));
+/** 256 colours from no weight to a full one. */
+const palette = (ramp) => Array.from({ length: 256 }, (_, i) => i < 128 ? blend(ramp[0], ramp[1], i / 128) : blend(ramp[1], ramp[2], (i - 128) / 127));
 
 /** One tab stop for a row of buttons; arrow keys, Home and End go on from there. */
 function rove(buttons, event, back, forth) {
@@ -84,12 +80,12 @@ function render({ model, el }) {
   if (layers.length > 1) controls.append(layerBox);
   const chips = heads.map((number, h) => {
     const chip = element("button", { type: "button", class: "course-attention-chip", "aria-label": `head ${number}`,
-      title: `head ${number}: click to switch it, Shift + click to see it alone` }, String(number));
+      title: `head ${number}: click to switch it on or off, double-click to see it alone` }, String(number));
     chip.style.setProperty("--head", colour(h));
-    chip.style.setProperty("--ink", ink(colour(h)));
+    chip.style.setProperty("--ink", bright(parse(colour(h))) ? "#000" : "#fff");
     if (number >= view.colours.length) chip.dataset.round = Math.min(2, Math.floor(number / view.colours.length));
     chip.addEventListener("click", (event) => {
-      if (event.shiftKey) on = [h];
+      if (event.shiftKey || event.detail > 1) on = [h];
       else on = on.includes(h) ? on.filter((other) => other !== h) : [...on, h].sort((a, b) => a - b);
       visitable(chips, chip);
       draw();
@@ -127,7 +123,7 @@ function render({ model, el }) {
     const said = [];
     const [allLayers, allHeads] = view.all;
     if (layers.length < allLayers || heads.length < allHeads)
-      said.push(`This copy carries layer ${layers.join(", ")} of 0 to ${allLayers - 1} and ${listed(heads)} of 0 to ${allHeads - 1}: run the cell for the rest.`);
+      said.push(`This copy carries ${allLayers > 1 ? `layer ${layers.join(", ")} (of ${allLayers}), ` : ""}${listed(heads)} (of ${allHeads}): run the cell for the rest.`);
     if (many) said.push("With so many tokens, lines are drawn for one token at a time: point at it, or go to it with the arrow keys.");
     if (!weights.fine) said.push("Each weight is rounded to the nearest 1/255, so a row may miss its sum a little, and 0 means below 0.002.");
     return said.join(" ");
@@ -152,14 +148,15 @@ function render({ model, el }) {
   const buttons = [queries, keys].map((names, side) => names.map((name, i) => {
     const value = element("span", { class: "course-attention-values" });
     values[side].push(value);
-    const text = element("bdi", { class: "course-attention-token" }, name);
+    const text = element("bdi", { class: "course-attention-token", dir: "auto" }, name);
     const button = element("button", { type: "button", class: "course-attention-name", title: `${["query", "key"][side]} ${i}: ${name}`,
       "aria-label": `${["query", "key"][side]} ${called(side, i)}`, "data-index": i, tabindex: i ? -1 : 0 }, text);
     button.append(value);
     return button;
   }));
   const columns = buttons.map((list, side) => {
-    const column = element("div", { class: "course-attention-column", role: "group", "aria-label": ["queries", "keys"][side], "data-side": side }, ...list);
+    const column = element("div", { class: "course-attention-column", role: "group", "aria-label": ["queries", "keys"][side], "data-side": side },
+      element("span", { class: "course-attention-heading", "aria-hidden": "true" }, ["query", "key"][side]), ...list);
     const find = (event) => { const button = event.target.closest?.("button"); return button && { side, index: Number(button.dataset.index) }; };
     column.addEventListener("pointerover", (event) => { hovered = find(event) ?? null; point(); });
     column.addEventListener("pointerleave", () => { hovered = null; point(); });
@@ -192,36 +189,51 @@ function render({ model, el }) {
     return pen;
   }
 
-  function drawLines() {
-    const chosen = hovered ?? held, width = middle.clientWidth;
-    const tall = many ? lines.clientHeight : rowHeight * Math.max(queries.length, keys.length);
-    const pen = fit(canvas, width, tall), up = many ? lines.scrollTop : 0;
-    if (many && !chosen) return;
-    const scale = stretch ? 1 / largest() : 1, STEPS = 24;
-    const paths = on.map(() => Array(STEPS + 1));
+  /** Lines of the chosen token, or of all, in steps of opacity: steps[i] holds (lane, query, key) three by three. */
+  function linesIn(chosen) {
+    const scale = stretch ? 1 / largest() : 1, steps = Array.from({ length: STEPS + 1 }, () => []);
+    const [from, to] = chosen?.side === 0 ? [chosen.index, chosen.index + 1] : [0, queries.length];
+    const [first, last] = chosen?.side === 1 ? [chosen.index, chosen.index + 1] : [0, keys.length];
     on.forEach((h, lane) => {
-      const shift = rowHeight * (0.5 + 0.6 * ((lane + 0.5) / on.length - 0.5)) - up;
-      const [from, to] = chosen?.side === 0 ? [chosen.index, chosen.index + 1] : [0, queries.length];
       for (let q = from; q < to; q++) {
-        const weights = row(h, q);
-        const [first, last] = chosen?.side === 1 ? [chosen.index, chosen.index + 1] : [0, keys.length];
+        const part = row(h, q);
         for (let k = first; k < last; k++) {
-          const step = Math.min(STEPS, Math.ceil(weights[k] * scale * STEPS - 0.25)); // below 1/96 there is nothing to see
-          if (step < 1) continue;
-          const path = (paths[lane][step] ??= new Path2D()), [y, z] = [q * rowHeight + shift, k * rowHeight + shift];
-          path.moveTo(0, y);
-          path.bezierCurveTo(width * 0.4, y, width * 0.6, z, width, z);
+          const step = Math.min(STEPS, Math.ceil(part[k] * scale * STEPS - 0.25)); // fainter ones nobody would see
+          if (step > 0) steps[step].push(lane, q, k);
         }
       }
     });
-    pen.lineWidth = on.length > 6 ? 1.2 : on.length > 2 ? 1.6 : 2.2;
-    for (let step = 1; step <= STEPS; step++) on.forEach((h, lane) => {
-      if (!paths[lane][step]) return;
-      pen.strokeStyle = colour(h);
-      pen.setLineDash(DASHES[Math.min(2, Math.floor(heads[h] / view.colours.length))]);
+    return steps;
+  }
+
+  function drawLines() {
+    const chosen = hovered ?? held, width = middle.clientWidth;
+    const tall = many ? lines.clientHeight : rowHeight * (1 + Math.max(queries.length, keys.length)); // one row of headings
+    const pen = fit(canvas, width, tall), up = many ? lines.scrollTop : 0;
+    if ((many && !chosen) || !on.length) return "";
+    const steps = linesIn(chosen), light = dark(box) ? 0.35 : 0; // faint lines need it on a dark page
+    const inks = on.map((h) => `rgb(${blend(parse(colour(h)), [255, 255, 255], light)})`);
+    const dashes = on.map((h) => DASHES[Math.min(2, Math.floor(heads[h] / view.colours.length))]);
+    let faintest = STEPS, count = steps[STEPS].length / 3;
+    while (faintest > 1 && count + steps[faintest - 1].length / 3 <= MOST) count += steps[--faintest].length / 3;
+    const all = steps.reduce((sum, step) => sum + step.length / 3, 0), fine = count > MOST / 3;
+    pen.lineWidth = fine ? 1 : on.length > 2 ? 1.6 : 2.2;
+    for (let step = faintest; step <= STEPS; step++) {
       pen.globalAlpha = step / STEPS;
-      pen.stroke(paths[lane][step]);
-    });
+      for (let i = 0; i < steps[step].length; i += 3) {
+        const [lane, q, k] = [steps[step][i], steps[step][i + 1], steps[step][i + 2]];
+        const shift = rowHeight * (1.5 + 0.6 * ((lane + 0.5) / on.length - 0.5)) - up;
+        const [y, z] = [q * rowHeight + shift, k * rowHeight + shift];
+        pen.strokeStyle = inks[lane];
+        pen.setLineDash(fine ? [] : dashes[lane]);
+        pen.beginPath();
+        pen.moveTo(0, y);
+        if (fine) pen.lineTo(width, z);
+        else pen.bezierCurveTo(width * 0.4, y, width * 0.6, z, width, z);
+        pen.stroke();
+      }
+    }
+    return count < all ? ` Of ${all} lines the ${count} strongest are drawn.` : "";
   }
 
   /** What changes when another token is pointed at: numbers, marks, lines, the sentence below. */
@@ -238,7 +250,7 @@ function render({ model, el }) {
       value.style.backgroundImage = "";
       if (!answers) return;
       if (on.length <= PLAIN) on.forEach((h, lane) => {
-        const number = element("span", {}, format(parts[lane][i]));
+        const number = element("span", parts[lane][i] ? {} : { class: "course-attention-zero" }, format(parts[lane][i]));
         if (heads.length > 1) number.style.setProperty("--head", colour(h));
         value.append(number);
       });
@@ -251,11 +263,11 @@ function render({ model, el }) {
         value.append(strip, element("span", {}, format(middleOf[i])));
       }
     }));
-    state.textContent = chosen ? sentence(chosen, parts, middleOf) : hint();
-    drawLines();
+    const left = drawLines();
+    state.textContent = (chosen ? sentence(chosen, parts, middleOf) : hint()) + left;
   }
 
-  const hint = () => on.length ? "Point at a token, or go to one with Tab and the arrow keys, to see its weights." : "No head is on.";
+  const hint = () => on.length ? "The stronger a line, the larger its weight. Point at a token, or go to one with Tab and the arrow keys, for its numbers." : "No head is on.";
   function top(part, side, number) {
     const order = Array.from(part.keys()).filter((i) => part[i] > 0).sort((a, b) => part[b] - part[a]).slice(0, number);
     return order.map((i) => `${called(side, i)} ${format(part[i])}`).join(", ");
@@ -270,75 +282,97 @@ function render({ model, el }) {
   }
 
   // --- heatmap
+  const shorten = (pen, text, room) => {
+    while (text.length > 1 && pen.measureText(text).width > room) text = [...text.replace(/…$/, "")].slice(0, -1).join("") + "…";
+    return text;
+  };
+
   function drawHeatmap() {
-    const night = dark(box), ramp = RAMPS[night ? "dark" : "light"], scale = stretch ? 1 / largest() : 1;
-    const across = on.length === 1 ? 1 : on.length <= 4 ? 2 : on.length <= 9 ? 3 : 4;
     const grid = element("div", { class: "course-attention-grid" });
+    const across = on.length < 2 ? 1 : on.length <= 4 ? 2 : on.length <= 9 ? 3 : 4;
     grid.style.gridTemplateColumns = `repeat(${across}, minmax(0, 1fr))`;
     stage.replaceChildren(grid);
-    const font = getComputedStyle(box).fontFamily, text = getComputedStyle(box).color;
+    const style = getComputedStyle(box), colours = palette(RAMPS[dark(box) ? "dark" : "light"]), scale = 255 * (stretch ? 1 / largest() : 1);
+    const shade = (weight) => colours[Math.min(255, Math.round(weight * scale))];
     for (const h of on) {
       const surface = element("canvas", { tabindex: 0, role: "img", "aria-label": `Heatmap of head ${heads[h]}: arrow keys read one cell after the other.` });
-      const panel = element("figure", {}, element("figcaption", {}, `head ${heads[h]}`), surface);
-      if (heads.length === 1) panel.firstChild.remove();
+      const panel = element("figure", {}, ...(heads.length > 1 ? [element("figcaption", {}, `head ${heads[h]}`)] : []), surface);
       grid.append(panel);
-      const room = Math.min(panel.clientWidth, 640);
-      const size = 11, labelled = on.length === 1 || room / keys.length >= 15;
-      const measure = surface.getContext("2d");
-      measure.font = `${size}px ${font}`;
-      const widest = (names) => Math.min(90, Math.max(...names.map((name) => measure.measureText(name).width)) + 6);
-      const named = labelled && !many ? [widest(queries), widest(keys)] : [0, 0];
-      const cell = Math.max(1, Math.min(40, (room - named[0]) / keys.length, many ? 640 / queries.length : 720 / queries.length));
-      const [w, tall] = [cell * keys.length, cell * queries.length];
-      const pen = fit(surface, named[0] + w + 1, named[1] + tall + 1);
-      const raster = document.createElement("canvas");
-      [raster.width, raster.height] = [keys.length, queries.length];
-      const pixels = new ImageData(keys.length, queries.length);
-      for (let q = 0; q < queries.length; q++) row(h, q).forEach((weight, k) => pixels.data.set([...mix(ramp, Math.min(1, weight * scale)), 255], 4 * (q * keys.length + k)));
-      raster.getContext("2d").putImageData(pixels, 0, 0);
-      const paint = (at) => {
-        pen.clearRect(0, 0, named[0] + w + 1, named[1] + tall + 1);
-        pen.imageSmoothingEnabled = false;
-        pen.drawImage(raster, named[0], named[1], w, tall);
-        pen.font = `${Math.min(size, cell)}px ${font}`;
-        pen.fillStyle = text;
-        pen.textBaseline = "middle";
-        if (named[0]) queries.forEach((name, q) => { pen.textAlign = "right"; pen.fillText(name, named[0] - 4, named[1] + (q + 0.5) * cell, named[0] - 4); });
-        if (named[1]) keys.forEach((name, k) => { pen.save(); pen.translate(named[0] + (k + 0.5) * cell, named[1] - 4); pen.rotate(-Math.PI / 2); pen.textAlign = "left"; pen.fillText(name, 0, 0, named[1] - 4); pen.restore(); });
-        if (cell >= 26) for (let q = 0; q < queries.length; q++) row(h, q).forEach((weight, k) => {
-          const [r, g, b] = mix(ramp, Math.min(1, weight * scale));
-          pen.fillStyle = 0.3 * r + 0.6 * g + 0.1 * b > 140 ? "#000" : "#fff";
-          pen.textAlign = "center";
-          pen.fillText(format(weight).replace(/^0\./, "."), named[0] + (k + 0.5) * cell, named[1] + (q + 0.5) * cell);
-        });
-        if (!at) return;
-        pen.strokeStyle = "#d55e00";
-        pen.lineWidth = 2;
-        pen.strokeRect(named[0] + at.k * cell, named[1] + at.q * cell, Math.max(cell, 3), Math.max(cell, 3));
-      };
-      let at = { q: 0, k: 0 };
-      const say = (to) => {
-        at = { q: Math.min(Math.max(to.q, 0), queries.length - 1), k: Math.min(Math.max(to.k, 0), keys.length - 1) };
-        paint(at);
-        state.textContent = `Head ${heads[h]}: query ${called(0, at.q)} to key ${called(1, at.k)}: ${format(row(h, at.q)[at.k], weights.fine ? 3 : 2)}.`;
-      };
-      surface.addEventListener("pointermove", (event) => {
-        const frame = surface.getBoundingClientRect();
-        const to = { q: Math.floor((event.clientY - frame.top - named[1]) / cell), k: Math.floor((event.clientX - frame.left - named[0]) / cell) };
-        if (to.q >= 0 && to.k >= 0 && to.q < queries.length && to.k < keys.length) say(to);
-      });
-      surface.addEventListener("pointerleave", () => paint(document.activeElement === surface ? at : null));
-      surface.addEventListener("focus", () => say(at));
-      surface.addEventListener("blur", () => paint(null));
-      surface.addEventListener("keydown", (event) => {
-        const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-        if (!step) return;
-        event.preventDefault();
-        say({ q: at.q + step[0], k: at.k + step[1] });
-      });
-      paint(null);
+      panelOf(h, surface, panel.clientWidth, style, shade);
     }
     state.textContent = on.length ? "Rows are queries, columns keys. Point at a cell, or go to it with the arrow keys, for its number." : "No head is on.";
+  }
+
+  /** One head's cells on one canvas; `room` is the width that there is for it. */
+  function panelOf(h, surface, room, { fontFamily, color }, shade) {
+    const size = 11, measure = surface.getContext("2d");
+    measure.font = `${size}px ${fontFamily}`;
+    const widest = (names) => Math.min(90, Math.max(...names.map((name) => measure.measureText(name).width))) + 6;
+    const named = !many && (on.length === 1 || room / keys.length >= 15);
+    const [left, above] = named ? [widest(queries), widest(keys)] : [0, 0];
+    const cell = Math.max(1, Math.min(48, (Math.min(room, 720) - left - 2) / keys.length, 640 / queries.length));
+    const pen = fit(surface, left + cell * keys.length + 2, above + cell * queries.length + 2);
+    const raster = element("canvas", { width: keys.length, height: queries.length });
+    const pixels = new ImageData(keys.length, queries.length);
+    for (let q = 0; q < queries.length; q++) row(h, q).forEach((weight, k) => {
+      const i = 4 * (q * keys.length + k);
+      [pixels.data[i], pixels.data[i + 1], pixels.data[i + 2]] = shade(weight);
+      pixels.data[i + 3] = 255;
+    });
+    raster.getContext("2d").putImageData(pixels, 0, 0);
+
+    function paint(at) {
+      pen.clearRect(0, 0, surface.width, surface.height);
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(raster, left, above, cell * keys.length, cell * queries.length);
+      pen.font = `${Math.min(size, cell + 1)}px ${fontFamily}`;
+      pen.fillStyle = color;
+      pen.textBaseline = "middle";
+      if (named) names();
+      if (cell >= 26) numbers();
+      if (!at) return;
+      pen.strokeStyle = "#d55e00";
+      pen.lineWidth = 2;
+      pen.strokeRect(left + at.k * cell, above + at.q * cell, Math.max(cell, 3), Math.max(cell, 3));
+    }
+    function names() {
+      pen.textAlign = "right";
+      queries.forEach((name, q) => pen.fillText(shorten(pen, name, left - 6), left - 4, above + (q + 0.5) * cell));
+      pen.save();
+      pen.rotate(-Math.PI / 2);
+      pen.textAlign = "left";
+      keys.forEach((name, k) => pen.fillText(shorten(pen, name, above - 6), 4 - above, left + (k + 0.5) * cell));
+      pen.restore();
+    }
+    function numbers() {
+      pen.textAlign = "center";
+      for (let q = 0; q < queries.length; q++) row(h, q).forEach((weight, k) => {
+        pen.fillStyle = bright(shade(weight)) ? "#000" : "#fff";
+        pen.fillText(format(weight).replace("0.", "."), left + (k + 0.5) * cell, above + (q + 0.5) * cell);
+      });
+    }
+
+    let at = { q: 0, k: 0 };
+    function say({ q, k }) {
+      at = { q: Math.min(Math.max(q, 0), queries.length - 1), k: Math.min(Math.max(k, 0), keys.length - 1) };
+      paint(at);
+      state.textContent = `Head ${heads[h]}: query ${called(0, at.q)} to key ${called(1, at.k)} ${format(row(h, at.q)[at.k], weights.fine ? 3 : 2)}.`;
+    }
+    surface.addEventListener("pointermove", (event) => {
+      const frame = surface.getBoundingClientRect(), zoom = surface.offsetWidth / frame.width || 1;
+      const [x, y] = [(event.clientX - frame.left) * zoom - left, (event.clientY - frame.top) * zoom - above];
+      if (x >= 0 && y >= 0 && x < cell * keys.length && y < cell * queries.length) say({ q: Math.floor(y / cell), k: Math.floor(x / cell) });
+    });
+    surface.addEventListener("pointerleave", () => paint(document.activeElement === surface ? at : null));
+    surface.addEventListener("focus", () => say(at));
+    surface.addEventListener("blur", () => paint(null));
+    surface.addEventListener("keydown", (event) => {
+      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      say({ q: at.q + step[0], k: at.k + step[1] });
+    });
+    paint(null);
   }
 
   // --- table
@@ -346,13 +380,13 @@ function render({ model, el }) {
   function drawTable() {
     state.textContent = on.length ? "" : "No head is on.";
     if (!on.length) return stage.replaceChildren();
-    const digits = weights.fine ? 3 : 2, whole = queries.length * keys.length <= TABLE;
+    const digits = weights.fine ? 3 : 2, whole = queries.length * keys.length <= TABLE && !many;
     const where = layers.length > 1 ? `layer ${layers[layer]}, ` : "";
     const averaged = on.length > 1 ? `mean of ${listed(on.map((h) => heads[h]))}` : listed([heads[on[0]]]);
     const table = element("table"), head = element("tr");
     const cell = (value) => element("td", {}, format(value, digits));
     const name = (text, scope) => element("th", { scope }, element("bdi", {}, text));
-    table.append(element("caption", {}, `Weights of ${where}${whole ? averaged : listed(on.map((h) => heads[h]))}.` + (whole ? " Rows are queries, columns keys." : "")), element("thead", {}, head));
+    table.append(element("caption", {}, `Weights, ${where}${whole ? averaged : listed(on.map((h) => heads[h]))}.` + (whole ? " Rows are queries, columns keys." : "")), element("thead", {}, head));
     const body = table.appendChild(element("tbody"));
     if (whole) {
       head.append(element("td"), ...keys.map((key) => name(key, "col")));
@@ -370,8 +404,8 @@ function render({ model, el }) {
   }
 
   function draw() {
-    const start = performance.now();
     chips.forEach((chip, h) => chip.setAttribute("aria-pressed", on.includes(h)));
+    all.textContent = on.length === heads.length ? "none" : "all";
     modes.forEach((button) => button.setAttribute("aria-pressed", button.textContent === mode));
     box.dataset.mode = mode;
     if (mode === "lines") {
@@ -381,7 +415,6 @@ function render({ model, el }) {
       point();
     } else if (mode === "heatmap") drawHeatmap();
     else drawTable();
-    box.dataset.milliseconds = (performance.now() - start).toFixed(1);
   }
 
   draw();
