@@ -192,3 +192,4 @@ class Explorer(anywidget.AnyWidget):
 
 
 from course_lib.viz.attention import AttentionView, attention_view  # noqa: E402, F401  (it needs the names above)
+from course_lib.viz.bertviz import BertvizView, bertviz_view  # noqa: E402, F401
