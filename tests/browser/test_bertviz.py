@@ -1,0 +1,176 @@
+"""bertviz in real JupyterLab, offline: it draws, selector and mouse are answered, and only our picture is saved."""
+import html
+import pathlib
+import re
+
+import build_lessons as builder
+import jupytext
+import nbconvert
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+from course_lib import data
+
+from . import lab
+
+pytestmark = pytest.mark.browser
+
+TOKENS = ["</script>", "<img src=x onerror='parent.hacked = 1'>", "שלום", "🙂", "cat"]
+SMALL = f'''# %%
+# Two layers of three heads over five awkward tokens, in the head view.
+import numpy as np
+from course_lib import viz
+
+tokens = {TOKENS!r}
+scores = np.random.default_rng(1).normal(size=(2, 3, 5, 5)) * 2
+weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+weights[1] = np.eye(5)
+viz.bertviz_view(weights, tokens)
+
+# %%
+# The same in the model view.
+viz.bertviz_view(weights, tokens, view="model")
+'''
+FRAMES = "iframe.course-bertviz-frame"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("learner")
+    notebook = jupytext.reads(SMALL, fmt="py:percent")
+    builder.execute(builder.Lesson("99_small", {"title": "Small", "minutes": 1}, ()), notebook, "the small notebook")
+    nbformat.write(notebook, folder / "small.ipynb")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(chromium, folder, tmp_path_factory):
+    with lab.jupyterlab(folder, tmp_path_factory.mktemp("lab")) as address:
+        yield address
+
+
+@pytest.fixture
+def page(chromium, address):
+    said = []
+    with lab.browser_page(chromium, said) as page:
+        yield page
+    assert not said
+
+
+def alts(folder):
+    cells = nbformat.read(folder / "small.ipynb", 4).cells
+    shown = [re.search(r'alt="([^"]*)"', cell.outputs[0]["data"]["text/html"])[1] for cell in cells]
+    return [html.unescape(alt) for alt in shown]
+
+
+def assert_still_pictures(page, folder):
+    words = alts(folder)
+    assert len(words) == 2
+    for alt in words:
+        image = page.get_by_alt_text(alt, exact=True)
+        image.wait_for(timeout=30_000)
+        assert image.evaluate("img => img.complete && img.naturalWidth > 300")
+        assert image.bounding_box()["width"] > 300
+    assert page.locator(FRAMES).count() == 0
+
+
+def foreign():
+    """A piece out of the middle of each script by others, as a JSON string in a notebook would hold it."""
+    for name in ("d3", "jquery", "bertviz_head", "bertviz_model"):
+        text = data.path(name).read_text("utf-8")
+        lines = re.findall(r"[\w .,=()]{40,80}", text)
+        yield from lines[:3] + lines[len(lines) // 2:][:3]
+
+
+def test_what_is_committed_holds_our_picture_and_no_script(folder):
+    text = (folder / "small.ipynb").read_text("utf-8")
+    assert text.count("data:image/png;base64") == 2
+    assert not [piece for piece in foreign() if piece in text]
+    assert "<script" not in text.replace("</script>", "").lower()
+
+
+def test_an_untrusted_notebook_shows_the_still_pictures(page, address, folder):
+    lab.open_notebook(page, address, "small.ipynb")
+    assert_still_pictures(page, folder)
+    assert "widget" not in page.locator(".jp-Notebook").inner_text().lower().replace("viz", "")
+
+
+def test_a_page_of_nbconvert_opened_from_a_file_shows_them_too(chromium, folder, tmp_path):
+    exported, _ = nbconvert.HTMLExporter().from_filename(str(folder / "small.ipynb"))
+    (tmp_path / "small.html").write_text(exported, encoding="utf-8")
+    said = []
+    with lab.browser_page(chromium, said) as page:
+        page.context.set_offline(True)
+        page.route(re.compile("^https?:"), lambda route: route.abort())
+        page.goto(pathlib.Path(tmp_path, "small.html").as_uri())
+        assert_still_pictures(page, folder)
+    ours = [line for line in said if "/mathjax/" not in line and "/require.js/" not in line]  # nbconvert's own
+    assert not ours
+
+
+def opened(page, address):
+    lab.open_notebook(page, address, "small.ipynb")
+    lab.run_all(page, 60)
+    assert lab.errors(page) == []
+    frames = [page.frame_locator(FRAMES).nth(number) for number in (0, 1)]
+    for frame in frames:
+        frame.locator("#vis svg").wait_for(timeout=30_000)
+    expect(page.locator(".course-bertviz-picture").first).to_be_hidden()
+    return frames
+
+
+def test_the_head_view_draws_and_answers(page, address, folder):
+    head, _ = opened(page, address)
+    assert head.locator("text").all_inner_texts() == ["</script>", "<img src=x on…", *TOKENS[2:]] * 2
+    lines = head.locator("#attention line")
+    assert lines.count() == 3 * 5 * 5
+    assert page.evaluate("() => window.hacked") is None
+    assert head.locator("img").count() == 0, "a token is text, never a tag"
+    opacity = "lines => lines.map(line => +line.getAttribute('stroke-opacity'))"
+    before = lines.evaluate_all(opacity)
+    assert sum(before) == pytest.approx(5, abs=1e-3), "five rows that sum to one, over three heads of a third each"
+    head.get_by_label("Layer").select_option("1")
+    assert sorted({round(value, 4) for value in head.locator("#attention line").evaluate_all(opacity)}) == [0, 0.3333]
+    head.locator("#left text").nth(2).hover()
+    seen = head.locator("#attention line[visibility='visible']")
+    assert seen.count() == 3 * 5
+    assert {seen.nth(number).get_attribute("left-token-index") for number in range(15)} == {"2"}
+    boxes = head.locator("#right .attentionBoxes rect")
+    strong = boxes.evaluate_all("boxes => boxes.map(box => +box.style.opacity)")
+    assert strong == [0, 0, 1, 0, 0] * 3, "layer 1 attends to itself"
+    box = page.locator(FRAMES).first.bounding_box()
+    drawn = head.locator("#vis svg").bounding_box()
+    assert drawn["y"] + drawn["height"] <= box["y"] + box["height"], "nothing is cut off"
+
+
+def test_the_model_view_draws_every_head_and_opens_one(page, address):
+    _, model = opened(page, address)
+    assert model.locator(".attn_background").count() == 2 * 3
+    page.locator(FRAMES).nth(1).scroll_into_view_if_needed()
+    square = model.locator("#attn_background_1_2").bounding_box()
+    page.mouse.click(square["x"] + square["width"] / 2, square["y"] + square["height"] / 2)
+    model.get_by_text("Layer 1, Head 2").wait_for(timeout=5000)
+    assert model.locator(".detail .token").all_inner_texts() == ["</script>", "<img src=x on…", *TOKENS[2:]] * 2
+    width = page.locator(FRAMES).nth(1).bounding_box()["width"]
+    drawn = model.locator("#vis svg").bounding_box()
+    assert 500 < drawn["width"] <= width, "it fits the room that it has"
+
+
+def test_a_saved_notebook_keeps_no_script_and_no_weights(page, address, folder):
+    lab.open_notebook(page, address, "small.ipynb")
+    lab.run_all(page, 60)
+    page.frame_locator(FRAMES).first.locator("#vis svg").wait_for(timeout=30_000)
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.locator('.lm-Menu-item[data-command="docmanager:save-as"]').click()
+    name = page.get_by_role("dialog").get_by_role("textbox")
+    name.fill("saved.ipynb")
+    name.press("Enter")
+    path = folder / "saved.ipynb"
+    page.wait_for_timeout(2000)
+    text = path.read_text("utf-8")
+    assert builder.WIDGET in text
+    assert "course-bertviz" in text, "the widgets' state is saved: our part"
+    assert not [piece for piece in foreign() if piece in text]
+    assert '"attn"' not in text
+    assert "\"attn\\\"" not in text
