@@ -11,6 +11,7 @@ Shapes: L layers, H heads, Q queries (who attends), K keys (who is attended to).
 """
 
 import base64
+import functools
 import html
 import io
 import json
@@ -77,18 +78,17 @@ class AttentionView(anywidget.AnyWidget):
 
     def __init__(self, weights: Float[np.ndarray, "L H Q K"], names: list[str], key_names: list[str], layer: int,
                  heads: list[int], title: str | None):
-        layers, every = range(weights.shape[0]), range(weights.shape[1])
-        cross = names != key_names
         alt = describe(weights, names, key_names, layer, heads)
-        title = " ".join(str(title or "").split())
-        figure = still(weights[layer], names, key_names, heads, _label(layer, heads, weights.shape), title)
-        source = small_png(figure, heads)
-        self._words = f"attention_view: {alt}"
-        view = {"queries": names, "keys": key_names, "cross": cross, "title": title, "alt": alt,
-                "colours": COLOURS, "all": weights.shape[:2], "lines": MOST_LINES}
-        self._still = _static(weights, view, layer, heads, source, alt)
-        super().__init__(weights=encode(weights).tobytes(),
-                         view=view | {"layers": [*layers], "heads": [*every], "layer": layer, "shown": heads})
+        self._words, self._parts = f"attention_view: {alt}", (weights, layer, heads, alt)
+        view = {"queries": names, "keys": key_names, "title": " ".join(str(title or "").split()),
+                "layers": [*range(weights.shape[0])], "heads": [*range(weights.shape[1])], "all": weights.shape[:2],
+                "layer": layer, "shown": heads, "colours": COLOURS, "lines": MOST_LINES}
+        super().__init__(weights=encode(weights).tobytes(), view=view)
+
+    @functools.cached_property
+    def _still(self) -> str:
+        """The text/html, drawn when it is first asked for."""
+        return _static(self.view, *self._parts)
 
     def __repr__(self) -> str:
         return self._words
@@ -158,7 +158,8 @@ def _check_rows(weights: Float[np.ndarray, "L H Q K"], names: list[str]) -> None
 def _place(number: Any, length: int, what: str) -> int:
     """A layer's or head's number; -1 is the last, as in Python."""
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or not -length <= number < length:
-        raise ValueError(f"{what}={number!r}: there are {length}, numbered 0 to {length - 1}.")
+        there = f"there are {length}, numbered 0 to {length - 1}" if length > 1 else "there is only one, number 0"
+        raise ValueError(f"{what}={number!r}: {there}.")
     return int(number) % length
 
 
@@ -202,10 +203,13 @@ def encode(weights: Float[np.ndarray, "L H Q K"]) -> UInt[np.ndarray, "L H Q K"]
     return np.rint(weights.clip(0, 1) * levels).astype(kind)
 
 
-def _static(weights: np.ndarray, view: dict, layer: int, heads: list[int], source: str, alt: str) -> str:
+def _static(view: dict, weights: Float[np.ndarray, "L H Q K"], layer: int, heads: list[int], alt: str) -> str:
     """The still picture, its caption, and the script that puts a live viewer in its place where scripts run."""
-    layers, every, room = [*range(weights.shape[0])], [*range(weights.shape[1])], encode(weights).nbytes
-    if room > STATIC_BYTES:
+    figure = still(weights[layer], view["queries"], view["keys"], heads, _label(layer, heads, weights.shape),
+                   view["title"])
+    picture = image(small_png(figure, heads), alt)
+    layers, every = view["layers"], view["heads"]
+    if encode(weights).nbytes > STATIC_BYTES:
         layers = [layer]
         every = [*heads, *(one for one in every if one not in heads)]
         every = sorted(every[:STATIC_BYTES // weights[0, 0].size])
@@ -213,11 +217,11 @@ def _static(weights: np.ndarray, view: dict, layer: int, heads: list[int], sourc
     if max(weights.shape[2:]) <= MOST_LINES:
         caption += f", with lines for weights from {_faintest(weights[layer])} up"
     caption += ". Run this cell to see the rest, and each token's numbers."
-    picture = image(source, alt) + f"<p><em>{html.escape(caption)}</em></p>"
+    picture += f"<p><em>{html.escape(caption)}</em></p>"
     if not every:  # a single head is too large for a notebook
         return picture
     part = encode(weights[np.ix_(layers, every)])
-    view = view | {"layers": layers, "heads": every, "layer": layer, "shown": [h for h in heads if h in every]}
+    view = view | {"layers": layers, "heads": every, "shown": [head for head in heads if head in every]}
     state = {"view": view, "weights": base64.b64encode(part.tobytes()).decode()}
     return f'<div class="course-attention-still">{picture}<script>{_script(state)}</script></div>'
 
@@ -262,12 +266,13 @@ def describe(weights: np.ndarray, names: list[str], key_names: list[str], layer:
     _, _, queries, keys = weights.shape
     part = weights[layer, heads]  # (heads, Q, K)
     free = (part > 0).sum(-1, keepdims=True) > 1  # the first query of a causal head has no choice: name others
-    order = np.argsort(-(part * free if free.any() else part).round(3), axis=None, kind="stable")[:5]
+    part = part * free if free.any() else part
+    order = np.argsort(-part.round(3), axis=None, kind="stable")[:5]
     places = [np.unravel_index(i, part.shape) for i in order]
     left, right = _unlike(names), _unlike(key_names)
     links = [f"{left[q]} to {right[k]} {part[h, q, k]:.2f}" + (f" (head {heads[h]})" if len(heads) > 1 else "")
              for h, q, k in places if part[h, q, k] > 0]
-    nothing = int((~part.any(-1)).sum())
+    nothing = int((~weights[layer, heads].any(-1)).sum())
     text = f"Attention from {_number('query', queries)} to {_number('key', keys)}, "
     text += f"{_label(layer, heads, weights.shape)}. "
     text += f"Strongest links: {', '.join(links)}." if links else "No query attends to anything."

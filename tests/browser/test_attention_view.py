@@ -120,7 +120,7 @@ def answers(page, box):
     assert drawn(box)
     box.get_by_role("img").focus()
     page.keyboard.press("ArrowDown")
-    assert state.inner_text() == "Head 2: query “<script>hacked = 1</script>” to key “the” 0.250."
+    assert state.inner_text() == "Head 2, query “<script>hacked = 1</script>” to key “the” 0.250."
     box.get_by_role("button", name="table").click()
     rows = box.get_by_role("table").get_by_role("row").all_inner_texts()
     assert rows[1].split("\t") == ["the", *["0.250"] * 4]

@@ -236,6 +236,8 @@ function render({ model, el }) {
     return count < all ? ` Of ${all} lines the ${count} strongest are drawn.` : "";
   }
 
+  const narrow = () => box.clientWidth > 0 && box.clientWidth < 560; // no room for numbers of several heads
+
   /** What changes when another token is pointed at: numbers, marks, lines, the sentence below. */
   function point() {
     if (mode !== "lines") return;
@@ -249,7 +251,8 @@ function render({ model, el }) {
       value.replaceChildren();
       value.style.backgroundImage = "";
       if (!answers) return;
-      if (on.length <= PLAIN) on.forEach((h, lane) => {
+      if (on.length > 1 && narrow()) value.append(element("span", {}, format(middleOf[i])));
+      else if (on.length <= PLAIN) on.forEach((h, lane) => {
         const number = element("span", parts[lane][i] ? {} : { class: "course-attention-zero" }, format(parts[lane][i]));
         if (heads.length > 1) number.style.setProperty("--head", colour(h));
         value.append(number);
@@ -277,7 +280,7 @@ function render({ model, el }) {
     if (side === 0 && empty(index)) return `${name}attends to nothing: all its weights are 0.`;
     const verb = side === 0 ? "attends to " : "gets from ";
     if (on.length === 1) return `${name}${verb}${top(parts[0], 1 - side, 5) || "nothing"}.`;
-    if (on.length > PLAIN) return `${name}${verb}${top(middleOf, 1 - side, 5) || "nothing"} (mean of ${on.length} heads).`;
+    if (on.length > PLAIN || narrow()) return `${name}${verb}${top(middleOf, 1 - side, 5) || "nothing"} (mean of ${on.length} heads).`;
     return `${name}${verb}${on.map((h, lane) => `${top(parts[lane], 1 - side, 2) || "nothing"} (head ${heads[h]})`).join("; ")}.`;
   }
 
@@ -348,7 +351,8 @@ function render({ model, el }) {
       pen.textAlign = "center";
       for (let q = 0; q < queries.length; q++) row(h, q).forEach((weight, k) => {
         pen.fillStyle = bright(shade(weight)) ? "#000" : "#fff";
-        pen.fillText(format(weight).replace("0.", "."), left + (k + 0.5) * cell, above + (q + 0.5) * cell);
+        const text = format(weight).replace("0.", ".");
+        pen.fillText(cell < 34 && text[0] === "<" ? ".00" : text, left + (k + 0.5) * cell, above + (q + 0.5) * cell);
       });
     }
 
@@ -356,7 +360,7 @@ function render({ model, el }) {
     function say({ q, k }) {
       at = { q: Math.min(Math.max(q, 0), queries.length - 1), k: Math.min(Math.max(k, 0), keys.length - 1) };
       paint(at);
-      state.textContent = `Head ${heads[h]}: query ${called(0, at.q)} to key ${called(1, at.k)} ${format(row(h, at.q)[at.k], weights.fine ? 3 : 2)}.`;
+      state.textContent = `${heads.length > 1 ? `Head ${heads[h]}, q` : "Q"}uery ${called(0, at.q)} to key ${called(1, at.k)} ${format(row(h, at.q)[at.k], weights.fine ? 3 : 2)}.`;
     }
     surface.addEventListener("pointermove", (event) => {
       const frame = surface.getBoundingClientRect(), zoom = surface.offsetWidth / frame.width || 1;
@@ -410,7 +414,7 @@ function render({ model, el }) {
     box.dataset.mode = mode;
     if (mode === "lines") {
       if (lines.parentNode !== stage) stage.replaceChildren(lines);
-      lines.style.setProperty("--values", on.length <= PLAIN ? `${Math.max(1, on.length) * 40}px` : `${Math.min(140, on.length * 9) + 44}px`);
+      lines.style.setProperty("--values", on.length < 2 || narrow() ? "40px" : on.length <= PLAIN ? `${on.length * 40}px` : `${Math.min(140, on.length * 9) + 44}px`);
       buttons[0].forEach((button, q) => button.classList.toggle("course-attention-nothing", empty(q)));
       point();
     } else if (mode === "heatmap") drawHeatmap();
