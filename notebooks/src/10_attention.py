@@ -1,0 +1,758 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# course:
+#   module: attention
+#   title: Attention
+#   minutes: 75
+# ---
+
+# %% [markdown]
+# # 10 Attention: each word asks, and takes what it needs
+#
+# In the lessons on word vectors *bank* had one arrow, in *river bank* and in *bank loan* alike. At the end of this
+# lesson a word looks at the others of its sentence and takes from them what it needs. You will have done it for six
+# words with a pencil, every number of it. It is the one operation that all models from here to GPT are made of, and it
+# fits into five lines.
+#
+# **You will build** scaled dot-product attention and the masks that say who may look at whom. Then one single question,
+# learned in seconds from 8,000 film reviews, will find for itself the words that matter.
+# **You need** lesson 02 (softmax) and lesson 08 (the training loop). Lesson 09's last section helps and is not needed.
+#
+# {{cost}}
+
+# %% [markdown] tags=["instructor"]
+# **Plan for 50 minutes, four blocks.** A: Predict, three ways to average (0-12). B: The worksheet and the exercise
+# (12-28). C: The root and the masks (28-38). D: Real words, the belief, the reviews (38-50).
+#
+# **Minute 0.** Two numbers on the board, before anything runs: the largest of 64 weights, without the root and with it.
+#
+# **When 15 minutes late:** leave out the padding exercise and the two mixed texts, and show the saved reviews. Do not
+# leave out the worksheet: who has filled in one row with a pencil has understood the lesson.
+
+# %% [markdown]
+# ## Predict: how sharp is a look?
+#
+# A word that looks at 64 others compares its vector with theirs: 64 dot products. A softmax makes shares of them,
+# **weights** that sum to one. Say that all vectors are 64 random numbers, as they nearly are before training: nobody
+# means anything yet. A fair share would be 1/64, that is 0.016.
+#
+# **Write down two numbers before you run:** how large is the largest of the 64 weights, on average
+#
+# 1. if the dot products go into the softmax as they are?
+# 2. if each is divided by 8 first?
+
+# %%
+# 200 words that look, each at 64 others; vectors of 64 random numbers; the largest weight of each, on average.
+import torch
+
+random = torch.Generator().manual_seed(0)
+look, others = torch.randn(200, 1, 64, generator=random), torch.randn(200, 64, 64, generator=random)
+products = (look @ others.mT).squeeze(1)  # [200, 64]
+for name, scores in {"as they are": products, "divided by 8": products / 8}.items():
+    print(f"{name:12} largest of 64 weights {scores.softmax(-1).max(-1).values.mean():.2f}")
+
+# %% [markdown]
+# As they are, one stranger out of 64 gets most of the weight, for no reason at all. Divided by 8, nobody is left
+# out. Where the 8 comes from, and why it decides whether such a thing can learn, we shall see. First: weights of what?
+
+# %% [markdown]
+# ## Average, three ways
+#
+# A sentence of six words, and for each word two numbers, made up: how much it has to do with *water* and with *money*.
+# What does its sentence say about *bank*? The simplest answer is an **average**: add up what the words say, divide by
+# their number. Let every word take the average of the words *up to itself*, as if the sentence were being read aloud.
+
+# %%
+# The six words and what they say; then the averages by two loops.
+tokens = "he sat on the river bank".split()
+value = torch.tensor([[0, 0], [0, 0], [0, 0], [0, 0], [10, 0], [5, 5.0]])  # water, money: [6, 2]
+
+averages = torch.zeros(6, 2)
+for i in range(6):
+    for j in range(i + 1):
+        averages[i] += value[j] / (i + 1)
+for token, row in zip(tokens, averages):
+    print(f"{token:6}", [round(x, 2) for x in row.tolist()])
+
+# %% [markdown]
+# The same by **one product of matrices**. Row i of a table says what share word i takes from each word: i + 1 words
+# with 1/(i + 1) each, and 0 for those that have not been read yet. On paper: what are the first three rows?
+
+# %%
+# The table of shares, and the averages as shares times what the words say.
+shares = torch.ones(6, 6).tril() / torch.arange(1, 7)[:, None]
+print(shares.round(decimals=2))
+print("the same averages:", torch.allclose(shares @ value, averages))
+
+# %% [markdown]
+# And a third time, by a **softmax**. It turns any scores into shares. All scores alike, say 0, give all words the same
+# share. And a score of *minus infinity* gives a share of exactly nothing, as $e^{-\infty} = 0$.
+
+# %%
+# Scores of 0, minus infinity where a word is not read yet, softmax of each row.
+may_look = torch.ones(6, 6, dtype=torch.bool).tril()
+scores = torch.zeros(6, 6).masked_fill(~may_look, -torch.inf)
+print(scores)
+print("the same shares:", torch.allclose(scores.softmax(-1), shares))
+
+# %% [markdown]
+# Why the long way round? Because a score need not be 0. That is the whole idea of this lesson: **an average, with
+# shares that depend on the words.** And one thing is settled already: who may look at whom is a table of True and
+# False. This one is called the **causal mask**: nobody looks into the future. GPT is trained under it.
+#
+# **Your turn (4 minutes).** Write `causal_mask(length)`: a boolean tensor [length, length], True where the word of the
+# row may look at the word of the column. There are at least three ways; take any. May a word look at itself?
+
+# %% tags=["exercise"]
+# Write the mask of a text that is read from its beginning.
+def causal_mask(length):
+    """True where the column's word is not later than the row's; boolean, [length, length]."""
+    ### BEGIN SOLUTION
+    place = torch.arange(length)
+    return place <= place[:, None]
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+# What does the check say?
+from course_lib.checks import attention as check
+
+check.causal_mask(causal_mask)
+
+# %% [markdown] tags=["hint"]
+# Who stands in row 0 has read one word, and it is word 0. Who stands in row 2 has read three. How many True are there
+# for length 4?
+
+# %% [markdown] tags=["hint"]
+# `torch.ones(length, length, dtype=torch.bool)` and `.tril()`, which keeps the diagonal and what lies below it. Or
+# compare two rows of numbers: `place = torch.arange(length)`, as a row and as a column `place[:, None]`.
+
+# %% [markdown] tags=["instructor"]
+# **Minutes 0-12. Type** the loops (3 lines), the table of shares (1 line), the softmax (2 lines), the solution (2).
+#
+# **The planned mistake:** `.tril(-1)`. "Nobody looks at what comes next" is easily heard as "only at what came before".
+# Run it and read the reply, below; then ask what the first word would get.
+#
+# **Poll:** "all scores are 7 instead of 0. The shares..."
+# - *grow*: has not divided by the sum yet. Do it for two words.
+# - *stay*: right; a softmax only sees differences. It comes back in the section on linear layers.
+
+# %% tags=["instructor"]
+# The planned mistake and the check's reply.
+check.causal_mask(lambda length: torch.ones(length, length, dtype=torch.bool).tril(-1))
+
+# %% [markdown]
+# ## Ask, compare, take
+#
+# What should the shares depend on? *Bank* would like to know: is there water here, or money? *River* could say: I am
+# about water. So give each word **three** vectors instead of one:
+#
+# - a **query** q: what it asks,
+# - a **key** k: what it can be found by,
+# - a **value** v: what it gives to whoever looks at it.
+#
+# The score of a pair is the dot product of the one's query and the other's key: is this an answer to that? Here are
+# four questions, made up: *who? · doing what? · water? · where?*
+#
+# | word | query: it asks | key: it answers | value: it gives (water, money) |
+# |---|---|---|---|
+# | *he* | (0, 2, 0, 0) | (2, 0, 0, 0) | (0, 0) |
+# | *sat* | (2, 0, 0, 0) | (0, 2, 0, 0) | (0, 0) |
+# | *on* | (0, 0, 0, 2) | (0, 0, 0, 0) | (0, 0) |
+# | *the* | (0, 0, 0, 0) | (0, 0, 0, 0) | (0, 0) |
+# | *river* | (0, 0, 0, 2) | (0, 0, 2, 1) | (10, 0) |
+# | *bank* | (0, 0, 2, 0) | (0, 0, 1, 2) | (5, 5) |
+#
+# **Take a pencil** and follow *bank*; it sees all six words, itself among them.
+#
+# 1. Its query (0, 0, 2, 0) times each of the six keys: six scores.
+# 2. Divide each by the root of D, the length of a query: $\sqrt 4 = 2$.
+# 3. Take $e$ to that power. ($e^0 = 1$, $e^1 = 2.72$, $e^2 = 7.39$.)
+# 4. Divide each by their sum: six weights.
+# 5. Multiply each value by its weight, and add: two numbers, the new *bank*.
+#
+# What do you get? And what would the plain average of the six values be?
+
+# %%
+# The three tables; the row of bank, by a loop.
+import math
+
+query = torch.tensor([[0, 2, 0, 0], [2, 0, 0, 0], [0, 0, 0, 2], [0, 0, 0, 0], [0, 0, 0, 2], [0, 0, 2.0, 0]])
+key = torch.tensor([[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 2, 1], [0, 0, 1, 2.0]])
+
+powers = [math.exp(sum(q * k for q, k in zip(query[5].tolist(), row)) / math.sqrt(4)) for row in key.tolist()]
+weights = [power / sum(powers) for power in powers]
+for token, power, weight in zip(tokens, powers, weights):
+    print(f"{token:6} e^score {power:4.2f}  weight {weight:.2f}")
+for name, column in zip(["water", "money"], value.T.tolist()):
+    print(f"{name}: {sum(w * v for w, v in zip(weights, column)):.2f}, plain average {sum(column) / 6:.2f}")
+
+# %% [markdown]
+# *Bank* has asked for water, and half of its new self is *river*. The plain average said 2.5 to 0.83; now it is
+# 6.2 to 0.96.
+#
+# **Look.** The worksheet of any word, one step after another. What is not computed yet is a question mark: **fill it
+# in yourself, then move on.** Two rows to predict: *the* asks nothing, all its query is 0; what does it get? *On* asks
+# *where?*: who answers, and who answers a little? Then leave out the division, and look at the weights again.
+
+# %% tags=["boilerplate"]
+# The worksheet: who asks, how far, with or without the division, and who is hidden.
+from course_lib import attention, viz
+from course_lib.viz import dot_product as pictures
+
+ROOT = {"divided by √D": True, "not divided": False}
+MASKS = {"none": torch.ones(6, 6, dtype=torch.bool), "causal": attention.causal_mask(6),
+         "river is hidden": torch.tensor([True, True, True, True, False, True]).expand(6, 6),
+         "everything is hidden": torch.zeros(6, 6, dtype=torch.bool)}
+
+
+def draw_sheet(word, step, root, mask):
+    i = tokens.index(word)
+    return pictures.worksheet(query[i], key, value, tokens, word, step, ROOT[root], MASKS[mask][i])
+
+
+viz.explore(draw_sheet, word=viz.Choice(tokens, value="bank"), step=viz.Choice(pictures.STEPS),
+            root=viz.Choice([*ROOT]), mask=viz.Choice([*MASKS]))
+
+# %% [markdown]
+# A word that asks nothing gets the plain average: our honest control is a query of zeros, and it comes back below.
+#
+# Six worksheets at once are three lines. With the tables $Q$ [T, D], $K$ [S, D] and $V$ [S, V], for T words that ask
+# and S words that answer (here the same six):
+#
+# $$\text{Attention}(Q, K, V) = \text{softmax}\left(\frac{Q K^\top}{\sqrt D}\right) V$$
+#
+# Entry (i, j) of $QK^\top$ is query i times key j; the softmax runs along each row, over the keys. This is equation 1
+# of *Attention Is All You Need*.
+
+# %%
+# All six words at once: scores [6, 6], weights [6, 6], output [6, 2].
+scores = query @ key.T / math.sqrt(4)
+weights = scores.softmax(-1)
+output = weights @ value
+print(weights.round(decimals=2))
+print("bank:", output[5].round(decimals=2).tolist())
+
+# %% [markdown]
+# **Your turn (12 minutes).** Write `scaled_dot_product_attention(query, key, value, mask=None)` and return two things,
+# the output and the weights. Three points make it fit for everything that follows:
+#
+# - There may be a batch in front: [B, T, D]. `key.mT` exchanges the last two axes, with or without a batch.
+# - `mask`, where given, is boolean, True where a query may look. What is hidden must weigh exactly 0, and the others
+#   share out the whole.
+# - A query that may look at *nothing* gets zeros. What would the softmax of six times minus infinity be?
+
+# %% tags=["exercise"]
+# Write attention.
+def scaled_dot_product_attention(query, key, value, mask=None):
+    """softmax(Q K^T / sqrt(D)) V and the weights; masked keys weigh 0, a row without keys is all zeros."""
+    ### BEGIN SOLUTION
+    scores = query @ key.mT / math.sqrt(query.shape[-1])  # [..., T, S]
+    if mask is None:
+        weights = scores.softmax(-1)
+    else:
+        weights = scores.masked_fill(~mask, -math.inf).softmax(-1)
+        weights = torch.where(mask.any(-1, keepdim=True), weights, 0.0)
+    return weights @ value, weights
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+# What does the check say? It asks without a mask first, then with one, then with rows that see nothing.
+check.scaled_dot_product_attention(scaled_dot_product_attention)
+
+# %% [markdown] tags=["hint"]
+# In which order: scores, mask, softmax? If the mask came after the softmax, what would a row sum to? And is a score
+# of 0 the same as no weight: what is $e^0$?
+
+# %% [markdown] tags=["hint"]
+# `scores.masked_fill(~mask, -math.inf)` before the softmax. For rows that see nothing, afterwards:
+# `torch.where(mask.any(-1, keepdim=True), weights, 0.0)`.
+
+# %% [markdown]
+# The library's `attention.scaled_dot_product_attention` is the same, with errors that say which shape does not fit.
+# Torch's own is faster for long texts, for it never writes the table of weights down; lesson 11 measures that. All
+# three should agree:
+
+# %%
+# The loop's bank, the library's, torch's.
+import torch.nn.functional as F
+
+ours, _ = attention.scaled_dot_product_attention(query, key, value)
+torchs = F.scaled_dot_product_attention(query[None], key[None], value[None])[0]
+print("ours ", ours[5].round(decimals=3).tolist())
+print("torch", torchs[5].round(decimals=3).tolist())
+
+# %% [markdown] tags=["instructor"]
+# **Minutes 12-28. Type** the loop's row (2 lines), the three lines, the solution (6 lines). Everyone fills in the row
+# of *bank* on paper; collect the two numbers before running.
+#
+# **The planned mistake:** multiply the weights by the mask, after the softmax. The reply is below. Ask what a row sums
+# to now, and by how much the output shrinks.
+#
+# **Poll** before the worksheet: "*the* has a query of zeros. Its weights..."
+# - *are all 0*: forgets that e to the 0 is 1.
+# - *are all 1/6*: right. Asking nothing is taking the average.
+# - *are NaN*: mixes it up with a row where everything is hidden; choose that mask next.
+
+# %% tags=["instructor"]
+# The planned mistake and the check's reply.
+def planned_mistake(query, key, value, mask=None):
+    weights = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1)
+    weights = weights if mask is None else weights * mask
+    return weights @ value, weights
+
+
+check.scaled_dot_product_attention(planned_mistake)
+
+# %% [markdown]
+# ## Why the root?
+#
+# A dot product of D random numbers with D others is a sum of D random terms, of about 1 each, half of them negative.
+# They partly cancel: the sum grows like the *root* of D, not like D. (Lesson 02's walk of a drunkard.) So for D = 64 a
+# score is 8 or -8 as easily as 1, and $e^8$ is 3,000 times $e^0$.
+#
+# **Look.** One query, 64 keys, weights from the largest to the smallest. Predict: at which D does the undivided look
+# become a stare at one word? And what does dividing by D, not by its root, make of a large D?
+
+# %% tags=["boilerplate"]
+# Random vectors of D numbers: three ways to scale.
+def draw_sharpness(D):
+    random = torch.Generator().manual_seed(4)
+    products = torch.randn(64, D, generator=random) @ torch.randn(D, generator=random)
+    ways = {"as they are": 1, "divided by √D": math.sqrt(D), "divided by D": D}
+    weights = {name: (products / by).softmax(-1).numpy() for name, by in ways.items()}
+    return pictures.sharpness(weights, f"One random query, 64 random keys, D = {D}")
+
+
+viz.explore(draw_sharpness, D=viz.Choice([2, 4, 16, 64, 256, 1024], value=64))
+
+# %% [markdown]
+# With the root the picture stays what it is, whatever D. That matters most for *learning*. How much does a weight p
+# move when its score moves? By p(1 - p), times the movement: at p = 1 and at p = 0 that is nothing. A stare cannot be
+# corrected: no gradient flows back to the scores.
+
+# %%
+# How far scores reach, and how much gradient flows back to them: the sum of p(1 - p) over the keys.
+for D in [4, 64, 1024]:
+    random = torch.Generator().manual_seed(0)
+    products = (torch.randn(200, 1, D, generator=random) @ torch.randn(200, 64, D, generator=random).mT).squeeze(1)
+    flow = [(p * (1 - p)).sum(-1).mean() for p in (products.softmax(-1), (products / math.sqrt(D)).softmax(-1))]
+    print(f"D {D:4}  typical score {products.std():4.1f}  flow, undivided {flow[0]:.2f}, divided {flow[1]:.2f}")
+
+# %% [markdown]
+# ## Who may look at whom?
+#
+# The causal mask hid the future. The other everyday mask hides **padding**. Sentences of a batch have unlike lengths,
+# and a tensor has straight edges: short ones are filled up with zeros. Zeros are not nothing! A key of zeros has the
+# score 0, and $e^0 = 1$. Predict: *bank* looks at its sentence, filled up to 12 places. What share goes to the filling?
+
+# %%
+# The six words and six places of padding, without a mask and with one.
+filled_key, filled_value = F.pad(key, (0, 0, 0, 6)), F.pad(value, (0, 0, 0, 6))
+is_word = torch.arange(12) < 6
+for name, mask in {"no mask": None, "masked": is_word[None]}.items():
+    output, weights = attention.scaled_dot_product_attention(query[5:], filled_key, filled_value, mask)
+    print(f"{name:8} weight on padding {weights[0, 6:].sum():.2f}, bank {output[0].round(decimals=2).tolist()}")
+
+# %% [markdown]
+# Without a mask, *bank* is a little less about water because somebody else's sentence was longer. With it, the six
+# numbers on paper hold, whatever stands beside them.
+#
+# ***Extra* (5 minutes).** Write `padding_mask(lengths, longest)`: `lengths` is a tensor [B] of whole numbers, and the
+# answer a boolean tensor [B, 1, longest], True for words. The 1 stands for the queries: the same keys for all of them.
+
+# %% tags=["exercise", "extra"]
+# Write the mask of a batch of texts of unlike lengths.
+def padding_mask(lengths, longest):
+    """True for the first lengths[b] places of text b; boolean, [B, 1, longest]."""
+    ### BEGIN SOLUTION
+    return (torch.arange(longest) < lengths[:, None])[:, None]
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+# What does the check say?
+check.padding_mask(padding_mask)
+
+# %% [markdown] tags=["hint"]
+# For one text of length 3 and longest 5: which places, counted from 0, are True? Which comparison says so?
+
+# %% [markdown] tags=["hint"]
+# `torch.arange(longest)` is a row, `lengths[:, None]` a column; compared, they make a table [B, longest]. One more axis
+# in the middle: `[:, None]`.
+
+# %% [markdown]
+# Masks combine with *and*. What may the second of three words see, in a text that is padded to five places? And one
+# last thing, which surprises many: predict what happens to the output of *bank* if the six words come in another
+# order.
+
+# %%
+# Both masks together; then bank, with the words that it looks at in two orders.
+both = attention.causal_mask(5) & (torch.arange(5) < 3)
+print("second word may see", both[1].int().tolist())
+shuffled = torch.tensor([3, 5, 1, 0, 4, 2])
+for order in [torch.arange(6), shuffled]:
+    new, _ = attention.scaled_dot_product_attention(query[5:], key[order], value[order])
+    print(" ".join(tokens[i] for i in order), new[0].round(decimals=2).tolist())
+
+# %% [markdown]
+# Nothing. **Attention does not know the order of the words**: it is an average, and sums have no order. Lesson 13 tells
+# words their places.
+
+# %% [markdown] tags=["instructor"]
+# **Minutes 28-38. Type** the typical scores (3 lines) and the padding (2 lines). Move the slider of D with the room.
+#
+# **Poll:** "*dog bites man*, *man bites dog*: after attention without a mask, *dog* is..."
+# - *another word in each*: no; the same keys and values, in another order.
+# - *the same in both*: right. Who wants to tell them apart must put the place into the vectors.
+
+# %% [markdown]
+# ## Real words, and nothing trained
+#
+# Now the same six words with real vectors: the skip-gram vectors of lesson 03, trained on the course's text. One vector
+# a word, and it has to be query, key and value at once. Words that are said in like company have large dot products:
+# so each word looks at its relatives. Predict: at whom does *bank* look most, and second?
+
+# %%
+# Each word asks with its own vector; the vectors are keys and values too.
+from course_lib import data
+from course_lib.keyed_vectors import KeyedVectors
+
+vectors = KeyedVectors.load_npz(data.path("vectors_skipgram"))
+
+
+def rows(words):
+    return torch.stack([torch.tensor(vectors.get_vector(word)) for word in words])
+
+
+def look(sentence):
+    x = rows(sentence.split())
+    return attention.scaled_dot_product_attention(x, x, x)
+
+
+new, weights = look("he sat on the river bank")
+viz.attention_view(weights, tokens, title="Word vectors of lesson 03, nothing trained")
+
+# %% [markdown]
+# At itself: nobody answers a vector as well as the vector itself. Then at *river*. (A good reason to have three vectors
+# a word, and not one: one may ask for something other than oneself.) Does the new *bank* mean the river's edge? Compare
+# its arrow with the arrows of four words, before and after, in two sentences. The **control** is the plain average of
+# the six words.
+
+# %%
+# The cosine of bank with four words: alone, after attention, and as the plain average of its sentence.
+for sentence in ["he sat on the river bank", "he owed money to the bank"]:
+    words = sentence.split()
+    versions = {"alone": rows(["bank"])[0], "attention": look(sentence)[0][words.index("bank")],
+                "control: average": rows(words).mean(0)}
+    print(sentence)
+    for name, arrow in versions.items():
+        cosines = F.cosine_similarity(arrow[None], rows(["river", "shore", "money", "loan"]))
+        print(f"  {name:17} river {cosines[0]:.2f} shore {cosines[1]:.2f} money {cosines[2]:.2f} loan {cosines[3]:.2f}")
+
+# %% [markdown]
+# One word, two arrows: in the first sentence *bank* has turned to *river* and *shore*, in the second to *money* and
+# *loan*. So much for the good news. The honest part: **the plain average does it as well.** Six words of one sentence
+# all speak of one thing; there is nothing to choose.
+#
+# So let there be something to choose. Take a sentence out of a handbook of countries and one out of Shakespeare, and
+# shake all their words together. Attention does not know the order anyway. Each word looks at all the others, but not
+# at itself, nor at the same word again (a mask!). **Predict:** of a hundred words, how many look hardest at a word of
+# their *own* sentence? Looking at random would be right about 48 times.
+
+# %%
+# Pairs of real sentences, mixed; the share of words that look hardest at one of their own sentence.
+def sentences(name, count):
+    short = ([word for word in sentence if word in vectors] for sentence in data.load(name))
+    return [words for words, _ in zip((words for words in short if 6 <= len(words) <= 12), range(40 * count))][::40]
+
+
+def at_home(first, second, table):
+    words = first + second
+    is_other = torch.tensor([[a != b for a in words] for b in words])
+    x = torch.stack([table[word] for word in words])
+    _, weights = attention.scaled_dot_product_attention(x, x, x, is_other)
+    belongs = torch.arange(len(words)) < len(first)
+    return (belongs[weights.argmax(-1)] == belongs).tolist(), weights
+
+
+pairs = list(zip(sentences("facts", 200), sentences("shakespeare", 200)))
+all_words = sorted({word for pair in pairs for sentence in pair for word in sentence})
+real = dict(zip(all_words, rows(all_words)))
+noise = torch.randn(len(all_words), 100, generator=torch.Generator().manual_seed(0))
+noise = dict(zip(all_words, noise * rows(all_words).norm(dim=1, keepdim=True) / 10))
+for name, table in {"skip-gram vectors": real, "control: random vectors": noise}.items():
+    hits = [hit for pair in pairs for hit in at_home(*pair, table)[0]]
+    print(f"{name:24} {sum(hits) / len(hits):.0%} of {len(hits):,} words look hardest at home")
+
+# %% [markdown]
+# Nobody told it which word came from where, and nothing was trained for this. **Look** at one of the pairs: hover over
+# a word, or step through the words with the keyboard. Which words are lost, and why them?
+
+# %%
+# Two sentences in one pot.
+first, second = pairs[7]
+viz.attention_view(at_home(first, second, real)[1], first + second, title="Two sentences, shaken together")
+
+# %% [markdown]
+# ## Is it a linear layer?
+#
+# > **Common belief:** *"The weights of attention come from a linear layer with three inputs (query, key, value) and a
+# > softmax."* So the article has it that this course began with (3.1.1). True or false? Decide; the next cell settles
+# > it.
+#
+# A linear layer takes numbers, multiplies each with a fixed weight and adds them up. Let us build exactly that: for
+# each pair, query, key and value side by side, 10 numbers in, one score out. Then the softmax. Beside it, attention.
+
+# %%
+# The belief, built: a linear layer over query, key and value of each pair. Its weights, and attention's, in two rows.
+layer = torch.nn.Linear(4 + 4 + 2, 1)
+torch.nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(0))
+pair = torch.cat([query[:, None].expand(6, 6, 4), key.expand(6, 6, 4), value.expand(6, 6, 2)], dim=-1)  # [6, 6, 10]
+believed = layer(pair).squeeze(-1).softmax(-1).detach()
+output, weights = attention.scaled_dot_product_attention(query, key, value)
+for name, shares in {"linear layer": believed, "attention": weights}.items():
+    for i in [1, 5]:
+        print(f"{name:12} {tokens[i]:5}", [f"{w:.2f}" for w in shares[i].tolist()])
+print("linear layer: the six rows are alike:", torch.allclose(believed, believed[:1].expand(6, 6)))
+_, again = attention.scaled_dot_product_attention(query, key, torch.randn(6, 2))
+print("attention: other values, same weights:", torch.equal(weights, again))
+double, _ = attention.scaled_dot_product_attention(2 * query, 2 * key, 2 * value)
+print("everything doubled: bank", output[5].round(decimals=2).tolist(), "->", double[5].round(decimals=2).tolist())
+
+# %% [markdown]
+# With the linear layer **every word looks at the same words**: what a query adds to the scores of its row, it adds to
+# all of them alike, and a softmax only sees differences. The question drops out! It must be *multiplied* with the keys,
+# or bent (additive attention, lesson 09, puts a tanh between). And the weights do not depend on the values at all: two
+# inputs, not three. Nor is the whole linear: twice the input is not twice the output.
+#
+# What is true in the belief: in a model, q, k and v are made out of one vector x a word, by **three linear layers with
+# one input each**: $q = W_q x$, $k = W_k x$, $v = W_v x$. These are all that is learned. Attention itself, the line
+# with the softmax, has not a single parameter.
+#
+# > **Common belief:** *"Attention means that the words of a sentence look at one another."* In its history of the field
+# > (1.1) the article puts "self-attention" for attention as such. Decide; then run.
+
+# %%
+# A query that belongs to no word of the sentence: what does it get, and in which shape?
+stranger = rows(["water"])
+x = rows(tokens)
+_, weights = attention.scaled_dot_product_attention(stranger, x, x)
+print("weights", tuple(weights.shape), dict(zip(tokens, weights[0].round(decimals=2).tolist())))
+
+# %% [markdown]
+# One query, six keys: the one who asks need not be one of those who answer. When attention was invented (2015), the
+# words of a translation asked those of the original; lesson 09 did that with dates. Where a sequence asks itself it is
+# *self*-attention; the other is *cross*-attention, and lesson 13 needs both. Our last run needs just **one query that
+# belongs to nobody.**
+
+# %% [markdown]
+# ## One question to 8,000 reviews
+#
+# Is a film review a recommendation? The easiest way from hundreds of words to one verdict is the average of their
+# vectors, then one linear layer. It drowns two or three telling words in hundreds of others. So let a single query look
+# at the words, take the average that *it* weighs, and hand that to the same linear layer. The query is learned:
+# nobody tells it what to look for. All it ever sees is whether the review was for or against.
+#
+# The word vectors are those of lesson 03 and stay as they are. Each fifth block of 250 reviews is held out (neighbours
+# in the file are about one film). The **control** is the same model with its query fixed at zeros, which is, as you
+# know, the plain average.
+
+# %% tags=["boilerplate"]
+# Reviews as numbers of words; held-out blocks; vectors brought to mean 0 and deviation 1 in each column.
+import re
+
+from torch import nn
+
+from course_lib import device, training
+
+LONGEST = 300  # words of a review that we read
+
+
+def numbers(text):
+    known = (vectors.key_to_index.get(word) for word in re.findall(r"[a-z']+", text.lower()))
+    return [number for number in known if number is not None][:LONGEST]
+
+
+def tensors(reviews):
+    texts = [torch.tensor(numbers(review.text), dtype=torch.int32) for review in reviews]
+    lengths = torch.tensor([len(text) for text in texts])
+    return nn.utils.rnn.pad_sequence(texts, batch_first=True), lengths, torch.tensor([float(r.label) for r in reviews])
+
+
+reviews = data.load("film_sentiment")
+imdb = [review for review in reviews if review.source == "imdb"]
+blocks = [imdb[i:i + 250] for i in range(0, len(imdb), 250)]
+train_set = tensors([review for i, block in enumerate(blocks) if i % 5 < 4 for review in block[::2]][:10_000])
+held_out = tensors([review for block in blocks[4::5] for review in block[::2]])
+table = torch.tensor(vectors.vectors)
+table = (table - table.mean(0)) / table.std(0)
+print(f"{len(train_set[0]):,} reviews to learn from, {len(held_out[0]):,} held out")
+
+# %%
+# The model: one query, keys by a linear layer, the words' vectors as values, one verdict.
+class OneQuestion(nn.Module):
+    def __init__(self, asks, d_key=32):
+        super().__init__()
+        self.query = nn.Parameter(torch.randn(1, d_key) if asks else torch.zeros(1, d_key), requires_grad=asks)
+        self.key = nn.Linear(table.shape[1], d_key, bias=False)
+        self.verdict = nn.Linear(table.shape[1], 1)
+
+    def forward(self, words, lengths):
+        x = table[words]  # [B, S, 100]
+        is_word = (torch.arange(words.shape[1]) < lengths[:, None])[:, None]  # [B, 1, S]
+        query = self.query.expand(len(words), -1, -1)  # [B, 1, d_key]
+        output, weights = attention.scaled_dot_product_attention(query, self.key(x), x, is_word)
+        return self.verdict(output[:, 0])[:, 0], weights[:, 0]  # [B], [B, S]
+
+
+def loss(model, batch):
+    words, lengths, label = batch
+    return F.binary_cross_entropy_with_logits(model(words[:, :lengths.max()], lengths)[0], label)
+
+
+def share_right(model, batch):
+    words, lengths, label = batch
+    return ((model(words[:, :lengths.max()], lengths)[0] > 0) == (label > 0)).float().mean(), len(label)
+
+# %% [markdown]
+# **The target:** at least 84 of 100 held-out reviews right, and at least 2.5 more than the plain average. Before it
+# runs, write down ten words that *you* would look at.
+
+# %% tags=["hero", "nbval-ignore-output"]
+# Train both: the control, then the one that asks.
+config = training.TrainingConfig(steps=500, learning_rate=0.05, warmup_steps=20, seed=1)
+right = {}
+for name in ["control: plain average", "one question"]:
+    torch.manual_seed(1)
+    model = OneQuestion(asks=name == "one question")
+    with device.one_thread():
+        training.train(model, training.shuffled(*train_set, batch_size=64), loss, config)
+        right[name] = training.evaluate(model, training.shuffled(*held_out, batch_size=250), share_right)
+    print(f"{name:24} {right[name]:.1%} of the held-out reviews right")
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# At which words does the question look? The score of each of the 5,000 most frequent words.
+with torch.no_grad():
+    scores = model.key(table[:5000]) @ model.query[0] / math.sqrt(32)
+    pushes = model.verdict(table[:5000])[:, 0]
+for name, order in {"most": scores.argsort(descending=True), "least": scores.argsort()}.items():
+    print(f"{name}: {' '.join(vectors.index_to_key[i] for i in order[:25].tolist())}")
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# Read a review of your own: shade is weight, + and - say to which side a word pushes.
+def draw_review(text):
+    found = numbers(text)
+    if not found:
+        raise ValueError("None of these words has a vector: write a sentence about a film.")
+    with torch.no_grad():
+        verdict, weights = model(torch.tensor([found]), torch.tensor([len(found)]))
+        pushes = model.verdict(table[found])[:, 0]
+    title = f"Recommended? {torch.sigmoid(verdict).item():.0%}"
+    return pictures.reading([vectors.index_to_key[i] for i in found], weights[0].numpy(), pushes.numpy(), title)
+
+
+mine = "a slow start and some terrible acting but in the end a moving and beautiful film that i will see again"
+viz.explore(draw_review, text=viz.Text(mine, label="your review"))
+
+# %% [markdown]
+# ## What you know now
+#
+# - Attention is an average whose shares depend on the words: query times key, divided by the root of D, softmax along
+#   the keys, times the values. A query of zeros is the plain average.
+# - Without the root, a softmax over long random vectors stares at one key, and a stare learns nothing.
+# - A mask is boolean, True means "may look"; what is hidden gets minus infinity *before* the softmax. A row that sees
+#   nothing gets zeros.
+# - Attention knows no order, and it has no parameters. What is learned is how queries, keys and values are made.
+# - Who asks need not be one of those who answer.
+#
+# **Quiz.** Open the answer that you would give.
+#
+# **1. Somebody sets hidden scores to 0 instead of minus infinity. A query has four keys with scores 0, 0 and two
+# hidden ones. What do the hidden two weigh together?**
+#
+# <details><summary>Nothing.</summary>
+#
+# A score of 0 is not a weight of 0: e to the 0 is 1.
+#
+# </details>
+# <details><summary>One half.</summary>
+#
+# Right: four equal scores, four weights of 1/4.
+#
+# </details>
+# <details><summary>It cannot be said without the values.</summary>
+#
+# The values come after the weights and do not change them.
+#
+# </details>
+
+# %% [markdown]
+# **2. There are 3 queries of size 8, 5 keys, and values of size 2. What are the shapes of weights and output?**
+#
+# <details><summary>(3, 5) and (3, 2).</summary>
+#
+# Right: a row for each query; along it a weight for each key; the output has a row for each query and a value's size.
+#
+# </details>
+# <details><summary>(5, 3) and (5, 2).</summary>
+#
+# Those are tables for keys. It is the queries that ask, and each gets an answer.
+#
+# </details>
+# <details><summary>(3, 8) and (3, 8).</summary>
+#
+# The 8 is used up by the dot product, which makes one number out of 8 and 8.
+#
+# </details>
+
+# %% [markdown]
+# **3. You double the size of queries and keys, from 64 to 128, and forget to change the root of 64. What happens?**
+#
+# <details><summary>All weights become more alike.</summary>
+#
+# The other way: sums of more terms are larger, so the differences between scores grow.
+#
+# </details>
+# <details><summary>The weights become a little sharper than they should be.</summary>
+#
+# Right: scores are larger by the root of 2.
+#
+# </details>
+# <details><summary>Nothing, the softmax divides by its sum.</summary>
+#
+# It does, but it sees differences between scores, and those have grown.
+#
+# </details>
+
+# %% [markdown]
+# **4. In a causal text of five words, how many of the 25 weights may be above 0?**
+#
+# <details><summary>10.</summary>
+#
+# That is without the diagonal. A word may look at itself.
+#
+# </details>
+# <details><summary>15.</summary>
+#
+# Right: 1 + 2 + 3 + 4 + 5.
+#
+# </details>
+# <details><summary>20.</summary>
+#
+# That hides only the next word. The future is everything that comes later.
+#
+# </details>
+
+# %% [markdown]
+# **Papers and data**
+#
+# - Dzmitry Bahdanau, Kyunghyun Cho, Yoshua Bengio (2015). Neural Machine Translation by Jointly Learning to Align and
+#   Translate. ICLR. Attention's beginning, between two sentences.
+# - Ashish Vaswani and others (2017). Attention Is All You Need. NeurIPS. Equation 1; its footnote 4 explains the root.
+# - Andrew Maas and others (2011). Learning Word Vectors for Sentiment Analysis. ACL. The IMDb reviews.
