@@ -66,7 +66,7 @@ def still(view):
 
 def test_a_view_says_what_it_shows(make):
     view = make([[1.0, 0.0], [0.25, 0.75]], ["a", "b"])
-    words = "Attention from 2 queries to 2 keys, the one head. Strongest links: “b” to “b” 0.75, “b” to “a” 0.25."
+    words = "Attention from 2 queries to 2 keys. Strongest links: “b” to “b” 0.75, “b” to “a” 0.25."
     assert repr(view) == "attention_view: " + words
     bundle = view._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
@@ -76,9 +76,9 @@ def test_a_view_says_what_it_shows(make):
 
 
 @pytest.mark.parametrize(("heads", "layers", "layer", "head", "words"), [
-    (1, 1, 0, None, "the one head."), (3, 1, 0, None, "all 3 heads."), (3, 1, 0, 1, "head 1 (of 3)."),
+    (1, 1, 0, None, "to 2 keys. "), (3, 1, 0, None, "all 3 heads."), (3, 1, 0, 1, "head 1 (of 3)."),
     (3, 2, 1, [2, 0], "layer 1 (of 2), heads 0 and 2 (of 3)."), (3, 2, -1, -1, "layer 1 (of 2), head 2 (of 3)."),
-    (4, 2, 0, range(3), "layer 0 (of 2), heads 0, 1 and 2 (of 4)."), (1, 2, 0, 0, "layer 0 (of 2), the one head."),
+    (4, 2, 0, range(3), "layer 0 (of 2), heads 0, 1 and 2 (of 4)."), (1, 2, 0, 0, "to 2 keys, layer 0 (of 2). "),
 ])
 def test_the_words_name_layers_and_heads(make, heads, layers, layer, head, words):
     view = make(softmax(layers, heads, 2, 2), ["a", "b"], layer=layer, head=head)

@@ -30,6 +30,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from course_lib.viz import STATIC, check_alt, image
@@ -205,15 +206,16 @@ def encode(weights: Float[np.ndarray, "L H Q K"]) -> UInt[np.ndarray, "L H Q K"]
 
 def _static(view: dict, weights: Float[np.ndarray, "L H Q K"], layer: int, heads: list[int], alt: str) -> str:
     """The still picture, its caption, and the script that puts a live viewer in its place where scripts run."""
-    figure = still(weights[layer], view["queries"], view["keys"], heads, _label(layer, heads, weights.shape),
-                   view["title"])
+    label = _label(layer, heads, weights.shape)
+    title = "\n".join(filter(None, [view["title"] or "Attention", label]))
+    figure = still(weights[layer], view["queries"], view["keys"], heads, title)
     picture = image(small_png(figure, heads), alt)
     layers, every = view["layers"], view["heads"]
     if encode(weights).nbytes > STATIC_BYTES:
         layers = [layer]
         every = [*heads, *(one for one in every if one not in heads)]
         every = sorted(every[:STATIC_BYTES // weights[0, 0].size])
-    caption = f"A still picture of {_label(layer, heads, weights.shape)}"
+    caption = f"A still picture of {label}" if label else "A still picture"
     if max(weights.shape[2:]) <= MOST_LINES:
         caption += f", with lines for weights from {_faintest(weights[layer])} up"
     caption += ". Run this cell to see the rest, and each token's numbers."
@@ -237,14 +239,12 @@ def _script(state: dict) -> str:
 # --- words -------------------------------------------------------------------------------------------------------
 
 def _label(layer: int, heads: Sequence[int], shape: tuple[int, ...]) -> str:
-    """For instance: layer 1 (of 4), heads 0 and 2 (of 8)."""
-    head = _listed("head", heads, shape[1])
-    return head if shape[0] == 1 else f"layer {layer} (of {shape[0]}), {head}"
+    """For instance: layer 1 (of 4), heads 0 and 2 (of 8). Nothing where there is but one of both."""
+    parts = [f"layer {layer} (of {shape[0]})"] if shape[0] > 1 else []
+    return ", ".join(parts + ([_listed("head", heads, shape[1])] if shape[1] > 1 else []))
 
 
 def _listed(what: str, numbers: Sequence[int], length: int) -> str:
-    if length == 1:
-        return f"the one {what}"
     if len(numbers) == length:
         return f"all {length} {what}s"
     *most, last = map(str, numbers)
@@ -273,8 +273,8 @@ def describe(weights: np.ndarray, names: list[str], key_names: list[str], layer:
     links = [f"{left[q]} to {right[k]} {part[h, q, k]:.2f}" + (f" (head {heads[h]})" if len(heads) > 1 else "")
              for h, q, k in places if part[h, q, k] > 0]
     nothing = int((~weights[layer, heads].any(-1)).sum())
-    text = f"Attention from {_number('query', queries)} to {_number('key', keys)}, "
-    text += f"{_label(layer, heads, weights.shape)}. "
+    text = f"Attention from {_number('query', queries)} to {_number('key', keys)}"
+    text += ", ".join(["", *filter(None, [_label(layer, heads, weights.shape)])]) + ". "
     text += f"Strongest links: {', '.join(links)}." if links else "No query attends to anything."
     if nothing and links:
         text += f" {nothing} {'row attends' if nothing == 1 else 'rows attend'} to nothing."
@@ -284,14 +284,14 @@ def describe(weights: np.ndarray, names: list[str], key_names: list[str], layer:
 # --- the still picture -------------------------------------------------------------------------------------------
 
 def still(weights: Float[np.ndarray, "H Q K"], names: Sequence[str], key_names: Sequence[str], heads: Sequence[int],
-          label: str, title: str = "") -> Figure:
+          title: str) -> Figure:
     """Lines on the left, a heatmap on the right (of the mean, for several heads); a heatmap alone for many tokens."""
     count = max(len(names), len(key_names))
     lines = count <= MOST_LINES
     height = float(np.clip(0.34 * count, 2.2, 8.5)) + 0.9 if lines else 8
     figure = Figure(figsize=(8, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{title}\n{label}" if title else f"Attention, {label}", fontsize=13, parse_math=False)
+    figure.suptitle(title, fontsize=13, parse_math=False)
     axes = figure.subplots(1, 2 if lines else 1, squeeze=False, width_ratios=(1.15, 1) if lines else (1,))[0]
     if lines:
         _draw_lines(axes[0], weights, [_drawable(n) for n in names], [_drawable(n) for n in key_names], heads)
@@ -338,13 +338,22 @@ def _draw_lines(axes: Axes, weights: np.ndarray, names: list[str], key_names: li
         ends = np.stack([np.stack([0 * q, q + shift], -1), np.stack([0 * k + 1, k + shift], -1)], 1)
         colours = np.empty((len(q), 4))
         colours[:, :3], colours[:, 3] = to_rgb(COLOURS[head % len(COLOURS)]), weights[head, q, k].clip(0, 1)
-        style = ("-", (0, (4, 1.5)), (0, (1, 1)))[min(head // len(COLOURS), 2)]
-        axes.add_collection(LineCollection(ends, colors=colours, linestyles=style,
-                                           linewidths=max(1.2, 2.4 - 0.2 * len(heads))))
+        width = max(1.2, 2.4 - 0.2 * len(heads))
+        axes.add_collection(LineCollection(ends, colors=colours, linestyles=_style(head), linewidths=width))
     axes.set(xlim=(-0.75, 1.75), ylim=(count - 0.4, -1))
     axes.text(-0.03, -0.8, "query", ha="right", fontsize=10, color="#595959")
     axes.text(1.03, -0.8, "key", ha="left", fontsize=10, color="#595959")
+    if len(heads) > 1:
+        colours = [COLOURS[head % len(COLOURS)] for head in heads]
+        handles = [Line2D([], [], color=c, linestyle=_style(h), label=f"head {h}") for h, c in zip(heads, colours)]
+        axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=4, frameon=False, fontsize=9,
+                    handlelength=1.5, columnspacing=1.2)
     axes.axis("off")
+
+
+def _style(head: int) -> tuple:
+    """Heads that share a colour differ in their dashes."""
+    return ((0, ()), (0, (4, 1.5)), (0, (1, 1)))[min(head // len(COLOURS), 2)]
 
 
 def _draw_heatmap(axes: Axes, matrix: np.ndarray, names: Sequence[str], key_names: Sequence[str], heads: int) -> None:
@@ -353,8 +362,8 @@ def _draw_heatmap(axes: Axes, matrix: np.ndarray, names: Sequence[str], key_name
         labels = [_drawable(word) for word in words] if len(words) <= most else []
         size = float(np.clip(400 / len(words), 4.5, 11))
         ticks(range(len(labels)), labels, fontsize=size, parse_math=False)
-    axes.tick_params(axis="x", rotation=90)
     axes.tick_params(length=0)
+    axes.tick_params(axis="x", rotation=90 if max(map(len, key_names)) > 2 else 0)
     axes.set(xlabel="key", ylabel="query" if len(names) > MOST_LINES else None)
     if max(matrix.shape) <= 9:
         for (q, k), value in np.ndenumerate(matrix):

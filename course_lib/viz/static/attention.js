@@ -312,7 +312,8 @@ function render({ model, el }) {
     measure.font = `${size}px ${fontFamily}`;
     const widest = (names) => Math.min(90, Math.max(...names.map((name) => measure.measureText(name).width))) + 6;
     const named = !many && (on.length === 1 || room / keys.length >= 15);
-    const [left, above] = named ? [widest(queries), widest(keys)] : [0, 0];
+    const level = keys.every((name) => [...name].length < 3); // short names need not stand upright
+    const [left, above] = named ? [widest(queries), level ? 18 : widest(keys)] : [0, 0];
     const cell = Math.max(1, Math.min(48, (Math.min(room, 720) - left - 2) / keys.length, 640 / queries.length));
     const pen = fit(surface, left + cell * keys.length + 2, above + cell * queries.length + 2);
     const raster = element("canvas", { width: keys.length, height: queries.length });
@@ -341,6 +342,8 @@ function render({ model, el }) {
     function names() {
       pen.textAlign = "right";
       queries.forEach((name, q) => pen.fillText(shorten(pen, name, left - 6), left - 4, above + (q + 0.5) * cell));
+      if (level) pen.textAlign = "center";
+      if (level) return keys.forEach((name, k) => pen.fillText(name, left + (k + 0.5) * cell, above - 8));
       pen.save();
       pen.rotate(-Math.PI / 2);
       pen.textAlign = "left";
