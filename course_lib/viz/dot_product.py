@@ -20,8 +20,9 @@ STEPS = ("1 compare", "2 scale", "3 mask", "4 exponential", "5 share", "6 mix")
 NEW = "#FFF3C4"  # behind the column that a step has just filled
 HEADS = ("word", "key k", "q · k", "÷ √D", "mask", "e^score", "weight", "value v", "weight · v")
 FILLED = (0, 0, 1, 2, 3, 4, 5, 0, 6)  # the step at which each column is filled
-CENTRES = (0.6, 2.1, 3.5, 4.5, 5.5, 6.6, 8.1, 9.7, 11.4)
-WIDTHS = (1.2, 1.7, 1.0, 1.0, 1.0, 1.2, 1.7, 1.5, 1.9)
+CENTRES = (0.6, 2.1, 3.5, 4.5, 5.5, 6.7, 8.4, 10.0, 11.6)
+WIDTHS = (1.2, 1.7, 1.0, 1.0, 1.0, 1.2, 2.0, 1.2, 1.9)
+BAR = 1.2  # how long the bar of a weight of 1 is; its number stands to the right of it
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:
@@ -75,8 +76,8 @@ def _number(x: float) -> str:
 
 
 def _row(numbers: np.ndarray, between: str = "  ", digits: int | None = None) -> str:
-    numbers = numbers[:6]
-    return between.join(_number(x) if digits is None else f"{x:.{digits}f}" for x in numbers)
+    shown = [_number(x) if digits is None else f"{x:.{digits}f}" for x in numbers]
+    return between.join(shown if len(shown) <= 6 else [*shown[:5], "…"])
 
 
 def _draw_sheet(axes: Axes, columns: list, total: list, weights: np.ndarray, done: int, scaled: bool) -> None:
@@ -86,17 +87,18 @@ def _draw_sheet(axes: Axes, columns: list, total: list, weights: np.ndarray, don
         if filled == done:
             axes.add_patch(Rectangle((left, -0.6), width, rows + 1.2, color=NEW, zorder=0))
         if i == 6 and done >= 5:
-            axes.barh(range(rows), width * weights, left=left, height=0.7, color=COLOURS[5], zorder=1)
+            axes.barh(range(rows), BAR * weights, left=left + 0.1, height=0.7, color=COLOURS[5], zorder=1)
         head = "(not ÷)" if i == 3 and not scaled else head
         axes.text(centre, -1, head, ha="center", va="center", fontsize=11, weight="bold", parse_math=False)
         cells = columns[i] if filled <= done else ["?"] * rows
         last = total[i] if filled <= done else "?" if total[i] else ""
         for row, text in enumerate([*cells, last]):
             grey = "#999999" if text == "?" else "black"
-            axes.text(centre, row, text, ha="center", va="center", fontsize=11, color=grey, parse_math=False,
+            x = left + BAR + 0.45 if i == 6 else centre
+            axes.text(x, row, text, ha="center", va="center", fontsize=11, color=grey, parse_math=False,
                       weight="bold" if row == rows else "normal")  # fmt: skip
     axes.axhline(rows - 0.5, color=GREY, linewidth=1)
-    axes.set(xlim=(-0.1, 12.4), ylim=(rows + 0.6, -1.5))
+    axes.set(xlim=(-0.1, 12.6), ylim=(rows + 0.6, -1.5))
     axes.axis("off")
 
 
