@@ -27,7 +27,7 @@ from course_lib.viz import STATIC, check_alt, image
 from course_lib.viz import attention as viewer
 
 VIEWS = ("head", "model")
-MOST_LINES = 50_000  # what is drawn at once; beyond this the browser is slow to answer
+MOST_LINES = 30_000  # what is drawn at once; with more the browser answers after seconds
 LONGEST = 14  # characters of a token: bertviz leaves no more room
 FEWEST_COLUMNS = 4  # bertviz stretches one head over the whole width, and its height with it
 
@@ -38,7 +38,7 @@ def bertviz_view(attention: Any, tokens: Sequence[str], *, key_tokens: Sequence[
 
     Make it the last expression of a cell. `attention`: an array or tensor (Q, K), (H, Q, K) or (L, H, Q, K); every row
     sums to one, or is all zeros. `tokens` name the queries, `key_tokens` the keys (default: the same).
-    Raises ValueError for another `view`, names that do not fit, rows that are no weights, and more than 50,000 lines.
+    Raises ValueError for another `view`, names that do not fit, rows that are no weights, and more than 30,000 lines.
     """
     if view not in VIEWS:
         raise ValueError(f"view={view!r}: bertviz has {' and '.join(map(repr, VIEWS))}.")

@@ -27,7 +27,9 @@ addEventListener("message", ({ data }) => {
     svg.setAttribute("viewBox", "0 0 970 " + svg.getAttribute("height"));
     svg.style.cssText = "width: 100%; max-width: 970px; height: auto";
   }
-  new ResizeObserver(() => say({ height: document.documentElement.offsetHeight })).observe(document.body);
+  const measure = () => say({ height: document.documentElement.offsetHeight });
+  measure(); // at once: out of sight, an observer sleeps
+  new ResizeObserver(measure).observe(document.body);
 }, { once: true });
 <\/script></body></html>`;
 
