@@ -96,7 +96,7 @@ def race(
         ends.append(f"{name} {np.median(last):.2f}{band}")
     for number, (name, level) in enumerate((marks or {}).items()):
         axes.axhline(level, color="black", linewidth=1, linestyle=LINES[number + 2])
-        axes.annotate(name, (steps[-1], level), (0, 3), textcoords="offset points", ha="right", fontsize=10)
+        axes.annotate(name, (steps[0], level), (0, 3), textcoords="offset points", fontsize=10, parse_math=False)
     axes.set_xlabel("steps", fontsize=12)
     axes.set_ylabel(label, fontsize=12, parse_math=False)
     axes.legend(fontsize=11, frameon=False)

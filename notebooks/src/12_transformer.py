@@ -358,7 +358,17 @@ check.pre_norm_block(pre_norm_block)
 
 # %% [markdown]
 # The library's `transformer.Block(norm="pre")` is the same two lines, with `norm="post"` for the other order.
-#
+
+# %%
+# The library's block beside the same two lines by hand.
+torch.manual_seed(0)
+block, x = transformer.Block(64, 4, norm="pre"), torch.randn(2, 5, 64)
+with torch.no_grad():
+    by_hand = x + block.attention(block.attention_norm(x))
+    by_hand = by_hand + block.feed_forward(block.feed_forward_norm(by_hand))
+    print("largest difference", (block(x) - by_hand).abs().max().item())
+
+# %% [markdown]
 # **Look.** The line from *Macbeth* again, and 24 untrained blocks, wired in four ways: both ideas in either order, and
 # two **controls** that leave one idea out. Choose what to look at: how long the vectors are, how alike, or how much of
 # the loss's gradient arrives at each block, measured against the last. The slider makes all first weights smaller or
@@ -385,8 +395,8 @@ WIRES = {
 
 def streams(wire, scale=1.0, depth=24):
     """The stream at the start and after each block, its gradient kept: a guess of each next letter, and its loss."""
-    embedding, layers = untrained(depth, scale)
-    norm, ids = transformer.LayerNorm(64), encode(line)
+    embedding, layers = (part.double() for part in untrained(depth, scale))  # 64 bits: some numbers get very large
+    norm, ids = transformer.LayerNorm(64).double(), encode(line)
     x = embedding(ids[None, :-1])
     passed = [x]
     for attention, network in layers:
@@ -410,7 +420,7 @@ MEASURES = {
     "length": ("How long are the vectors?", "mean length", lambda passed: [length(x) for x in passed]),
     "likeness": ("How alike are the vectors of different places?", "mean cosine",
                  lambda passed: [likeness(x.detach()) for x in passed]),
-    "gradient": ("How much of the gradient arrives?", "gradient, as a multiple of the last block's", gradients),
+    "gradient": ("How much of the gradient arrives?", "gradient (the last block's is 1)", gradients),
 }
 
 
@@ -430,7 +440,7 @@ with device.one_thread():
     for name, wire in WIRES.items():
         passed = streams(wire)
         alike = [f"{likeness(passed[depth].detach()):.2f}" for depth in (6, 12, 24)]
-        print(f"{name:22} length {length(passed[-1]):8.2g}  gradient {gradients(passed)[0]:8.1g}  likeness", *alike)
+        print(f"{name:22} length {length(passed[-1]):8.2g}  gradient {gradients(passed)[0]:8.2g}  likeness", *alike)
 
 # %% [markdown]
 # Without LayerNorm each block reads a longer stream and writes a longer change: the length runs away, and the gradient
@@ -439,7 +449,8 @@ with device.one_thread():
 #
 # And the surprise: **post-norm does it too**, only later. Its norm shrinks the stream after every sum, and so, block by
 # block, what came in at the start is shrunk away. Remember the three numbers: six blocks are a good way gone, twelve
-# are lost. Then move the slider to half the weights, and look once more.
+# are lost. (In a pre-norm stream the vectors grow more alike as well, but slowly, and not wholly.) Now move the slider
+# to half the weights, and look once more.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 20-34. Type** the solution (2 lines), the four wirings (4 lines). The rest of the picture is filled in.
@@ -471,8 +482,7 @@ check.pre_norm_block(planned_mistake)
 # And how many more are there with 16 heads instead of 8?
 #
 # ***Extra* (8 minutes).** Write `block_parameters(d_model, d_ff, num_heads)`: how many trained numbers a block has, all
-# biases included. By hand first: D = 4, d_ff = 10, 2 heads. (The check knows the answer; 194 would be the right size,
-# but is not it.)
+# biases included. By hand first: D = 4, d_ff = 10, 2 heads.
 
 # %% tags=["exercise", "extra"]
 # Count the parameters of a block.
@@ -507,7 +517,7 @@ for heads in [8, 16]:
           f"network {sizes['feed_forward'] / sum(sizes.values()):.0%}")
 
 # %% [markdown]
-# Attention has the fame, the network has the weight. And heads are free: they share out the same numbers.
+# Attention has the fame, the network has the weight. And more heads need no more numbers: they share out the same.
 
 # %% [markdown]
 # ## The race: pre or post, with a warm-up or without
@@ -647,10 +657,9 @@ assert alike > 0.9
 # $$H_i = \text{LayerNorm}\big(H_{i-1} + W_0 H_{i-1} + W_1\, \text{Cross}(H_{i-1}, H_{i-2}) + b\big)$$
 #
 # (we leave its dropout out). What *Cross* is, it does not say. **Our reading:** Cross(a, b) is attention from a to b:
-# queries from the last layer, keys and values from the layer before it. Another reading might race otherwise. No BERT
-# that was released has such a thing: its blocks are the post-norm blocks of this lesson.
+# queries from the last layer, keys and values from the layer before it. Another reading might race otherwise.
 #
-# See what stands first in the bracket: $H_{i-1}$, plain. The residual connection is in the formula already. So there
+# Look what stands first in the bracket: $H_{i-1}$, plain. The residual connection is in the formula already. So there
 # are two questions. Does reading the layer before the last help? And could the cross-layer connection do the residual's
 # work? Four runners, six post-norm blocks with warm-up, the network after each as always:
 #
@@ -673,13 +682,15 @@ for kind in dict.fromkeys(row["kind"] for row in saved["rows"] if row["race"] ==
 
 # %% [markdown]
 # Read cross-layer against its control, own layer: all that differs is which layer is read. The means differ by less
-# than 0.01, the seeds of one runner by 0.03 and more. The residual connection of 2017 lies between them. So in our
-# reading, on this task, with six blocks and 200 steps, **reading the layer before the last neither helps nor harms**.
+# than 0.01, the seeds of one runner by 0.03 and more. The residual block of 2017 ends level with both. So in our
+# reading, on this task, with six blocks and 200 steps, reading the layer before the last **neither helps nor harms** as
+# far as three seeds can tell.
 #
-# Without the plain $H_{i-1}$ the loss is a little higher, though two of the seeds would pass among the others. It is no
-# disaster like that of the picture: $W_0 H_{i-1}$ is a road past attention too, if a random one, and the network keeps
-# its own residual. What the article describes is thus a residual block with two additions. What did the work was the
-# first term, which it does not name.
+# Without the plain $H_{i-1}$ the mean loss is a little higher, though the bands overlap. It is no disaster like that of
+# the picture: $W_0 H_{i-1}$ is a road past attention too, if a random one, and the network keeps its own residual.
+#
+# So the belief is false about BERT, whose paper (Devlin and others, 2019) has no such connection; and what the article
+# describes is a residual block with two additions that our race cannot tell from none.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The article's layer in our reading, and its first row run now.
@@ -720,9 +731,9 @@ assert abs(loss - rows_of(kind="cross-layer")[0][-1]) < 0.1
 # ## Four blocks read Shakespeare
 #
 # Now a wider stack: four pre-norm blocks of 64 numbers, 32 letters at a time, at the bold rate. **The target:** a loss
-# on *Macbeth* and *Twelfth Night* of at most **2.20** nats a letter, far below counting pairs. The next rung is to count
-# what follows every *two* letters, in all of the 36 plays. The blocks will read a twelfth as much text. Which of the
-# two will be ahead?
+# on *Macbeth* and *Twelfth Night* of at most **2.20** nats a letter, far below counting pairs. The next rung is to
+# count what follows every *two* letters, in all of the 36 plays. The blocks will read a twelfth as much text. Which of
+# the two will be ahead?
 
 # %% tags=["boilerplate"]
 # What counting reaches: the next letter after none, one and two letters (a hundredth is added to every count).
@@ -798,8 +809,8 @@ for place, (trained, control) in enumerate(zip(read_early(model), read_early(fre
 # %% [markdown]
 # Before the first block the stream holds a letter and its place, and no guess: read off as it is, it is far worse than
 # knowing nothing, which costs ln 80, 4.38. (Why? A letter's own vector is most like itself, so the table hears: *the
-# same letter again*. In the control that voice is slowly drowned, and nothing comes in its place.) In the run saved here
-# the first block alone takes nearly the whole way, and each later one improves on what it found. It does not start
+# same letter again*. In the control that voice is slowly drowned, and nothing comes in its place.) In the run saved
+# here the first block alone takes nearly the whole way, and each later one improves on what it found. It does not start
 # over: it *adds*. That is what a residual stream is for. Lesson 21 comes back to this way of reading, the logit lens.
 
 # %% [markdown] tags=["instructor"]
@@ -822,7 +833,7 @@ for place, (trained, control) in enumerate(zip(read_early(model), read_early(fre
 #   not; without LayerNorm they run away.
 # - Pre-norm leaves the stream alone: it trains deep and bold. Post-norm shrinks the stream after every sum: it needs a
 #   warm-up, or fewer blocks, or smaller first weights.
-# - Two thirds of a block's numbers are in the network. Heads cost nothing.
+# - Two thirds of a block's numbers are in the network. More heads need no more numbers.
 #
 # **Quiz.** Open the answer that you would give.
 #
@@ -910,5 +921,7 @@ for place, (trained, control) in enumerate(zip(read_early(model), read_early(fre
 #   Doubly Exponentially with Depth. ICML. Why all vectors become the same.
 # - Hongyu Wang and others (2022). DeepNet: Scaling Transformers to 1,000 Layers. arXiv:2203.00555. Post-norm with
 #   smaller first weights.
+# - Jacob Devlin, Ming-Wei Chang, Kenton Lee, Kristina Toutanova (2019). BERT: Pre-training of Deep Bidirectional
+#   Transformers for Language Understanding. NAACL.
 # - Alec Radford and others (2019). Language Models are Unsupervised Multitask Learners. GPT-2: pre-norm.
 # - William Shakespeare, 38 plays, public domain.
