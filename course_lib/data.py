@@ -29,7 +29,7 @@ import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -453,13 +453,12 @@ def _wheel(wheel: Wheel, work: Path) -> Path:
 
 
 def _arrived(folder: Path) -> int:
-    """Bytes of the growing wheel, wherever pip keeps it for now."""
+    """Bytes of the growing wheel, wherever pip keeps it for now. What pip moves or removes meanwhile is passed over."""
     sizes = [0]
-    for file in folder.rglob("*.whl"):
-        try:
-            sizes.append(file.stat().st_size)
-        except FileNotFoundError:  # pip moved it between the two calls
-            continue
+    for parent, _, names in os.walk(folder):
+        for name in fnmatch.filter(names, "*.whl"):
+            with suppress(FileNotFoundError):
+                sizes.append(os.stat(os.path.join(parent, name)).st_size)
     return max(sizes)
 
 

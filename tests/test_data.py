@@ -259,6 +259,26 @@ def test_wrong_checksum(shop):
     assert list(data.load("plays")) == PLAY_WORDS * 2
 
 
+def test_folders_that_pip_removes_meanwhile_are_no_fault(shop, monkeypatch):
+    """The progress bar looks where pip works: a folder that it has just seen may be gone when it looks inside."""
+    listed, run, gone = os.scandir, data._run, []
+
+    def scandir(path):
+        if str(path).endswith("unpack"):  # rmtree hands over numbers
+            gone.append(os.rmdir(path))
+        return listed(path)
+
+    def slow(command, environment, meanwhile):
+        Path(environment["TMPDIR"], "unpack").mkdir()
+        meanwhile()
+        return run(command, environment, meanwhile)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(data, "_run", slow)
+    data.fetch("plays")
+    assert gone
+
+
 def test_the_second_source_helps_where_the_first_is_wrong(shop):
     write_manifest(shop / "sources.toml", wrong="questions")
     assert data.load("questions")["family"] == [("king", "queen", "man", "woman")]
