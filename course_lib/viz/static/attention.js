@@ -144,7 +144,7 @@ function render({ model, el }) {
   // --- lines
   const canvas = element("canvas", { "aria-hidden": "true" });
   const middle = element("div", { class: "course-attention-middle" }, canvas);
-  const values = [[], []];
+  const values = [[], []], shares = [Array(queries.length), Array(keys.length)];
   const buttons = [queries, keys].map((names, side) => names.map((name, i) => {
     const value = element("span", { class: "course-attention-values" });
     values[side].push(value);
@@ -161,7 +161,10 @@ function render({ model, el }) {
     column.addEventListener("pointerover", (event) => { hovered = find(event) ?? null; point(); });
     column.addEventListener("pointerleave", () => { hovered = null; point(); });
     column.addEventListener("focusin", (event) => { held = find(event) ?? null; hovered = null; visitable(list, event.target); point(); });
-    column.addEventListener("focusout", () => { held = null; point(); });
+    column.addEventListener("focusout", (event) => {
+      held = null;
+      if (!event.relatedTarget?.classList.contains("course-attention-name")) point(); // else the next one's focus does it
+    });
     let was = null; // a second click lets the token go
     column.addEventListener("pointerdown", (event) => (was = document.activeElement === event.target.closest?.("button")));
     column.addEventListener("click", (event) => { const button = event.target.closest?.("button"); if (was) button?.blur(); else button?.focus(); was = null; });
@@ -238,36 +241,57 @@ function render({ model, el }) {
 
   const narrow = () => box.clientWidth > 0 && box.clientWidth < 560; // no room for numbers of several heads
 
+  const whole = () => on.length < 2 || (on.length <= PLAIN && !narrow()); // a number for each head, not their mean
+  let dressed = null; // for which heads the places are
+  let marked = null; // the button of the token that was pointed at before
+
+  /** Empty places for the numbers beside the tokens. */
+  function dress() {
+    const now = [...on, narrow()].join();
+    if (now === dressed) return;
+    dressed = now;
+    lines.style.setProperty("--values", `${whole() ? Math.max(1, on.length) * 40 : narrow() ? 40 : Math.min(140, on.length * 9) + 44}px`);
+    for (const value of values.flat()) {
+      if (whole()) value.replaceChildren(...on.map((h) => {
+        const number = element("span", {}, "");
+        if (heads.length > 1) number.style.setProperty("--head", colour(h));
+        return number;
+      }));
+      else value.replaceChildren(...(narrow() ? [] : [element("i")]), element("span", {}, ""));
+    }
+    shares.forEach((list) => list.fill(undefined));
+  }
+
   /** What changes when another token is pointed at: numbers, marks, lines, the sentence below. */
   function point() {
     if (mode !== "lines") return;
     const chosen = on.length ? hovered ?? held : null;
     const parts = chosen && on.map((h) => profile(chosen, h));
-    const middleOf = parts && mean(parts);
-    [0, 1].forEach((side) => buttons[side].forEach((button, i) => {
-      const value = values[side][i], answers = chosen && chosen.side !== side;
-      button.classList.toggle("course-attention-chosen", Boolean(chosen && chosen.side === side && chosen.index === i));
-      button.style.setProperty("--share", answers ? Math.min(1, middleOf[i]).toFixed(3) : 0);
-      value.replaceChildren();
-      value.style.backgroundImage = "";
-      if (!answers) return;
-      if (on.length > 1 && narrow()) value.append(element("span", {}, format(middleOf[i])));
-      else if (on.length <= PLAIN) on.forEach((h, lane) => {
-        const number = element("span", parts[lane][i] ? {} : { class: "course-attention-zero" }, format(parts[lane][i]));
-        if (heads.length > 1) number.style.setProperty("--head", colour(h));
-        value.append(number);
-      });
-      else {
-        const strip = element("i"), stops = on.map((h, lane) => {
-          const alpha = Math.round(255 * Math.min(1, parts[lane][i])).toString(16).padStart(2, "0");
-          return `${colour(h)}${alpha} ${(100 * lane) / on.length}% ${(100 * (lane + 1)) / on.length}%`;
-        });
-        strip.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
-        value.append(strip, element("span", {}, format(middleOf[i])));
-      }
-    }));
+    const average = parts && mean(parts);
+    marked?.classList.remove("course-attention-chosen");
+    marked = chosen && buttons[chosen.side][chosen.index];
+    marked?.classList.add("course-attention-chosen");
+    columns.forEach((column, side) => column.toggleAttribute("data-answers", Boolean(chosen) && chosen.side !== side));
+    if (chosen) buttons[1 - chosen.side].forEach((button, i) => answer(1 - chosen.side, i, parts, average));
     const left = drawLines();
-    state.textContent = (chosen ? sentence(chosen, parts, middleOf) : hint()) + left;
+    state.textContent = (chosen ? sentence(chosen, parts, average) : hint()) + left;
+  }
+
+  /** The numbers beside token i; only what differs is written, for there may be hundreds. */
+  function answer(side, i, parts, average) {
+    const nodes = values[side][i].querySelectorAll("span"), strip = values[side][i].querySelector("i");
+    (whole() ? parts : [average]).forEach((part, lane) => {
+      const text = format(part[i]);
+      if (nodes[lane].textContent === text) return;
+      nodes[lane].textContent = text;
+      nodes[lane].classList.toggle("course-attention-zero", part[i] === 0);
+    });
+    if (strip) strip.style.backgroundImage = `linear-gradient(to right, ${on.map((h, lane) => {
+      const alpha = Math.round(255 * Math.min(1, parts[lane][i])).toString(16).padStart(2, "0");
+      return `${colour(h)}${alpha} ${(100 * lane) / on.length}% ${(100 * (lane + 1)) / on.length}%`;
+    }).join(", ")})`;
+    const share = Math.min(1, average[i]).toFixed(2);
+    if (shares[side][i] !== share) buttons[side][i].style.setProperty("--share", (shares[side][i] = share));
   }
 
   const hint = () => on.length ? "The stronger a line, the larger its weight. Point at a token, or go to one with Tab and the arrow keys, for its numbers." : "No head is on.";
@@ -275,12 +299,12 @@ function render({ model, el }) {
     const order = Array.from(part.keys()).filter((i) => part[i] > 0).sort((a, b) => part[b] - part[a]).slice(0, number);
     return order.map((i) => `${called(side, i)} ${format(part[i])}`).join(", ");
   }
-  function sentence({ side, index }, parts, middleOf) {
+  function sentence({ side, index }, parts, average) {
     const name = `${["Query", "Key"][side]} ${called(side, index)} `;
     if (side === 0 && empty(index)) return `${name}attends to nothing: all its weights are 0.`;
     const verb = side === 0 ? "attends to " : "gets from ";
     if (on.length === 1) return `${name}${verb}${top(parts[0], 1 - side, 5) || "nothing"}.`;
-    if (on.length > PLAIN || narrow()) return `${name}${verb}${top(middleOf, 1 - side, 5) || "nothing"} (mean of ${on.length} heads).`;
+    if (on.length > PLAIN || narrow()) return `${name}${verb}${top(average, 1 - side, 5) || "nothing"} (mean of ${on.length} heads).`;
     return `${name}${verb}${on.map((h, lane) => `${top(parts[lane], 1 - side, 2) || "nothing"} (head ${heads[h]})`).join("; ")}.`;
   }
 
@@ -417,7 +441,7 @@ function render({ model, el }) {
     box.dataset.mode = mode;
     if (mode === "lines") {
       if (lines.parentNode !== stage) stage.replaceChildren(lines);
-      lines.style.setProperty("--values", on.length < 2 || narrow() ? "40px" : on.length <= PLAIN ? `${on.length * 40}px` : `${Math.min(140, on.length * 9) + 44}px`);
+      dress();
       buttons[0].forEach((button, q) => button.classList.toggle("course-attention-nothing", empty(q)));
       point();
     } else if (mode === "heatmap") drawHeatmap();
