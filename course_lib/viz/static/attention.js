@@ -27,7 +27,7 @@ function reader(bytes, view) {
 }
 
 const format = (value, digits = 2) =>
-  value === 0 ? "0" : value < 0.5 * 10 ** -digits ? `<${(10 ** -digits).toFixed(digits)}` : value.toFixed(digits);
+  value === 0 ? "0" : value < 0.5 * 10 ** -digits ? `<${(10 ** -digits).toFixed(digits).slice(1)}` : value.toFixed(digits);
 const bright = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b > 140;
 const dark = (node) => bright((getComputedStyle(node).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number)); // light text
 const parse = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
@@ -250,7 +250,7 @@ function render({ model, el }) {
     const now = [...on, narrow()].join();
     if (now === dressed) return;
     dressed = now;
-    lines.style.setProperty("--values", `${whole() ? Math.max(1, on.length) * 40 : narrow() ? 40 : Math.min(140, on.length * 9) + 44}px`);
+    lines.style.setProperty("--values", `${whole() ? Math.max(1, on.length) * 44 - 4 : narrow() ? 40 : Math.min(140, on.length * 9) + 44}px`);
     for (const value of values.flat()) {
       if (whole()) value.replaceChildren(...on.map((h) => {
         const number = element("span", {}, "");
