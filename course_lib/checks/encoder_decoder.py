@@ -88,7 +88,7 @@ _CONVENTIONS = [
 _POSITION_MISCONCEPTIONS = [
     *_each(
         "other-base",
-        "the base is not 10000. With a smaller one even the slowest wave soon comes round, and far places look alike",
+        "the base is not 10000. It decides how slow the slowest wave is, and that one must tell far from farther",
         *[make(_angles(base)) for base in (10.0, 1000.0, 100_000.0, 1_000_000.0) for make in (_waves, _halves)],
     ),
     *_each(

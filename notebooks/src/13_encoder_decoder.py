@@ -47,7 +47,7 @@
 # **Write down both numbers before you run.**
 
 # %% tags=["boilerplate"]
-# Shakespeare: sentences with the same words in another order.
+# Shakespeare: sentences with the same words in another order; shown are those with is or are.
 from collections import defaultdict
 
 from course_lib import data
@@ -57,9 +57,11 @@ for sentence in data.load("shakespeare"):
     if 3 <= len(sentence) <= 8:
         orders[tuple(sorted(sentence))].add(" ".join(sentence))
 twins = sorted((sorted(texts) for texts in orders.values() if len(texts) > 1), key=" ".join)
-print(f"{sum(map(len, orders.values())):,} different sentences, {sum(map(len, twins))} of them with a twin, such as")
-for texts in twins[4::9]:
-    print("   ", " / ".join(texts))
+found = sum(map(len, twins))
+print(f"{sum(map(len, orders.values())):,} different sentences, {found} of them with a twin, for instance")
+for texts in twins:
+    if {"is", "are"} & {*texts[0].split()}:
+        print("   ", " / ".join(texts))
 
 # %% tags=["boilerplate"]
 # Dates: each pile of mixed characters allows one answer; more days in a pile than one, and the others are lost.
@@ -74,10 +76,10 @@ for form in ["{d} {month} {y}", "the {word} of {month} {y}", "{y}/{mm}/{dd}"]:
     print(f"{dates.write(days[7740], form):34} {len(days):,} days, {len(piles):6,} piles: {share:4.0%}")
 
 # %% [markdown]
-# Few sentences have a twin, and the twins are worth reading: order is what makes a question of an answer, a wish of a
-# fact. Among numbers order is nearly everything. Where the pile of *12 March 1921* also holds *21 March 1912*, no
-# cleverness helps: whoever sees only the pile gets **one date in five** right at most, and of dates in digits alone
-# one in twenty. Keep these ceilings in mind. The next block shows a reader who lives below them.
+# Few sentences have a twin, and the twins are worth reading: order alone tells the question from the answer, *is he
+# married* from *he is married*. Among numbers order is nearly everything. Where the pile of *12 March 1921* also holds
+# *21 March 1912*, no cleverness helps: whoever sees only the pile gets **one date in five** right at most, and of dates
+# in digits alone one in twenty. Keep these ceilings in mind. The next block shows a reader who lives below them.
 
 # %% [markdown]
 # ## Who bites whom?
@@ -235,8 +237,8 @@ viz.explore(draw_places, place=viz.Slider(0, 99, 1, value=30), base=viz.Choice([
 # %% [markdown]
 # Random rows tell places apart, too, but every other place is equally strange. In the table of clocks **near places are
 # alike**, and how much depends on the distance alone: move the place, and the hump moves along unchanged. (Two hands
-# that point to angles a and b have the product cos(a - b).) With base 10 even the slowest hand comes round within the
-# hundred places, and the likeness hardly falls with the distance: somewhere far away it rises again.
+# that point to angles a and b have the product cos(a - b).) With base 10 the hump is narrow, and from five places away
+# everything is about equally strange, as with the random rows: no hand is slow enough to tell far from farther.
 #
 # The other way is not to think about it at all: **learned positions**. A table of random numbers, one row a place, and
 # the gradient moves them like everything else. The paper tried both and found nearly the same scores. BERT and GPT-2
@@ -352,17 +354,16 @@ for row, answer in zip(ids.tolist(), first.tolist()):
 stacks = {"2 blocks, no positions": (2, False, "none"), "1 causal block, no positions": (1, True, "none"),
           "2 causal blocks, no positions": (2, True, "none"), "2 blocks, clocks": (2, False, "sinusoidal"),
           "2 blocks, learned positions": (2, False, "learned")}
-config = training.TrainingConfig(steps=250, learning_rate=3e-3, warmup_steps=25)
-scores = {}
+config = training.TrainingConfig(steps=200, learning_rate=3e-3, warmup_steps=20)
+texts, scores = training.shuffled(*game(4000, 9, seed=1), batch_size=64), {}
 for name, settings in stacks.items():
     torch.manual_seed(1)
     model = Reader(*settings)
-    with device.one_thread(), torch.no_grad():
-        with torch.enable_grad():
-            training.train(model, training.shuffled(*game(4000, 9, seed=1), batch_size=64), game_loss, config,
-                           progress=False)
-        asked = {length: game(1000, length, seed=2) for length in (9, 13, 21)}
-        scores[name] = [((model(ids) > 0) == (first > 0)).float().mean().item() for ids, first in asked.values()]
+    with device.one_thread():
+        training.train(model, texts, game_loss, config, progress=False)
+    with torch.no_grad():
+        asked = [game(1000, length, seed=2) for length in (9, 13, 21)]
+        scores[name] = [((model(ids) > 0) == (first > 0)).float().mean().item() for ids, first in asked]
     print(f"{name:30}", "  ".join(f"{length} letters {s:4.0%}" for length, s in zip((9, 13, 21), scores[name])))
 assert max(scores["2 blocks, no positions"][0], scores["1 causal block, no positions"][0]) < 0.6
 assert min(scores["2 causal blocks, no positions"]) > 0.95
@@ -447,7 +448,7 @@ print("is asked for", *(f"{symbol:>7}" for symbol in symbols[1:]))
 with torch.no_grad():
     prices = [F.cross_entropy(model(source, target[:, :t])[:, -1], target[:, t]) for t in range(1, target.shape[1])]
     at_once = F.cross_entropy(model(source, target[:, :-1])[0], target[0, 1:])
-print(f"{len(prices)} runs {sum(prices) / len(prices):.4f}, one run {at_once:.4f}")
+print(f"{len(prices)} runs {sum(prices) / len(prices):.3f}, one run {at_once:.3f}")
 
 # %% [markdown]
 # Equal, and the causal mask is the reason: place 3 gives the same scores whether or not places 4 to 10 are there,
@@ -517,7 +518,7 @@ def masked_loss(causal):
     return loss
 
 
-print(f"opened with the mask {masked_loss(True)(model, (source, target)):.4f}, the library's {at_once:.4f}")
+print(f"opened, with the mask {masked_loss(True)(model, (source, target)):.3f}, the library's {at_once:.3f}")
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # Train both; then let both write, character by character, and compare.
@@ -544,13 +545,14 @@ for causal in [True, False]:
     print(f"{'with' if causal else 'without'} the mask: the loss fell from {fell}")
     for text, answer in zip(questions, chars.decode(written)):
         print(f"    {text:22} {answer}")
-assert losses[False] < losses[True] / 2
+assert losses[False] < 0.7 * losses[True]
 
 # %% [markdown]
 # The model without the mask has the lower loss and writes nonsense. It was asked for the next character while the next
 # character stood in plain sight, so it learnt to look one place to the right and copy; it never needed the source. When
 # it writes by itself, there is nothing to the right. The honest model is far from finished, but what it writes are
-# already dates. **A loss near 0 is a reason to look for a leak**, and writing is the test that finds it.
+# dates already, and the month is mostly right. **A loss near 0 is a reason to look for a leak**, and writing is the
+# test that finds it.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 28-38. Type** the eleven runs and the one (3 lines), the solution (6 lines). The two rows are filled in on
@@ -762,11 +764,12 @@ for text, said in zip(strange, answers(model, strange)):
     print(f"{text!r:32} {said}")
 
 # %% [markdown]
-# In the run saved here it forgives much: a form it never saw, a misspelt month, the wrong weekday. It knows months by
-# some of their letters, and *Smarch* is March without a moment's doubt. It has no calendar: the 31st of February is
-# copied as it stands. And it bends what it never saw into what it knows: the year 1492 becomes a year of the 1900s,
-# every one of whose digits it has read in the source. A reader of the output cannot tell this answer from a right one:
-# **the model has no way to decline.** It was never shown a text whose right answer is "this is no date".
+# In the run saved here it forgives much: a form it never saw, a misspelt month, the wrong weekday. It knows a month by
+# some of its letters, and *Smarch* is March without a moment's doubt. It has no calendar: the 31st of February is
+# copied as it stands. What it never saw it bends into what it knows: the year 1492 becomes 1942, the same digits in an
+# order that it has met. Of two dates it makes a third, and *Tuesday* gets a year, a month and a day. Nothing in the
+# output tells these answers from right ones: **the model has no way to decline.** It never saw a text whose right
+# answer is "this is no date".
 #
 # Your turn to break it. The picture shows, for any text of yours (in the letters that occur in dates), what the model
 # writes and where it looked, as the mean over heads.
