@@ -66,10 +66,11 @@ def split_by_film(function: Callable) -> Result:
             if outcome.error:
                 return outcome.error
             mask = numbers(outcome.value)
-            problem = _no_mask(mask, outcome.value, films) or _mixed(mask, films) or _miscounted(mask, films, share)
-            if problem:
+            if problem := _no_mask(mask, outcome.value, films) or _mixed(mask, films):
                 return remark(f"for {label}, {problem[0]}", problem[1])
             masks.append(mask)
+        if problem := _miscounted(masks, films, share):
+            return remark(f"for {label}, {problem[0]}", problem[1])
         if all((mask == masks[0]).all() for mask in masks):
             text = "25 different `rng`s held out the same films. Draw them with `rng`: which they are should be chance"
             return remark(f"for {label}, {text}.", "always-the-same-films")
@@ -113,16 +114,18 @@ def _mixed(mask: np.ndarray, films: np.ndarray) -> tuple[str, str | None] | None
     return text + "reviews were drawn. Draw films, then take all reviews of each.", "reviews-not-films"
 
 
-def _miscounted(mask: np.ndarray, films: np.ndarray, share: float) -> tuple[str, str | None] | None:
-    have, asked, all_films = len(np.unique(films[mask])), round(share * len(np.unique(films))), len(np.unique(films))
-    if have == asked:
+def _miscounted(masks: list[np.ndarray], films: np.ndarray, share: float) -> tuple[str, str | None] | None:
+    """Another number of films than asked for, in some of the draws."""
+    all_films = len(np.unique(films))
+    have, asked = np.array([len(np.unique(films[mask])) for mask in masks]), round(share * all_films)
+    if (have == asked).all():
         return None
-    text = f"{asked} of the {all_films} films should be held out, and you hold out {have}"
-    if have == all_films - asked:
+    text = f"{asked} of the {all_films} films should be held out, and you hold out {have[have != asked][0]}"
+    if (have == all_films - asked).all():
         return f"{text}: it looks as if the mask is the wrong way round. True is for held out.", "other-way-round"
-    if 0 < have < asked:
-        return (f"{text}: it looks as if a film was drawn twice. Draw among np.unique(films), with replace=False."
-                ), "drawn-twice"  # fmt: skip
+    if 0 < have.min() and have.max() <= asked and len(set(have)) > 1:
+        return (f"{text} in some draws: it looks as if a film was drawn twice. Draw among np.unique(films), with "
+                "replace=False."), "drawn-twice"  # fmt: skip
     return f"{text}.", None
 
 
@@ -281,8 +284,8 @@ _EPOCH_MISCONCEPTIONS = [
     ),
     *_slip(
         "nothing-learnt",
-        "the weights never moved. zero_grad(), backward() and step() are all needed, in this order: the second computes "
-        "the gradients, the third uses them, and the first must not come between the two",
+        "the weights never moved. zero_grad(), backward() and step() are all needed, in this order: the second "
+        "computes the gradients, the third uses them, and the first must not come between the two",
         {"zero": "between"},
         {"step": False},
         {"backward": False},

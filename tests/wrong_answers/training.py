@@ -518,7 +518,7 @@ BANK = {
         Wrong("numbers of films", split_film_numbers, "films-not-reviews"),
         Wrong("both sides", split_two_sides, "two-answers"),
         Wrong("nothing held out", split_nothing),
-        Wrong("one film", split_one_film, "drawn-twice"),
+        Wrong("one film", split_one_film),
     ],
     "run_epoch": [
         Wrong("no zero_grad", epoch_no_zero_grad, "no-zero-grad"),
