@@ -19,8 +19,8 @@
 # fits into five lines.
 #
 # **You will build** scaled dot-product attention and the masks that say who may look at whom. Then one single question,
-# learned in seconds from 8,000 film reviews, will find for itself the words that matter.
-# **You need** lesson 02 (softmax) and lesson 08 (the training loop). Lesson 09's last section helps and is not needed.
+# learned in seconds from 10,000 film reviews, will find for itself the words that matter.
+# **You need** lesson 02 (softmax) and, for the last run, lesson 08 (the training loop).
 #
 # {{cost}}
 
@@ -235,7 +235,7 @@ scores = query @ key.T / math.sqrt(4)
 weights = scores.softmax(-1)
 output = weights @ value
 print(weights.round(decimals=2))
-print("bank:", output[5].round(decimals=2).tolist())
+print(f"bank: {output[5, 0]:.2f} of water, {output[5, 1]:.2f} of money")
 
 # %% [markdown]
 # **Your turn (12 minutes).** Write `scaled_dot_product_attention(query, key, value, mask=None)` and return two things,
@@ -275,17 +275,16 @@ check.scaled_dot_product_attention(scaled_dot_product_attention)
 
 # %% [markdown]
 # The library's `attention.scaled_dot_product_attention` is the same, with errors that say which shape does not fit.
-# Torch's own is faster for long texts, for it never writes the table of weights down; lesson 11 measures that. All
+# Torch's own need not write the table of weights down, which saves memory in long texts. All
 # three should agree:
 
 # %%
-# The loop's bank, the library's, torch's.
+# Are the three lines, the library's function and torch's the same?
 import torch.nn.functional as F
 
 ours, _ = attention.scaled_dot_product_attention(query, key, value)
 torchs = F.scaled_dot_product_attention(query[None], key[None], value[None])[0]
-print("ours ", ours[5].round(decimals=3).tolist())
-print("torch", torchs[5].round(decimals=3).tolist())
+print("the library agrees:", torch.allclose(output, ours), " torch agrees:", torch.allclose(output, torchs))
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 12-28. Type** the loop's row (2 lines), the three lines, the solution (6 lines). Everyone fills in the row
@@ -313,8 +312,8 @@ check.scaled_dot_product_attention(planned_mistake)
 # ## Why the root?
 #
 # A dot product of D random numbers with D others is a sum of D random terms, of about 1 each, half of them negative.
-# They partly cancel: the sum grows like the *root* of D, not like D. (Lesson 02's walk of a drunkard.) So for D = 64 a
-# score is 8 or -8 as easily as 1, and $e^8$ is 3,000 times $e^0$.
+# They partly cancel: the sum grows like the *root* of D, not like D. So for D = 64 a score is 8 or -8 as easily as 1,
+# and $e^8$ is 3,000 times $e^0$.
 #
 # **Look.** One query, 64 keys, weights from the largest to the smallest. Predict: at which D does the undivided look
 # become a stare at one word? And what does dividing by D, not by its root, make of a large D?
@@ -356,8 +355,8 @@ for D in [4, 64, 1024]:
 filled_key, filled_value = F.pad(key, (0, 0, 0, 6)), F.pad(value, (0, 0, 0, 6))
 is_word = torch.arange(12) < 6
 for name, mask in {"no mask": None, "masked": is_word[None]}.items():
-    output, weights = attention.scaled_dot_product_attention(query[5:], filled_key, filled_value, mask)
-    print(f"{name:8} weight on padding {weights[0, 6:].sum():.2f}, bank {output[0].round(decimals=2).tolist()}")
+    padded, weights = attention.scaled_dot_product_attention(query[5:], filled_key, filled_value, mask)
+    print(f"{name:8} weight on padding {weights[0, 6:].sum():.2f}, bank {padded[0, 0]:.2f} {padded[0, 1]:.2f}")
 
 # %% [markdown]
 # Without a mask, *bank* is a little less about water because somebody else's sentence was longer. With it, the six
@@ -398,7 +397,7 @@ print("second word may see", both[1].int().tolist())
 shuffled = torch.tensor([3, 5, 1, 0, 4, 2])
 for order in [torch.arange(6), shuffled]:
     new, _ = attention.scaled_dot_product_attention(query[5:], key[order], value[order])
-    print(" ".join(tokens[i] for i in order), new[0].round(decimals=2).tolist())
+    print(" ".join(tokens[i] for i in order), f"-> bank {new[0, 0]:.2f} {new[0, 1]:.2f}")
 
 # %% [markdown]
 # Nothing. **Attention does not know the order of the words**: it is an average, and sums have no order. Lesson 13 tells
@@ -489,14 +488,17 @@ noise = dict(zip(all_words, noise * rows(all_words).norm(dim=1, keepdim=True) / 
 for name, table in {"skip-gram vectors": real, "control: random vectors": noise}.items():
     hits = [hit for pair in pairs for hit in at_home(*pair, table)[0]]
     print(f"{name:24} {sum(hits) / len(hits):.0%} of {len(hits):,} words look hardest at home")
+chances = [(len(a) - 1) / (len(a + b) - 1) for pair in pairs for a, b in (pair, pair[::-1]) for _ in a]
+print(f"{'by chance':24} {sum(chances) / len(chances):.0%}")
 
 # %% [markdown]
-# Nobody told it which word came from where, and nothing was trained for this. **Look** at one of the pairs: hover over
-# a word, or step through the words with the keyboard. Which words are lost, and why them?
+# Nobody told it which word came from where, and nothing was trained for this. **Look** at one of the pairs, a hard one:
+# in the handbook an *anthem*, in the play a *hymn*. Hover over a word, or step through the words with the keyboard.
+# Which words look across, and are they wrong to?
 
 # %%
 # Two sentences in one pot.
-first, second = pairs[7]
+first, second = pairs[48]
 viz.attention_view(at_home(first, second, real)[1], first + second, title="Two sentences, shaken together")
 
 # %% [markdown]
@@ -523,13 +525,13 @@ print("linear layer: the six rows are alike:", torch.allclose(believed, believed
 _, again = attention.scaled_dot_product_attention(query, key, torch.randn(6, 2))
 print("attention: other values, same weights:", torch.equal(weights, again))
 double, _ = attention.scaled_dot_product_attention(2 * query, 2 * key, 2 * value)
-print("everything doubled: bank", output[5].round(decimals=2).tolist(), "->", double[5].round(decimals=2).tolist())
+print(f"everything doubled: bank's water {output[5, 0]:.2f} becomes {double[5, 0]:.2f}")
 
 # %% [markdown]
 # With the linear layer **every word looks at the same words**: what a query adds to the scores of its row, it adds to
 # all of them alike, and a softmax only sees differences. The question drops out! It must be *multiplied* with the keys,
 # or bent (additive attention, lesson 09, puts a tanh between). And the weights do not depend on the values at all: two
-# inputs, not three. Nor is the whole linear: twice the input is not twice the output.
+# inputs, not three. Nor is the whole linear: twice the input would give twice 6.20.
 #
 # What is true in the belief: in a model, q, k and v are made out of one vector x a word, by **three linear layers with
 # one input each**: $q = W_q x$, $k = W_k x$, $v = W_v x$. These are all that is learned. Attention itself, the line
@@ -543,7 +545,7 @@ print("everything doubled: bank", output[5].round(decimals=2).tolist(), "->", do
 stranger = rows(["water"])
 x = rows(tokens)
 _, weights = attention.scaled_dot_product_attention(stranger, x, x)
-print("weights", tuple(weights.shape), dict(zip(tokens, weights[0].round(decimals=2).tolist())))
+print("weights", tuple(weights.shape), {word: round(w, 2) for word, w in zip(tokens, weights[0].tolist())})
 
 # %% [markdown]
 # One query, six keys: the one who asks need not be one of those who answer. When attention was invented (2015), the
@@ -552,7 +554,7 @@ print("weights", tuple(weights.shape), dict(zip(tokens, weights[0].round(decimal
 # belongs to nobody.**
 
 # %% [markdown]
-# ## One question to 8,000 reviews
+# ## One question to 10,000 reviews
 #
 # Is a film review a recommendation? The easiest way from hundreds of words to one verdict is the average of their
 # vectors, then one linear layer. It drowns two or three telling words in hundreds of others. So let a single query look
@@ -586,6 +588,7 @@ def tensors(reviews):
 
 
 reviews = data.load("film_sentiment")
+snippets = [review for review in reviews if review.source == "rotten_tomatoes"][::2]
 imdb = [review for review in reviews if review.source == "imdb"]
 blocks = [imdb[i:i + 250] for i in range(0, len(imdb), 250)]
 train_set = tensors([review for i, block in enumerate(blocks) if i % 5 < 4 for review in block[::2]][:10_000])
@@ -621,31 +624,67 @@ def share_right(model, batch):
     return ((model(words[:, :lengths.max()], lengths)[0] > 0) == (label > 0)).float().mean(), len(label)
 
 # %% [markdown]
-# **The target:** at least 84 of 100 held-out reviews right, and at least 2.5 more than the plain average. Before it
-# runs, write down ten words that *you* would look at.
+# **The target:** at least 84 of 100 held-out reviews right, and more than the plain average gets, even when that is
+# given ten times as many steps. Before it runs, write down ten words that *you* would look at. And a second guess: the
+# course also has reviews of a single sentence (Rotten Tomatoes), which neither model will see in training. Will the
+# question be worth more there, or less?
 
 # %% tags=["hero", "nbval-ignore-output"]
-# Train both: the control, then the one that asks.
-config = training.TrainingConfig(steps=500, learning_rate=0.05, warmup_steps=20, seed=1)
+# Train the control and the one that asks; then the control once more, ten times as long.
+def fit(model, batches, loss, steps):
+    config = training.TrainingConfig(steps=steps, learning_rate=0.05, warmup_steps=20, seed=1)
+    with device.one_thread():
+        training.train(model, batches, loss, config)
+    return model
+
+
+def averages_of(words, lengths, label):
+    """The plain average of each review's vectors, computed once: then a step costs next to nothing."""
+    sums = [F.embedding_bag(row[None, :n], table, mode="mean") for row, n in zip(words, lengths)]
+    return torch.cat(sums), label
+
+
+sets = {"held-out reviews": held_out, "single sentences": tensors([r for r in snippets if numbers(r.text)])}
 right = {}
 for name in ["control: plain average", "one question"]:
     torch.manual_seed(1)
-    model = OneQuestion(asks=name == "one question")
-    with device.one_thread():
-        training.train(model, training.shuffled(*train_set, batch_size=64), loss, config)
-        right[name] = training.evaluate(model, training.shuffled(*held_out, batch_size=250), share_right)
-    print(f"{name:24} {right[name]:.1%} of the held-out reviews right")
-
-# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# At which words does the question look? The score of each of the 5,000 most frequent words.
+    model = fit(OneQuestion(asks=name == "one question"), training.shuffled(*train_set, batch_size=64), loss, 500)
+    right[name] = {s: training.evaluate(model, training.shuffled(*part, batch_size=250), share_right)
+                   for s, part in sets.items()}  # fmt: skip
+flat = nn.Sequential(nn.Linear(table.shape[1], 1), nn.Flatten(0))
+linear = fit(flat, training.shuffled(*averages_of(*train_set), batch_size=64),
+             lambda model, batch: F.binary_cross_entropy_with_logits(model(batch[0]), batch[1]), 5000)  # fmt: skip
 with torch.no_grad():
-    scores = model.key(table[:5000]) @ model.query[0] / math.sqrt(32)
-    pushes = model.verdict(table[:5000])[:, 0]
-for name, order in {"most": scores.argsort(descending=True), "least": scores.argsort()}.items():
-    print(f"{name}: {' '.join(vectors.index_to_key[i] for i in order[:25].tolist())}")
+    means = {s: averages_of(*part) for s, part in sets.items()}
+    right["control, ten times as long"] = {s: ((linear(x) > 0) == (y > 0)).float().mean().item()
+                                           for s, (x, y) in means.items()}  # fmt: skip
+for name, scores in right.items():
+    print(f"{name:27}", ", ".join(f"{score:.1%} of the {s}" for s, score in scores.items()))
+best = {name: scores["held-out reviews"] for name, scores in right.items()}
+assert best["one question"] >= 0.84
+assert best["one question"] > best["control, ten times as long"]
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# Read a review of your own: shade is weight, + and - say to which side a word pushes.
+# At which words does the question look? The score of each word that comes 300 times or more in the reviews.
+often = (torch.bincount(train_set[0].flatten().long(), minlength=len(table)) >= 300).nonzero()[:, 0]
+with torch.no_grad():
+    scores = model.key(table[often]) @ model.query[0] / math.sqrt(32)
+for name, order in {"most ": scores.argsort(descending=True), "least": scores.argsort()}.items():
+    print(f"{name} {' '.join(vectors.index_to_key[i] for i in often[order[:20]].tolist())}")
+
+# %% [markdown]
+# Compare with your ten words. Nobody gave it a list of opinions: it had 10,000 verdicts, and vectors that a count of
+# neighbours had made.
+#
+# On single sentences next to nothing is gained: with twenty words there is little to drown in. It is what the six
+# words of the river bank said as well: **attention pays where there is much to choose from.**
+#
+# **Look.** A review of your own. Shade is weight; + and - say to which side the word pushes the verdict. Then try to
+# fool it: one query can look at *not* and at *good*, and has no way to let the one change the other. Predict the
+# verdict on *not good*, and on *this is not a bad film*. (From lesson 11 on, the words look at one another first.)
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# Read any review.
 def draw_review(text):
     found = numbers(text)
     if not found:
@@ -653,12 +692,51 @@ def draw_review(text):
     with torch.no_grad():
         verdict, weights = model(torch.tensor([found]), torch.tensor([len(found)]))
         pushes = model.verdict(table[found])[:, 0]
-    title = f"Recommended? {torch.sigmoid(verdict).item():.0%}"
+    title = f"For the film: {torch.sigmoid(verdict).item():.0%}"
     return pictures.reading([vectors.index_to_key[i] for i in found], weights[0].numpy(), pushes.numpy(), title)
 
 
-mine = "a slow start and some terrible acting but in the end a moving and beautiful film that i will see again"
+mine = "a slow start and some wooden acting but in the end a moving and beautiful film that i will see again"
 viz.explore(draw_review, text=viz.Text(mine, label="your review"))
+
+# %% [markdown]
+# > **Common belief:** *"The weights explain the verdict: the word with the largest weight is what decided it."* Shaded
+# > words look so convincing. Decide; the next cell settles it for this model.
+#
+# Take one word out, and let the others share its weight: how far does the verdict move? Do so for every word of a
+# review. The belief says that it moves furthest for the word with the largest weight.
+
+# %% tags=["hero", "nbval-ignore-output"]
+# For 500 held-out reviews: the word with the largest weight, and the word that moves the verdict furthest.
+same = against = 0
+for words, n in zip(held_out[0][::5], held_out[1][::5]):
+    with torch.no_grad():
+        verdict, weights = model(words[None, :n], n[None])
+        pushes = model.verdict(table[words[:n]])[:, 0]
+    without = (verdict - weights[0] * pushes) / (1 - weights[0])  # the verdict when each word in turn is taken out
+    top = weights[0].argmax()
+    same += int(top == (without - verdict).abs().argmax())
+    against += int((pushes[top] > 0) != (verdict[0] > 0))
+print(f"of 500 reviews: the largest weight moves the verdict furthest in {same / 500:.0%}; "
+      f"it speaks against the verdict in {against / 500:.0%}")
+
+# %% [markdown]
+# In a little more than half of the reviews the belief is right; in one of five or six the most attended word even
+# speaks for the *other* side. The weight says how much of a word was taken in. What that does to the verdict depends on
+# the word's value too, and on all that stands against it. Here the two can be multiplied and looked at; in a model of
+# many layers that is much harder, and lesson 21 takes the belief up again.
+
+# %% [markdown] tags=["instructor"]
+# **Minutes 38-50. Type** the believed layer (3 lines). Vote on both beliefs first. Start the big run at minute 42, and
+# collect the ten words while it runs.
+#
+# **The outputs below the cells are saved** from the machine that built this notebook; say so if you show them instead
+# of a run of your own.
+#
+# **Poll:** "The learned query is one vector. Where does it come from in a longer model?"
+# - *from the labels*: it is learned from them, but each text gets the same one here.
+# - *from the words*: right in self-attention: each word makes its own query.
+# - *it is random*: only at the start.
 
 # %% [markdown]
 # ## What you know now
@@ -755,4 +833,7 @@ viz.explore(draw_review, text=viz.Text(mine, label="your review"))
 # - Dzmitry Bahdanau, Kyunghyun Cho, Yoshua Bengio (2015). Neural Machine Translation by Jointly Learning to Align and
 #   Translate. ICLR. Attention's beginning, between two sentences.
 # - Ashish Vaswani and others (2017). Attention Is All You Need. NeurIPS. Equation 1; its footnote 4 explains the root.
+# - Sarthak Jain, Byron Wallace (2019). Attention is not Explanation. NAACL. And the answer: Sarah Wiegreffe, Yuval
+#   Pinter (2019). Attention is not not Explanation. EMNLP.
 # - Andrew Maas and others (2011). Learning Word Vectors for Sentiment Analysis. ACL. The IMDb reviews.
+# - Bo Pang, Lillian Lee (2005). Seeing Stars. ACL. The sentences from Rotten Tomatoes.
