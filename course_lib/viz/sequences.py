@@ -67,7 +67,8 @@ def loss_by_order(losses: Mapping[str, Float[np.ndarray, " N"]], title: str) -> 
         places = np.arange(len(values))
         _line(axes, style, places, values, name)
         for place, value in zip(places, values, strict=True):
-            axes.annotate(f"{value:.2f}", (place, value), (0, 8), textcoords="offset points", ha="center", fontsize=10)
+            spot = (0, 8 if style == 0 else -17)  # above the first curve, below the others
+            axes.annotate(f"{value:.2f}", (place, value), spot, textcoords="offset points", ha="center", fontsize=10)
     axes.set(xlabel="characters of context", ylabel="nats a character", xticks=places)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
     axes.set_title(title, fontsize=14)
