@@ -80,9 +80,9 @@ def numbers(box, side):
 
 
 def drawn(box):
-    """Whether the canvas of the viewer holds anything but background."""
-    return box.locator("canvas").first.evaluate("""c => c.width > 60 && c.getContext('2d')
-        .getImageData(0, 0, c.width, c.height).data.some((x, i) => i % 4 === 3 && x > 0)""")
+    """How strong the strongest point on the viewer's canvas is: 0 for nothing, 255 for a weight of one."""
+    return box.locator("canvas").first.evaluate("""c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data
+        .reduce((most, x, i) => i % 4 === 3 ? Math.max(most, x) : most, 0)""")
 
 
 def answers(page, box):
@@ -116,6 +116,18 @@ def answers(page, box):
     box.get_by_role("button", name="head 0").click()
     third.focus()
     assert numbers(box, 1) == ["0.25"] * 4
+    assert 60 < drawn(box) < 250, "the weight is the opacity"
+    box.get_by_role("checkbox", name="stretch faint weights").check()
+    third.focus()
+    assert drawn(box) == 255
+    box.get_by_role("button", name="all").click()
+    assert box.get_by_role("button", pressed=True).all_inner_texts() == ["0", "1", "2", "lines"]
+    box.get_by_role("button", name="none").click()
+    assert state.inner_text() == "No head is on."
+    assert drawn(box) == 0
+    box.get_by_role("button", name="head 1").click()
+    box.get_by_role("button", name="head 2").dblclick()
+    assert box.get_by_role("button", pressed=True).all_inner_texts() == ["2", "lines"]
     box.get_by_role("button", name="heatmap").click()
     assert drawn(box)
     box.get_by_role("img").focus()
