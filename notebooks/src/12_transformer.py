@@ -113,8 +113,8 @@ with device.one_thread(), torch.no_grad():
 # %% [markdown]
 # Two disasters. The vectors fade: each layer makes them shorter, and 24 layers leave a millionth. And, worse, **they
 # all become the same vector**. Attention takes means, means of means are more alike than what they are means of, and
-# after three layers no later layer can tell an *I* from a comma. (Dong, Cordonnier and Loukas, 2021, prove how fast.)
-# What is gone here, no training brings back.
+# after three layers a later one can hardly tell an *I* from a comma. (Dong, Cordonnier and Loukas, 2021, prove how
+# fast.) A model that starts like this has the same guess for every place, and training has nothing to take hold of.
 #
 # Two ideas mend it, each a line of code. But first, what is that small network?
 
@@ -444,8 +444,8 @@ with device.one_thread():
 
 # %% [markdown]
 # Without LayerNorm each block reads a longer stream and writes a longer change: the length runs away, and the gradient
-# with it. In a pre-norm block a change has always the same size, so the stream grows, but slowly. Without the residual
-# everything is the same vector after a handful of blocks, LayerNorm or not.
+# with it. In a pre-norm block a change has about the same size at every depth, so the stream grows, but slowly. Without
+# the residual everything is the same vector after a handful of blocks, LayerNorm or not.
 #
 # And the surprise: **post-norm does it too**, only later. Its norm shrinks the stream after every sum, and so, block by
 # block, what came in at the start is shrunk away. Remember the three numbers: six blocks are a good way gone, twelve
