@@ -38,7 +38,9 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/glove.py
 	$(PY) benchmarks/fasttext.py
 	$(PY) benchmarks/word_vectors.py
+	$(PY) benchmarks/ngram.py
 	$(PY) benchmarks/attention.py
+	$(PY) benchmarks/transformer_races.py
 
 clean:  ## remove the environment, builds and caches; your lessons in work/ and the downloaded data stay
 	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info
