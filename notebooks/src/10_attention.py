@@ -561,9 +561,9 @@ print("weights", tuple(weights.shape), {word: round(w, 2) for word, w in zip(tok
 # at the words, take the average that *it* weighs, and hand that to the same linear layer. The query is learned:
 # nobody tells it what to look for. All it ever sees is whether the review was for or against.
 #
-# The word vectors are those of lesson 03 and stay as they are. Each fifth block of 250 reviews is held out (neighbours
-# in the file are about one film). The **control** is the same model with its query fixed at zeros, which is, as you
-# know, the plain average.
+# The word vectors are those of lesson 03 and stay as they are. (All these reviews are part of the text that they were
+# trained on; the verdicts are not.) Each fifth block of 250 reviews is held out, for neighbours in the file are about
+# one film. The **control** is the same model with its query fixed at zeros, which is, as you know, the plain average.
 
 # %% tags=["boilerplate"]
 # Reviews as numbers of words; held-out blocks; vectors brought to mean 0 and deviation 1 in each column.
@@ -640,8 +640,8 @@ def fit(model, batches, loss, steps):
 
 def averages_of(words, lengths, label):
     """The plain average of each review's vectors, computed once: then a step costs next to nothing."""
-    sums = [F.embedding_bag(row[None, :n], table, mode="mean") for row, n in zip(words, lengths)]
-    return torch.cat(sums), label
+    averages = [F.embedding_bag(row[None, :n], table, mode="mean") for row, n in zip(words, lengths)]
+    return torch.cat(averages), label
 
 
 sets = {"held-out reviews": held_out, "single sentences": tensors([r for r in snippets if numbers(r.text)])}
