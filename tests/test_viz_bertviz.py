@@ -153,19 +153,21 @@ def pixels(view):
 
 
 def test_the_still_model_view_has_a_square_for_each_head_and_a_line_for_each_weight():
-    figure_of = {}
+    figure_of, weights = {}, np.stack([WEIGHTS[0], WEIGHTS[0, ::-1]])
     original = bertviz.viewer.small_png
     try:
         bertviz.viewer.small_png = lambda figure, heads: figure_of.update(figure=figure) or original(figure, heads)
-        viz.bertviz_view(np.repeat(WEIGHTS, 2, axis=0), TOKENS, view="model").close()
+        viz.bertviz_view(weights, TOKENS, view="model").close()
     finally:
         bertviz.viewer.small_png = original
     squares = [axes for axes in figure_of["figure"].axes if axes.axison]
     assert len(squares) == 2 * 2
-    (lines,) = squares[0].collections
-    drawn = {(start[1], end[1]): colour[3] for (start, end), colour in zip(lines.get_segments(), lines.get_colors())}
-    expected = {(q, k): WEIGHTS[0, 0, q, k] for q in range(3) for k in range(3) if WEIGHTS[0, 0, q, k]}
-    assert drawn == pytest.approx(expected)
+    for square, (layer, head) in zip(squares, np.ndindex(2, 2)):
+        (lines,) = square.collections
+        ends, colours = lines.get_segments(), lines.get_colors()
+        drawn = {(start[1], end[1]): colour[3] for (start, end), colour in zip(ends, colours)}
+        matrix = weights[layer, head]
+        assert drawn == pytest.approx({(q, k): matrix[q, k] for q, k in zip(*np.nonzero(matrix))})
     assert squares[0].yaxis_inverted()  # the first query is on top
 
 
