@@ -61,7 +61,7 @@ def test_reach_starts_at_one_and_is_read_out():
     assert np.allclose(axes.lines[0].get_ydata(), 0.5 ** np.arange(12))
     assert np.allclose(axes.lines[1].get_ydata(), 1)
     assert axes.get_yscale() == "log"
-    assert "RNN: 5e-01 at 1, 3e-02 at 5, 1e-03 at 10; LSTM: 1e+00 at 1" in alt
+    assert "RNN: 5e-01 at 1, 3e-02 at 5, 1e-03 at 10, 5e-04 at 11; LSTM: 1e+00 at 1" in alt
     assert pixels(figure) == 800
 
 

@@ -16,7 +16,7 @@ from matplotlib.ticker import NullLocator
 from course_lib.viz.embeddings import COLOURS, LINES, MARKERS
 
 NAMES = {" ": "space", "\n": "new line", "\t": "tab"}
-SPOKEN = (1, 5, 10, 20, 40)  # the distances that an alt text reads out
+SPOKEN = (1, 5, 10, 20, 40)  # the distances that an alt text reads out, beside the last
 
 
 def _canvas(height: float) -> tuple[Figure, Axes]:
@@ -95,7 +95,8 @@ def gradient_reach(curves: Mapping[str, Float[np.ndarray, " T"]], title: str) ->
                              "below it.")  # fmt: skip
         left = values / values[0]
         _line(axes, style, np.arange(len(left)), np.maximum(left, 1e-15), name, every=5)
-        spoken.append(f"{name}: {', '.join(f'{left[d]:.0e} at {d}' for d in SPOKEN if d < len(left))}")
+        distances = sorted({d for d in SPOKEN if d < len(left)} | {len(left) - 1})
+        spoken.append(f"{name}: {', '.join(f'{left[d]:.0e} at {d}' for d in distances)}")
     axes.set(yscale="log", ylim=(1e-12, 30), xlabel="steps back", ylabel="gradient left (at 0 steps: 1)")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_title(title, fontsize=14)

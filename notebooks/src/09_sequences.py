@@ -687,7 +687,9 @@ for name, values in shares.items():
     print(f"{name:17} {np.mean(values):.0%} of the weight on the month's letters")
 
 # %% [markdown]
-# Nobody told it that *November* is the month. **Try your own** dates, in forms that it knows (see above) and in forms
+# In the run saved here it is about half, where either control has less than a third. The rest lies mostly beside the
+# word: every key has read on to both sides, and may carry what its neighbour said. Nobody told the network that
+# *November* is the month. **Try your own** dates, in forms that it knows (see above) and in forms
 # that it does not: *3 march 87*, *13 Smarch 2026*, *31 February 2001*. It always answers. Does it ever say that it does
 # not know?
 
