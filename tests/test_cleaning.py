@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib import cleaning
@@ -30,6 +30,7 @@ def test_sentences(text, expected):
     assert [" ".join(words) for words in cleaning.sentences(text)] == expected
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_becomes_lower_case_words_that_survive_a_second_cleaning(text):
     for words in cleaning.sentences(text):

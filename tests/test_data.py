@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib import cleaning, data
@@ -452,6 +452,7 @@ def test_ctrl_c_while_downloading_ends_pip_too(shop, monkeypatch):
 # ---- reading ----
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.text("abcé'ß中", min_size=1, max_size=4), min_size=1, max_size=6), max_size=20))
 def test_a_corpus_gives_back_the_sentences_that_were_written(tmp_path_factory, sentences):
     file = tmp_path_factory.mktemp("corpus") / "text.txt"

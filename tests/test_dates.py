@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib import dates
@@ -45,11 +45,13 @@ def read(text: str) -> date:
     return date(year, *named, *numbers)  # a wrong count of either is a TypeError
 
 
+@settings(deadline=None)
 @given(DAYS, st.sampled_from(dates.FORMS))
 def test_another_reader_finds_the_same_day(day, form):
     assert read(dates.write(day, form)) == day
 
 
+@settings(deadline=None)
 @given(DAYS)
 def test_a_weekday_is_the_right_one(day):
     assert dates.write(day, "{weekday} {day}") == day.strftime("%A %a")
