@@ -471,11 +471,11 @@ def sentences(name, count):
     return [words for words, _ in zip((words for words in short if 6 <= len(words) <= 12), range(40 * count))][::40]
 
 
-def at_home(first, second, table):
+def at_home(first, second, table, sharpen=1):
     words = first + second
     is_other = torch.tensor([[a != b for a in words] for b in words])
     x = torch.stack([table[word] for word in words])
-    _, weights = attention.scaled_dot_product_attention(x, x, x, is_other)
+    _, weights = attention.scaled_dot_product_attention(sharpen * x, x, x, is_other)
     belongs = torch.arange(len(words)) < len(first)
     return (belongs[weights.argmax(-1)] == belongs).tolist(), weights
 
@@ -494,12 +494,13 @@ print(f"{'by chance':24} {sum(chances) / len(chances):.0%}")
 # %% [markdown]
 # Nobody told it which word came from where, and nothing was trained for this. **Look** at one of the pairs, a hard one:
 # in the handbook an *anthem*, in the play a *hymn*. Hover over a word, or step through the words with the keyboard.
-# Which words look across, and are they wrong to?
+# Which words look across, and are they wrong to? (For the eye all queries are three times as long here: the same
+# order, larger differences.)
 
 # %%
 # Two sentences in one pot.
 first, second = pairs[48]
-viz.attention_view(at_home(first, second, real)[1], first + second, title="Two sentences, shaken together")
+viz.attention_view(at_home(first, second, real, sharpen=3)[1], first + second, title="Two sentences, shaken together")
 
 # %% [markdown]
 # ## Is it a linear layer?
@@ -676,8 +677,8 @@ for name, order in {"most ": scores.argsort(descending=True), "least": scores.ar
 # Compare with your ten words. Nobody gave it a list of opinions: it had 10,000 verdicts, and vectors that a count of
 # neighbours had made.
 #
-# On single sentences next to nothing is gained: with twenty words there is little to drown in. It is what the six
-# words of the river bank said as well: **attention pays where there is much to choose from.**
+# On single sentences little is gained: with twenty words there is not much to drown in. It is what the six words of
+# the river bank said as well: **attention pays where there is much to choose from.**
 #
 # **Look.** A review of your own. Shade is weight; + and - say to which side the word pushes the verdict. Then try to
 # fool it: one query can look at *not* and at *good*, and has no way to let the one change the other. Predict the
