@@ -201,8 +201,9 @@ def fit_neuron(X, y, C=1.0):
 # %% tags=["nbval-ignore-output"]
 # The names of each review, and the score of a neuron that sees only those.
 import re
+import sys
 
-names = [re.findall(r"(?<=[a-z,] )[A-Z][a-z]+", review.text) for review in reviews]
+names = [[sys.intern(name) for name in re.findall(r"(?<=[a-z,] )[A-Z][a-z]+", one.text)] for one in reviews]
 print("the names in the first review:", " ".join(names[0]))
 
 
@@ -316,6 +317,7 @@ few_words = [cleaning.words(reviews[i].text) for i in rows]
 few_vocab = Vocab.from_corpus(few_words[:2000], min_count=2, max_size=2000)
 table = torch.from_numpy(np.log1p(bag(few_words, few_vocab).toarray()))  # [3000, 2000]: log(1 + count)
 labels = torch.from_numpy(y[rows])
+few_words = None  # make room
 few, few_held = (table[:2000], labels[:2000]), [(table[2000:], labels[2000:])]
 
 
@@ -710,8 +712,7 @@ print({key: record[key] for key in ["step", "epoch", "batches_read"]})
 
 # %% tags=["boilerplate"]
 # The words of all reviews, each different word kept once in memory; the weights of TF-IDF; the neuron.
-kept = {}
-words = [[kept.setdefault(word, word) for word in cleaning.words(review.text)] for review in reviews]
+words = [[sys.intern(word) for word in cleaning.words(review.text)] for review in reviews]
 train_rows, held_rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
 vocab = Vocab.from_corpus([words[i] for i in train_rows], min_count=2)
 
@@ -810,11 +811,13 @@ X_last = bag([one[-LONGEST:] for one in words], vocab)
 X_last = tf_idf(X_last, np.bincount(X_last[train_rows].indices, minlength=len(vocab)), len(train_rows))
 w = fit_neuron(X_last[train_rows], y[train_rows])
 shares[LAST] = ((X_last[held_rows] @ w[:-1] + w[-1] > 0) == y[held_rows]).mean()
+X_last = None  # make room
 print(f"{LAST:26} {shares[LAST]:.1%} right, {time.process_time() - began:.0f} CPU seconds")
 began = time.process_time()
 classifier = fasttext.Classifier(vector_size=10, word_ngrams=2, min_count=2, epochs=3, learning_rate=0.5)
 classifier.fit([words[i] for i in train_rows], y[train_rows].tolist())
-shares[BAG] = (np.array(classifier.predict([words[i] for i in held_rows])) == y[held_rows]).mean()
+answers = [classifier.predict([words[i] for i in some]) for some in held_rows.reshape(20, -1)]  # 250 at a time
+shares[BAG], classifier = (np.concatenate(answers) == y[held_rows]).mean(), None
 print(f"{BAG:26} {shares[BAG]:.1%} right, {time.process_time() - began:.0f} CPU seconds")
 
 # %% [markdown]
@@ -826,7 +829,7 @@ print(f"{BAG:26} {shares[BAG]:.1%} right, {time.process_time() - began:.0f} CPU 
 # The network, twice: word vectors drawn at random, and word vectors of lesson 03.
 from course_lib.keyed_vectors import KeyedVectors
 
-reads, asked = padded(train_rows), [tuple(part[i : i + 500] for part in padded(held_rows)) for i in range(0, 5000, 500)]
+reads, asked = padded(train_rows), [padded(some) for some in held_rows.reshape(20, -1)]
 vectors = KeyedVectors.load_npz(data.path("vectors_skipgram"))
 
 
