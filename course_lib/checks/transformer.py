@@ -69,9 +69,9 @@ def _plain(variance, eps):
     return variance.sqrt()
 
 
-def _without_keepdim(divisor: int) -> Callable:
+def _without_keepdim(divisor: int, root: Callable = lambda v, eps: (v + eps).sqrt()) -> Callable:
     def wrong(x, weight, bias, eps):
-        return (x - x.mean(-1)) / (x.var(-1, correction=divisor) + eps).sqrt() * weight + bias
+        return (x - x.mean(-1)) / root(x.var(-1, correction=divisor), eps) * weight + bias
 
     return wrong
 
@@ -131,6 +131,7 @@ _NORM_MISCONCEPTIONS = [
         _norm(axes=None),
         _norm(axes=None, divisor=1),
         _norm(axes=None, root=_outside),
+        _norm(axes=None, divisor=1, root=_outside),
         _norm(axes=lambda x: (-2, -1) if x.dim() > 1 else -1),
     ),
     *_each(
@@ -139,11 +140,37 @@ _NORM_MISCONCEPTIONS = [
         "keepdim=True leaves (2, 1)",
         _without_keepdim(0),
         _without_keepdim(1),
+        _without_keepdim(0, _outside),
+        _without_keepdim(1, _outside),
     ),
     *_each(
         "root-forgotten",
         "you divided by the variance. Divide by its root",
         _norm(root=lambda v, eps: v + eps),
+    ),
+    *_each(
+        "root-of-the-std",
+        "the root was taken twice: std is already the root of the variance. Take the root of variance + eps, once",
+        _norm(root=lambda v, eps: (v.sqrt() + eps).sqrt()),
+        _norm(divisor=1, root=lambda v, eps: (v.sqrt() + eps).sqrt()),
+    ),
+    *_each(
+        "division-forgotten",
+        "the mean was subtracted and nothing was divided. Divide by the root of variance + eps",
+        lambda x, weight, bias, eps: (x - _mean(x, -1)) * weight + bias,
+    ),
+    *_each(
+        "brackets-forgotten",
+        "only the mean was divided by the root: Python divides before it subtracts. Brackets: (x - mean) / root",
+        lambda x, weight, bias, eps: x - _mean(x, -1) / (_variance(x, -1) + eps).sqrt() * weight + bias,
+        lambda x, weight, bias, eps: (x - _mean(x, -1) / (_variance(x, -1) + eps).sqrt()) * weight + bias,
+        lambda x, weight, bias, eps: weight * x - _mean(x, -1) / (_variance(x, -1) + eps).sqrt() + bias,
+    ),
+    *_each(
+        "squares-of-x",
+        "the mean was subtracted above the line, and below it the squares are those of x itself. The variance is the "
+        "mean of the squared deviations, (x - mean) ** 2",
+        lambda x, weight, bias, eps: (x - _mean(x, -1)) / (_mean(x**2, -1) + eps).sqrt() * weight + bias,
     ),
     *_each(
         "mean-not-subtracted",
@@ -161,6 +188,8 @@ _NORM_MISCONCEPTIONS = [
         "summed-not-averaged",
         "the squared deviations were added up and not averaged. Vectors come out with length 1 instead of variance 1",
         lambda x, weight, bias, eps: (x - _mean(x, -1)) / (_variance(x, -1) * x.shape[-1] + eps).sqrt() * weight + bias,
+        lambda x, weight, bias, eps: (x - _mean(x, -1)) / ((x - _mean(x, -1)).norm(dim=-1, keepdim=True) + eps) * weight
+        + bias,
     ),
     *_each(
         "not-squared",
@@ -340,6 +369,19 @@ _BLOCK_MISCONCEPTIONS = [
         "both sublayers read the same x. (There are models built so, and ours is not one.) The feed-forward network "
         "reads the stream *after* attention has written to it",
         _with_order(lambda x, a, f, n1, n2: x + a(n1(x)) + f(n2(x))),
+        _with_order(lambda x, a, f, n1, n2: x + a(n1(x)) + f(n1(x))),
+    ),
+    *_each(
+        "network-reads-the-change",
+        "the feed-forward network read only what attention wrote. It reads the whole stream, x plus what attention "
+        "wrote, through its norm",
+        _with_order(lambda x, a, f, n1, n2: x + a(n1(x)) + f(n2(a(n1(x))))),
+    ),
+    *_each(
+        "one-residual-around-both",
+        "one residual goes around both sublayers, and what attention wrote reaches only the network. Each sublayer "
+        "adds its own answer to the stream",
+        _with_order(lambda x, a, f, n1, n2: x + f(n2(a(n1(x))))),
     ),
     *_each(
         "attention-left-behind",
@@ -426,7 +468,23 @@ _COUNT_MISCONCEPTIONS = [
         "the biases are missing: d_model for each of the four projections, d_ff and d_model in the network",
         lambda D, F, H: _count(D, F, H, biases=False),
         lambda D, F, H: _count(D, F, H, biases=False, shift=False),
+    ),
+    *_each(
+        "network-biases",
+        "the network's biases are missing: d_ff numbers on the way up, d_model on the way back",
         lambda D, F, H: _count(D, F, H) - F - D,
+    ),
+    *_each(
+        "network-biases",
+        "the network's two biases were given the same size. A bias is as long as what comes out of its matrix: d_ff on "
+        "the way up, d_model on the way back",
+        lambda D, F, H: _count(D, F, H) - D + F,
+        lambda D, F, H: _count(D, F, H) - F + D,
+    ),
+    *_each(
+        "one-bias-a-matrix",
+        "each matrix was given one bias number. A bias has one for each number that comes out",
+        lambda D, F, H: _count(D, F, H, biases=False) + 6,
     ),
     *_each(
         "biases-and-norms-forgotten",

@@ -15,8 +15,8 @@
 #
 # You have attention with many heads. One layer of it is not enough, and many layers of it, one on top of the other, do
 # not work at all: you will see why in a minute. At the end of this lesson you have the two small ideas that make deep
-# stacks possible, wired into a **block**; and four such blocks read Shakespeare letter by letter, beat counting on two
-# plays they have never seen, and write lines of their own.
+# stacks possible, wired into a **block**; and four such blocks read Shakespeare letter by letter, beat counting letter
+# pairs on two plays they have never seen, and write lines of their own.
 #
 # **You will build** LayerNorm, the residual stream, the pre-norm block, and the count of its parameters. **You need**
 # lessons 10 and 11 (attention, heads) and the training loop of lesson 08.
@@ -37,10 +37,10 @@
 # ## Predict: what is left after 24 layers?
 #
 # A line of *Macbeth*, one vector a letter. Now stack layers the obvious way: attention gathers, a small network works
-# on what it gathered, and what comes out is the input of the next layer. 24 layers, untrained, with the weights that
-# the Transformer of 2017 starts from. **Write down two numbers before you run:**
+# on what it gathered, and what comes out is the input of the next layer. 24 layers, untrained, with random first
+# weights of the usual size (Glorot and Bengio, 2010). **Write down two numbers before you run:**
 #
-# 1. At the start a vector has length 8. How long is it after 24 layers?
+# 1. At the start a vector has 64 numbers and a length of about 8. How long is it after 24 layers?
 # 2. At the start the vectors of two different places have next to nothing in common: their mean cosine is about 0.05.
 #    What is it after 24 layers?
 
@@ -71,7 +71,7 @@ print(f"{len(plays)} plays, {len(read):,} letters to read, {len(held):,} kept ap
 # A line of Macbeth as vectors, and 24 untrained layers: attention and a network each.
 begin = plays["Macbeth"].find("Is this a dagger")
 line = plays["Macbeth"][begin : begin + 75]
-settings = transformer.TransformerConfig(
+letter_config = transformer.TransformerConfig(
     vocab_size=V, context_length=128, d_model=64, num_heads=4, positions="learned", dropout=0.0
 )
 
@@ -84,7 +84,7 @@ def untrained(depth, scale=1.0, seed=1):
     with torch.no_grad():
         for parameter in pairs.parameters():
             parameter *= scale
-    return transformer.Embedding(V, settings), pairs
+    return transformer.Embedding(V, letter_config), pairs
 
 
 def length(x):
@@ -111,10 +111,11 @@ with device.one_thread(), torch.no_grad():
             print(f"after layer {depth:2}  length {length(x):.1g}, likeness {likeness(x):.2f}")
 
 # %% [markdown]
-# Two disasters. The vectors fade: each layer makes them shorter, and 24 layers leave a millionth. And, worse, **they
+# Two disasters. The vectors fade: after 24 layers less than a ten-millionth of their length is left. And, worse, **they
 # all become the same vector**. Attention takes means, means of means are more alike than what they are means of, and
-# after three layers a later one can hardly tell an *I* from a comma. (Dong, Cordonnier and Loukas, 2021, prove how
-# fast.) A model that starts like this has the same guess for every place, and training has nothing to take hold of.
+# after three layers a later one can hardly tell an *I* from a comma. (Dong, Cordonnier and Loukas, 2021, prove how fast
+# this goes for attention alone.) A model that starts like this has the same guess for every place, and training has
+# little to take hold of.
 #
 # Two ideas mend it, each a line of code. But first, what is that small network?
 
@@ -273,8 +274,8 @@ with device.one_thread(), torch.no_grad():
 # %% [markdown] tags=["instructor"]
 # **Minutes 10-20. Type** the three vectors (4 lines), the solution (3 lines). The table is filled in on paper.
 #
-# **The planned mistake:** `x.std(-1, keepdim=True) + eps`, which is what most people write. It runs, it trains, and no
-# released weights work with it. The reply is below.
+# **The planned mistake:** `x.std(-1, keepdim=True) + eps`, which is what many write first. It runs, it trains, and it
+# is not the function that released weights were trained with. The reply is below.
 #
 # **Poll:** "LayerNorm of a batch of one sentence, and of the same sentence with another beside it. The first sentence's
 # output..."
@@ -319,8 +320,8 @@ for depth in [3, 24]:
 # The slope of $x + f(x)$ is 1 plus that of f. The 1 is a road past every layer.
 #
 # Where does LayerNorm go? There are two answers. The Transformer of 2017 normalises the stream after each sum
-# (**post-norm**). Most models since GPT-2 leave the stream alone and normalise only what a sublayer reads
-# (**pre-norm**):
+# (**post-norm**). GPT-2, and most large language models after it, leave the stream alone and normalise only what a
+# sublayer reads (**pre-norm**):
 #
 # ```
 # post-norm   x ──┬───────────────►(+)── norm ──►       x = norm(x + f(x))
@@ -357,7 +358,8 @@ check.pre_norm_block(pre_norm_block)
 # `x = x + attention(attention_norm(x))`. The second sublayer does the same with the *new* x.
 
 # %% [markdown]
-# The library's `transformer.Block(norm="pre")` is the same two lines, with `norm="post"` for the other order.
+# The library's `transformer.Block(norm="pre")` is the same two lines, with `norm="post"` for the other order. (Behind
+# the last block of a pre-norm stack stands one more norm, because nothing else has normalised its stream.)
 
 # %%
 # The library's block beside the same two lines by hand.
@@ -375,7 +377,7 @@ with torch.no_grad():
 # larger. **Predict** before each choice:
 #
 # 1. Whose vectors grow without end? By what factor, roughly: 10, 1,000, 100,000?
-# 2. Which control makes all vectors the same? And of the two real blocks, pre and post, does either?
+# 2. Which of the four end with the same vector everywhere?
 # 3. With which wiring does the first block hear most of the gradient, with which least?
 
 # %% tags=["boilerplate"]
@@ -409,7 +411,7 @@ def streams(wire, scale=1.0, depth=24):
     return passed
 
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # The picture: one line for each wiring.
 def gradients(passed):
     sizes = [x.grad.norm(dim=-1).mean().item() for x in passed]
@@ -447,16 +449,26 @@ with device.one_thread():
 # with it. In a pre-norm block a change has about the same size at every depth, so the stream grows, but slowly. Without
 # the residual everything is the same vector after a handful of blocks, LayerNorm or not.
 #
-# And the surprise: **post-norm does it too**, only later. Its norm shrinks the stream after every sum, and so, block by
-# block, what came in at the start is shrunk away. Remember the three numbers: six blocks are a good way gone, twelve
-# are lost. (In a pre-norm stream the vectors grow more alike as well, but slowly, and not wholly.) Now move the slider
-# to half the weights, and look once more.
+# And the surprise: **post-norm does it too**, only later, and with as little gradient at the input as without a
+# residual. Its norm shrinks the stream after every sum, and so, block by block, what came in at the start is shrunk
+# away. (Without LayerNorm the vectors end alike as well: there the start is drowned by longer and longer changes.)
+# Remember post-norm's three numbers: six blocks are a good way gone, twelve are lost. In a pre-norm stream the vectors
+# grow more alike too, but slowly, and not wholly.
+#
+# **Guess:** all first weights half as large. What are post-norm's three numbers then? Run, and move the slider to 0.5.
+
+# %%
+# Post-norm with half the first weights: the likeness after 6, 12 and 24 blocks.
+with device.one_thread():
+    passed = streams(WIRES["post-norm"], scale=0.5)
+    print("likeness", *[f"{likeness(passed[depth].detach()):.2f}" for depth in (6, 12, 24)])
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 20-34. Type** the solution (2 lines), the four wirings (4 lines). The rest of the picture is filled in.
+# **Minutes 20-34. Type** the slopes (7 lines) and the solution (2 lines). The picture is filled in: read its four
+# wirings aloud.
 #
-# **The planned mistake:** `x = attention_norm(x)`, then add to that: the norm sits on the stream. It trains, a little
-# worse, and nobody notices for a year. The reply is below.
+# **The planned mistake:** `x = attention_norm(x)`, then add to that: the norm sits on the stream. All shapes fit,
+# nothing stops, and nobody notices. The reply is below.
 #
 # **Poll** after the picture: "which of the two ideas is the more important?"
 # - *LayerNorm*: look at the likeness of the control without a residual.
@@ -522,10 +534,11 @@ for heads in [8, 16]:
 # %% [markdown]
 # ## The race: pre or post, with a warm-up or without
 #
-# Does it matter for training what we saw in untrained blocks? A small model: a vector a letter, blocks, and a guess of
-# the next letter. (The vectors also say *where* a letter stands: `Embedding` adds that, and lesson 13 explains it.) The
-# score is the loss on the two plays that were kept apart, in nats a letter, and two marks to measure it by: what
-# **counting letters** reaches, and **counting pairs** of letters.
+# Does it matter for training what we saw in untrained blocks? A small model: a vector a letter, blocks, and the guess
+# of the next letter, a score for each: the product of what comes out with that letter's own vector. (The vectors also
+# say *where* a letter stands: `Embedding` adds that, and lesson 13 explains it.) We judge by the loss on the two plays
+# that were kept apart, in nats a letter, beside two marks: what **counting letters** reaches, and **counting pairs** of
+# letters.
 
 # %% tags=["boilerplate"]
 # The model, batches from random places, the loss.
@@ -569,7 +582,7 @@ def held_windows(length):
 # All runs together take minutes, so the next cell trains nothing: it shows a **saved** table, which `make bench`
 # measured on the machine named in it, with three seeds each. The band goes from the lowest to the highest seed.
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # The saved race, drawn: six blocks at the bold learning rate.
 import json
 import pathlib
@@ -606,13 +619,15 @@ for runner in sorted({tuple(row[key] for key in keys) for row in saved["rows"] i
 
 # %% [markdown]
 # Pre-norm hardly cares: with a warm-up or without, at either rate, with six blocks or twelve. Post-norm does. Where it
-# fails, it ends within 0.03 of *counting letters*: it has learnt how frequent each letter is, and nothing else. With
-# six blocks and the bold rate a warm-up saves it with some seeds and not with others; with twelve it saves none.
+# fails, it ends within 0.03 of *counting letters*: it seems to have learnt how frequent each letter is, and nothing
+# else. With six blocks and the bold rate a warm-up saves some seeds and not others; with twelve, at the smaller rate,
+# it saves none of the three.
 #
-# Is it the likeness? Then what cured the likeness in the picture must cure the race. Look at the row with half the
-# first weights: twelve post-norm blocks train, and end *below* twelve pre-norm blocks. So the order of 2017 is not
-# worse. It is harder to start. (Wang and others, 2022, train post-norm stacks of 1,000 layers, with weights that start
-# smaller.) One warning: these are 200 steps of a toy, and which order ends lower in a long run they do not say.
+# Is it the likeness? Then what cured the likeness of untrained blocks should cure the race. Look at the row with half
+# the first weights: twelve post-norm blocks train, and end *below* twelve pre-norm blocks (which had no warm-up). So
+# the order of 2017 need not be worse. It is harder to start. (Wang and others, 2022, train post-norm stacks of 1,000
+# layers: smaller first weights, and an x that counts for more in x + f(x).) One warning: these are 200 steps of a toy,
+# and which order ends lower in a long run they do not say.
 #
 # One row live, to see that the table tells the truth: post-norm, no warm-up, the bold rate, the first seed. And how
 # alike are the trained vectors of a line, after the last block?
@@ -656,8 +671,9 @@ assert alike > 0.9
 #
 # $$H_i = \text{LayerNorm}\big(H_{i-1} + W_0 H_{i-1} + W_1\, \text{Cross}(H_{i-1}, H_{i-2}) + b\big)$$
 #
-# (we leave its dropout out). What *Cross* is, it does not say. **Our reading:** Cross(a, b) is attention from a to b:
-# queries from the last layer, keys and values from the layer before it. Another reading might race otherwise.
+# with $W_0$ and $W_1$ of shape [D, D] and $b$ [D] (we leave its dropout out). What *Cross* is, it does not say. **Our
+# reading:** Cross(a, b) is attention from a to b: queries from the last layer, keys and values from the layer before
+# it; $W_1$ and $b$ are then its last projection. Another reading might race otherwise.
 #
 # Look what stands first in the bracket: $H_{i-1}$, plain. The residual connection is in the formula already. So there
 # are two questions. Does reading the layer before the last help? And could the cross-layer connection do the residual's
@@ -784,7 +800,8 @@ print(repr(write(fresh, "MACBETH:\n", 60)), "\n")
 print(write(model, "MACBETH:\n"))
 
 # %% [markdown]
-# Speakers in capitals, a colon, short lines; words that nearly are some. All of it from guessing one letter at a time.
+# Short lines that begin with a capital, shouted names, words that nearly are some. All of it from guessing one letter
+# at a time.
 #
 # One thing more can be done with a stream that is never replaced: **read it early**. Take the stream after each block,
 # give it the last norm and the output table as if it were finished, and look how good the guess is. The control is the
@@ -821,7 +838,8 @@ for place, (trained, control) in enumerate(zip(read_early(model), read_early(fre
 #
 # **Poll:** "we read the stream after block 2 of 4. The guess is..."
 # - *useless, the work is not done*: thinks of a chain. In a stream every block writes into the same room.
-# - *half way*: right or nearly; look at where the largest step is.
+# - *half way*: look at where the largest step is.
+# - *nearly as good as the last*: right in the saved run. The first block takes nearly the whole way.
 
 # %% [markdown]
 # ## What you know now
@@ -829,10 +847,10 @@ for place, (trained, control) in enumerate(zip(read_early(model), read_early(fre
 # - A block is two sublayers around a stream: attention gathers, the network thinks about each place alone.
 # - LayerNorm puts each vector to mean 0 and variance 1 over its own D numbers, divided by D, eps under the root; then a
 #   trained weight and bias.
-# - The residual stream is added to and never replaced. Without it the vectors of all places become the same, trained or
-#   not; without LayerNorm they run away.
-# - Pre-norm leaves the stream alone: it trains deep and bold. Post-norm shrinks the stream after every sum: it needs a
-#   warm-up, or fewer blocks, or smaller first weights.
+# - The residual stream is added to and never replaced. Without it the vectors of all places soon become the same;
+#   without LayerNorm they run away.
+# - Pre-norm leaves the stream alone: in our races it trained every time. Post-norm shrinks the stream after every sum,
+#   and has to be started with care: a warm-up, fewer blocks, smaller first weights.
 # - Two thirds of a block's numbers are in the network. More heads need no more numbers.
 #
 # **Quiz.** Open the answer that you would give.
@@ -866,8 +884,7 @@ for place, (trained, control) in enumerate(zip(read_early(model), read_early(fre
 # </details>
 # <details><summary>The input, unchanged.</summary>
 #
-# Right. (But for the last norm, which stands behind a pre-norm stack.) An untrained block that begins near "do nothing"
-# is a good start.
+# Right. (But for the last norm, which stands behind the stack.)
 #
 # </details>
 # <details><summary>LayerNorm of the input.</summary>
@@ -877,11 +894,16 @@ for place, (trained, control) in enumerate(zip(read_early(model), read_early(fre
 # </details>
 
 # %% [markdown]
-# **3. A stack is stuck at exactly the loss of counting single letters. What is the likeliest reason?**
+# **3. A stack is stuck just above the loss of counting single letters. What is the likeliest reason?**
 #
 # <details><summary>The learning rate is too small.</summary>
 #
-# Then it would creep on. The exact value tells more: what can a model know that knows only how frequent letters are?
+# Then it would creep on. The value tells more: what does a model know that knows only how frequent letters are?
+#
+# </details>
+# <details><summary>It has too few parameters.</summary>
+#
+# As many blocks of the same size, wired pre-norm, went far below.
 #
 # </details>
 # <details><summary>The vectors of all places have become the same.</summary>
@@ -889,29 +911,26 @@ for place, (trained, control) in enumerate(zip(read_early(model), read_early(fre
 # Right: the guess is then the same everywhere, and the best such guess is the letters' frequency.
 #
 # </details>
-# <details><summary>It has too few parameters.</summary>
-#
-# The same number of parameters, wired pre-norm, went far below.
-#
-# </details>
 
 # %% [markdown]
 # **4. You double the number of heads and leave d_model as it is. The block gets...**
 #
+# <details><summary>exactly as many numbers as before.</summary>
+#
+# Right. Each head is half as wide now.
+#
+# </details>
 # <details><summary>twice as many numbers in attention.</summary>
 #
 # The heads share out d_model: each is half as wide now.
-#
-# </details>
-# <details><summary>exactly as many as before.</summary>
-#
-# Right. Only the widths change.
 #
 # </details>
 
 # %% [markdown]
 # **Papers and data**
 #
+# - Xavier Glorot, Yoshua Bengio (2010). Understanding the Difficulty of Training Deep Feedforward Neural Networks.
+#   AISTATS. The size of the first weights (`"xavier"` in the code).
 # - Ashish Vaswani and others (2017). Attention Is All You Need. NIPS. The block, post-norm, with its warm-up.
 # - Jimmy Lei Ba, Jamie Ryan Kiros, Geoffrey Hinton (2016). Layer Normalization. arXiv:1607.06450.
 # - Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun (2016). Deep Residual Learning for Image Recognition. CVPR.
@@ -920,7 +939,7 @@ for place, (trained, control) in enumerate(zip(read_early(model), read_early(fre
 # - Yihe Dong, Jean-Baptiste Cordonnier, Andreas Loukas (2021). Attention Is Not All You Need: Pure Attention Loses Rank
 #   Doubly Exponentially with Depth. ICML. Why all vectors become the same.
 # - Hongyu Wang and others (2022). DeepNet: Scaling Transformers to 1,000 Layers. arXiv:2203.00555. Post-norm with
-#   smaller first weights.
+#   smaller first weights and a weightier residual.
 # - Jacob Devlin, Ming-Wei Chang, Kenton Lee, Kristina Toutanova (2019). BERT: Pre-training of Deep Bidirectional
 #   Transformers for Language Understanding. NAACL.
 # - Alec Radford and others (2019). Language Models are Unsupervised Multitask Learners. GPT-2: pre-norm.

@@ -121,6 +121,31 @@ def norm_min_max(x, weight, bias, eps):
     return (x - low) / (high - low + eps) * weight + bias
 
 
+def norm_root_of_std(x, weight, bias, eps):
+    return (x - x.mean(-1, keepdim=True)) / torch.sqrt(x.std(-1, keepdim=True) + eps) * weight + bias
+
+
+def norm_std_without_keepdim(x, weight, bias, eps):
+    return (x - x.mean(-1)) / (x.std(-1) + eps) * weight + bias
+
+
+def norm_not_divided(x, weight, bias, eps):
+    return weight * (x - x.mean(-1, keepdim=True)) + bias
+
+
+def norm_no_brackets(x, weight, bias, eps):
+    return x - x.mean(-1, keepdim=True) / torch.sqrt(x.var(-1, correction=0, keepdim=True) + eps) * weight + bias
+
+
+def norm_squares_of_x(x, weight, bias, eps):
+    return (x - x.mean(-1, keepdim=True)) / torch.sqrt((x**2).mean(-1, keepdim=True) + eps) * weight + bias
+
+
+def norm_by_length(x, weight, bias, eps):
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / (centred.norm(dim=-1, keepdim=True) + eps) * weight + bias
+
+
 def norm_in_place(x, weight, bias, eps):
     x -= x.mean(-1, keepdim=True)
     return x / torch.sqrt((x**2).mean(-1, keepdim=True) + eps) * weight + bias
@@ -230,6 +255,16 @@ def block_network_of_the_change(x, attention, feed_forward, attention_norm, feed
     return x + attended + feed_forward(feed_forward_norm(attended))
 
 
+def block_one_residual(x, attention, feed_forward, attention_norm, feed_forward_norm):
+    return x + feed_forward(feed_forward_norm(attention(attention_norm(x))))
+
+
+def block_one_reading(x, attention, feed_forward, attention_norm, feed_forward_norm):
+    normed = attention_norm(x)
+    x = x + attention(normed)
+    return x + feed_forward(normed)
+
+
 def block_in_place(x, attention, feed_forward, attention_norm, feed_forward_norm):
     x += attention(attention_norm(x))
     x += feed_forward(feed_forward_norm(x))
@@ -292,6 +327,18 @@ def count_square_network(d_model, d_ff, num_heads):
     return count(d_model, d_model, num_heads)
 
 
+def count_network_biases_alike(d_model, d_ff, num_heads):
+    return count(d_model, d_ff, num_heads) - d_model + d_ff
+
+
+def count_network_without_biases(d_model, d_ff, num_heads):
+    return count(d_model, d_ff, num_heads) - d_model - d_ff
+
+
+def count_one_bias_a_matrix(d_model, d_ff, num_heads):
+    return 4 * (d_model**2 + 1) + 2 * (d_model * d_ff + 1) + 4 * d_model
+
+
 def count_with_extra_norm(d_model, d_ff, num_heads):
     return count(d_model, d_ff, num_heads) + 2 * d_model
 
@@ -324,6 +371,12 @@ BANK = {
         Wrong("its own eps", norm_own_eps, "eps-fixed"),
         Wrong("absolute deviations", norm_absolute),
         Wrong("from 0 to 1", norm_min_max),
+        Wrong("root of the std", norm_root_of_std, "root-of-the-std"),
+        Wrong("std without keepdim", norm_std_without_keepdim, "keepdim-forgotten"),
+        Wrong("centred alone", norm_not_divided, "division-forgotten"),
+        Wrong("no brackets", norm_no_brackets, "brackets-forgotten"),
+        Wrong("squares of x", norm_squares_of_x, "squares-of-x"),
+        Wrong("divided by the length", norm_by_length, "summed-not-averaged"),
         Wrong("in place", norm_in_place),
     ],
     "pre_norm_block": [
@@ -346,7 +399,9 @@ BANK = {
         Wrong("network first", block_network_first, "feed-forward-first"),
         Wrong("attention alone", block_attention_alone, "one-sublayer"),
         Wrong("the changes alone", block_changes_alone, "changes-not-added"),
-        Wrong("the network reads the change alone", block_network_of_the_change),
+        Wrong("the network reads the change alone", block_network_of_the_change, "network-reads-the-change"),
+        Wrong("one residual around both", block_one_residual, "one-residual-around-both"),
+        Wrong("both read the first norm", block_one_reading, "side-by-side"),
         Wrong("in place", block_in_place),
     ],
     "block_parameters": [
@@ -362,6 +417,9 @@ BANK = {
         Wrong("one matrix in the network", count_one_matrix, "one-network-matrix"),
         Wrong("d_ff fixed", count_d_ff_fixed, "d_ff-fixed"),
         Wrong("a square network", count_square_network, "network-square"),
+        Wrong("network biases of one size", count_network_biases_alike, "network-biases"),
+        Wrong("no network biases", count_network_without_biases, "network-biases"),
+        Wrong("one bias a matrix", count_one_bias_a_matrix, "one-bias-a-matrix"),
         Wrong("a third norm", count_with_extra_norm),
     ],
 }
