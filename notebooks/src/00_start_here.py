@@ -552,8 +552,10 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 #   word2vec](02_word2vec.ipynb)** · **[03 negative sampling](03_negative_sampling.ipynb)** · **[04
 #   GloVe](04_glove.ipynb)** · **[05 fastText](05_fasttext.ipynb)** · **[06 evaluation](06_evaluation.ipynb)** · 07
 #   tokenizers
-# - *Part II, from sequences to attention:* 08 training · 09 sequences · 10 attention · 11 multi-head · 12
-#   transformer · 13 encoder and decoder
+# - *Part II, from sequences to attention:* **[08 training](08_training.ipynb)** · **[09
+#   sequences](09_sequences.ipynb)** · **[10 attention](10_attention.ipynb)** · **[11 many
+#   heads](11_multi_head.ipynb)** · **[12 the Transformer block](12_transformer.ipynb)** · **[13 encoder and
+#   decoder](13_encoder_decoder.ipynb)**
 # - *Part III, pretrained models:* 14 BERT · 15 pretraining · 16 fine-tuning · 17 GPT · 18 decoding · 19 checkpoints
 #   · 20 Llama · 21 reading attention
 # - *Part IV, scale and consequences:* 22 scaling · 23 adapting · 24 languages · 25 images · 26 privacy · 27
