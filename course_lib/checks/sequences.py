@@ -32,10 +32,10 @@ def _perplexity_cases() -> list[Case]:
     log = torch.tensor([[0.5, 0.125, 0.9], [0.2, 0.6, 0.01], [0.1, 0.4, 0.7]]).log()
     mask = torch.tensor([[True, True, True], [True, False, False], [True, True, False]])
     ones = torch.tensor([[0.25, 0.4, 0.1, 1.0], [0.05, 1.0, 1.0, 1.0]]).log()  # log 1 = 0 on padding
-    full = torch.tensor([[0.5, 0.125], [0.3, 0.2]]).log()
+    full = torch.tensor([[0.5, 0.125], [0.8, 0.2]]).log()
     return [
         Case((full, torch.ones(2, 2, dtype=torch.bool)),
-             "p = [[0.5, 0.125], [0.3, 0.2]] (you get its logarithms) and no padding"),
+             "p = [[0.5, 0.125], [0.8, 0.2]] (you get its logarithms) and no padding"),
         Case((log, mask), "p = [[0.5, 0.125, 0.9], [0.2, 0.6, 0.01], [0.1, 0.4, 0.7]] (you get its logarithms) and "
              "rows of 3, 1 and 2 symbols, the rest padding"),
         Case((ones, ones < 0), "p = [[0.25, 0.4, 0.1, 1], [0.05, 1, 1, 1]] (you get its logarithms) and rows of 3 and "
@@ -58,6 +58,12 @@ _PERPLEXITY_MISCONCEPTIONS = [
         "padding was set to 0 and then counted: the sum is right, and it is divided by all places instead of by the "
         "symbols. Divide by mask.sum()",
         lambda lp, mask: torch.exp(-(lp * mask).mean()),
+    ),
+    *_each(
+        "padding-in-the-sum",
+        "it was divided by the number of symbols, but the sum above the fraction line still holds the padding. Leave "
+        "it out there too: log_probs[mask]",
+        lambda lp, mask: torch.exp(-lp.sum() / mask.sum()),
     ),
     *_each(
         "mask-inverted",
@@ -83,6 +89,11 @@ _PERPLEXITY_MISCONCEPTIONS = [
         "the sign is missing: below 1 would mean less than one symbol to choose from. Logarithms of probabilities are "
         "negative, so take minus their mean",
         lambda lp, mask: torch.exp(_mean(lp, mask)),
+    ),
+    *_each(
+        "minus-outside",
+        "the minus stands before exp. It belongs inside, before the mean: exp(-mean)",
+        lambda lp, mask: -torch.exp(_mean(lp, mask)),
     ),
     *_each(
         "summed",
@@ -229,6 +240,38 @@ _LSTM_MISCONCEPTIONS = [
         _cell(output=lambda o, c, old: o * torch.tanh(old)),
     ),
     *_each(
+        "old-memory-returned",
+        "the memory that came back is the one from before this step. Return the new one, c'",
+        lambda x, h, c, *weights: (_lstm(x, h, c, *weights)[0], c),
+    ),
+    *_each(
+        "memory-squashed",
+        "the memory that came back went through tanh. Only what is shown does, h' = o * tanh(c'); c' itself stays as "
+        "it is, and may grow beyond 1",
+        lambda *args: (_lstm(*args)[0], torch.tanh(_lstm(*args)[1])),
+    ),
+    *_each(
+        "output-gate-left-out",
+        "the output gate is left out: all of the memory is shown. h' = o * tanh(c')",
+        _cell(output=lambda o, c, old: torch.tanh(c)),
+    ),
+    *_each(
+        "input-gate-left-out",
+        "the input gate is left out: all of the new content was written. c' = f * c + i * g",
+        _cell(memory=lambda i, f, g, c: f * c + g),
+    ),
+    *_each(
+        "forget-gate-inverted",
+        "the forget gate was taken for the share that is dropped. In spite of its name it is the share that is kept: "
+        "f * c",
+        _cell(memory=lambda i, f, g, c: (1 - f) * c + i * g),
+    ),
+    *_each(
+        "state-for-memory",
+        "the forget gate was laid on h. What it keeps is the old memory: f * c",
+        lambda x, h, c, *weights: _cell(memory=lambda i, f, g, _: f * h + i * g)(x, h, c, *weights),
+    ),
+    *_each(
         "memory-not-kept",
         "the old memory is left out. c' is f * c, what was kept, plus i * g, what was written",
         _cell(memory=lambda i, f, g, c: i * g),
@@ -321,6 +364,16 @@ _ATTENTION_MISCONCEPTIONS = [
         "softmax-missing",
         "the scores went in as they are. Weights are shares: softmax over the keys makes each row sum to 1",
         _attention(weigh=lambda s: s),
+    ),
+    *_each(
+        "softmax-missing",
+        "exp was taken of the scores, and then nothing divided them. Divide each row by its sum: that makes shares",
+        _attention(weigh=lambda s: s.exp()),
+    ),
+    *_each(
+        "scores-returned",
+        "the contexts are right, but the scores came back with them. Return the weights, the scores after softmax",
+        lambda *args: (_attend(*args)[0], _scores(*args)),
     ),
     *_each(
         "divided-by-the-sum",

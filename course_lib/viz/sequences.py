@@ -11,7 +11,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from course_lib.viz.embeddings import COLOURS, LINES, MARKERS
 
@@ -78,10 +78,12 @@ def loss_by_order(losses: Mapping[str, Float[np.ndarray, " N"]], title: str) -> 
     return figure, f"Loss in nats a character for contexts of 0, 1, 2 ... characters. {rows}."
 
 
-def gradient_reach(curves: Mapping[str, Float[np.ndarray, " T"]], title: str) -> tuple[Figure, str]:
+def gradient_reach(
+    curves: Mapping[str, Float[np.ndarray, " T"]], title: str, low: float = 1e-12
+) -> tuple[Figure, str]:
     """How much of a gradient is left after 0, 1, 2 ... steps back: name -> its length at each distance.
 
-    Each curve is divided by its first value, so that all start at 1; the scale is logarithmic, down to 1e-12.
+    Each curve is divided by its first value, so that all start at 1; the scale is logarithmic, down to `low`.
     Raises ValueError for no curve, and for lengths that are not above 0 at the start, or are negative.
     """
     if not curves:
@@ -97,8 +99,9 @@ def gradient_reach(curves: Mapping[str, Float[np.ndarray, " T"]], title: str) ->
         _line(axes, style, np.arange(len(left)), np.maximum(left, 1e-15), name, every=5)
         distances = sorted({d for d in SPOKEN if d < len(left)} | {len(left) - 1})
         spoken.append(f"{name}: {', '.join(f'{left[d]:.0e} at {d}' for d in distances)}")
-    axes.set(yscale="log", ylim=(1e-12, 30), xlabel="steps back", ylabel="gradient left (at 0 steps: 1)")
+    axes.set(yscale="log", ylim=(low, 30), xlabel="steps back", ylabel="gradient left (at 0 steps: 1)")
     axes.yaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # no half steps
     axes.set_title(title, fontsize=14)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=11, frameon=False, loc="lower left")

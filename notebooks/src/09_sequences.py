@@ -84,11 +84,11 @@ for context in ["q", "th", "the ki"]:
 for n in (1, 2, 4, 6, 8):
     seen = {four[i - n:i + 1] for i in range(n, len(four))}
     new = np.mean([macbeth[i - n:i + 1] not in seen for i in range(n, len(macbeth))])
-    print(f"{n} characters of context: never seen {new:.0%}")
+    print(f"context of {n}: never seen {new:.0%}")
 
 # %% [markdown]
-# A share of 0 meetings is a probability of 0: the program swears that it cannot happen, and it happens all the time.
-# With long contexts it has seen too little; with short ones it knows too little.
+# What was never met has a share of 0, and so a probability of 0: the program swears that it cannot happen, and it
+# happens all the time. With long contexts it has seen too little; with short ones it knows too little.
 #
 # The way out is to use **all lengths at once**. Let the counts after the long context have a share of the say, and give
 # the rest to the context that is one character shorter; that one does the same, and so on down, until at the bottom
@@ -108,10 +108,10 @@ for n in (1, 2, 4, 6, 8):
 
 # %%
 # The last column: a was followed once by a and once by b.
-from fractions import Fraction as F
+from fractions import Fraction
 
-half, without = F(1, 2), {"a": F(1, 2), "b": F(1, 3), "else": F(1, 6)}
-share = {"a": F(1, 2), "b": F(1, 2), "else": F(0)}
+half, without = Fraction(1, 2), {"a": Fraction(1, 2), "b": Fraction(1, 3), "else": Fraction(1, 6)}
+share = {"a": half, "b": half, "else": 0}
 after_a = {x: half * share[x] + (1 - half) * without[x] for x in without}
 print(", ".join(f"{x} {p}" for x, p in after_a.items()), "; sum", sum(after_a.values()))
 
@@ -123,10 +123,10 @@ print(", ".join(f"{x} {p}" for x, p in after_a.items()), "; sum", sum(after_a.va
 # Not on the text that was counted. There the longest context is always right: it has seen it. So a second set of plays
 # is set aside, **held out**, just for the shares. The library's `sequences.NgramModel` counts the first and fits the
 # shares on the second. It does it for six orders; each is scored on *Macbeth*, which had no part in either, and, as the
-# control, on the text it has counted. **Predict** both curves.
+# control, on the beginning of the text it has counted. **Predict** both curves.
 
 # %% tags=["boilerplate"]
-# Six models of the four plays; the loss is the mean of -log p(next character).
+# Six models of the four plays; the loss is the mean of -log p(next character), natural logarithm.
 from course_lib import viz
 from course_lib.sequences import NgramModel
 from course_lib.viz import sequences as pictures
@@ -215,8 +215,8 @@ for order, model in models.items():
           f"perplexity {model.perplexity(macbeth):.1f}")
 
 # %% [markdown]
-# Four plays and five characters of context bring it from 66 down to less than six. How far the whole of Shakespeare
-# brings it, the last block will tell.
+# Knowing nothing, one hesitates among 66: the characters of the four plays, and *something else*. Four plays and five
+# characters of context bring it down to less than six. How far thirty-two plays bring it, the last block will tell.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 9-14. Type** the solution (1 line). **The planned mistake:** set the padding to 0 and take the mean of all.
@@ -237,8 +237,8 @@ check.perplexity(planned_mistake)
 # %% [markdown]
 # ## A state instead of a table
 #
-# The table has two flaws that no counting cures. What stands seven characters back does not exist for it. And *the
-# king* and *the queen* are to it as different as *the king* and *xqzv*: no context helps another.
+# The table has two flaws that no counting cures. What stands six characters back does not exist for it. And *the king*
+# and *the queen* are to it as different as *the king* and *xqzv*: no context helps another.
 #
 # So keep no table. Read one symbol after another, and carry along a list of H numbers, the **state** h, in which the
 # network may note what it likes. Each new symbol, a vector x, changes it by one rule, always the same (Elman, 1990):
@@ -254,7 +254,7 @@ check.perplexity(planned_mistake)
 # | 2 | 0 | | |
 # | 3 | 0 | | |
 #
-# (tanh 0.38 is 0.36, and tanh 0.18 is 0.18.) How much of the 1 is still there after three steps, and after thirty?
+# (tanh 0.38 is 0.36, and tanh 0.18 is 0.18.) How much of the 1 is still there after three steps?
 
 # %%
 # The three steps, and how much the last state would change with the first input (the gradient).
@@ -290,7 +290,7 @@ print(tuple(outputs.shape), "equal:", torch.allclose(h, outputs[:, -1]))
 # ## Predict: how far back does the gradient reach?
 #
 # A network learns by gradients. What its last state owes to an input far back, it can only learn if some gradient
-# arrives there. Take an RNN with H = 64, as it is when training starts, and 40 random inputs. Call the gradient that
+# arrives there. Take an RNN with H = 64, as it is when training starts, and 41 random inputs. Call the gradient that
 # arrives at the last input 1. **Write down:** how much arrives at the input 20 steps before it? A tenth? A thousandth?
 # A millionth? Less?
 
@@ -309,8 +309,8 @@ for distance in (5, 10, 20, 40):
     print(f"{distance:2} steps back: about 1e{np.log10(left[distance]):.0f}")
 
 # %% [markdown]
-# At 20 steps, some ten-millionth. Before training, the network is deaf to whatever stands 20 characters back: it could
-# not even learn that it should listen. This is the **vanishing gradient** (Hochreiter, 1991; Bengio, Simard and
+# At 20 steps, some ten-millionth. Before training, the network is all but deaf to what stands 20 symbols back: it can
+# hardly even learn that it should listen. This is the **vanishing gradient** (Hochreiter, 1991; Bengio, Simard and
 # Frasconi, 1994). Each step back multiplies by U once more, and what is multiplied again and again by something small
 # is soon nothing. (By something large, it explodes; that is what clipping in lesson 08 is for.)
 
@@ -325,9 +325,9 @@ for distance in (5, 10, 20, 40):
 # %% [markdown]
 # ## A memory that is kept on purpose
 #
-# Multiplying is the flaw, so do not multiply. Carry a second list of H numbers, the **memory** c, that one *adds* to,
-# and learn when: a **gate** is a number between 0 and 1 for each number of the memory, made like any state from x and
-# h, but by a sigmoid $\sigma$. Three gates and the new content g:
+# Multiplying by U is the flaw, so do without it. Carry a second list of H numbers, the **memory** c, that one *adds*
+# to, and learn when: a **gate** is a number between 0 and 1 for each number of the memory, made like any state from x
+# and h, but by a sigmoid $\sigma$. Three gates and the new content g:
 #
 # $$i = \sigma(W_i x + U_i h + b_i) \text{ what to write} \qquad f = \sigma(W_f x + U_f h + b_f) \text{ what to keep}$$
 #
@@ -395,8 +395,9 @@ def draw_reach(forget_bias):
 viz.explore(draw_reach, forget_bias=viz.Slider(0.0, 5.0, 0.5, value=0.0, label="forget bias b_f"))
 
 # %% [markdown]
-# The pencil lies somewhat too low, for a little comes back through h as well, but it has the right idea: it is the
-# forget gate that decides. (An f of almost 1 keeps everything, the useless too: a full memory is no memory.)
+# At 0 and 1 the pencil lies too low, and farther back the more so: it knows the way through c alone, and some of the
+# gradient comes back through h. But it has the right idea: it is the forget gate that decides. (An f of almost 1 keeps
+# everything, the useless too: a full memory is no memory.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 24-31. Type** the solution (4 lines). **The planned mistake:** the order i, f, o, g, as one finds it in
@@ -427,7 +428,7 @@ check.lstm_cell(planned_mistake)
 # LSTM whose forget bias starts at 0, and one whose forget bias starts at 1. Write down three numbers.
 
 # %% tags=["boilerplate"]
-# Three runs, from the library's pieces: a classifier on the last state, and the loop of lesson 08.
+# The task: 2,500 rows of 20 symbols, each one of 8; and the settings for the loop of lesson 08.
 from course_lib import device, training
 from course_lib.sequences import RecurrentClassifier
 
@@ -435,7 +436,8 @@ symbols = torch.randint(8, (2500, 20), generator=torch.Generator().manual_seed(3
 everywhere = torch.ones_like(symbols, dtype=torch.bool)  # no padding
 config = training.TrainingConfig(steps=220, learning_rate=3e-3, decay="constant", weight_decay=0, seed=1)
 
-
+# %% tags=["boilerplate"]
+# One run, from the library's pieces: a classifier on the last state, trained and scored.
 def learn(place, **settings):
     """Train on 2,000 sequences to name the symbol at `place`; the model, and how often it is right on 500 others."""
     torch.manual_seed(1)
@@ -457,10 +459,10 @@ for name, settings in runs.items():
 assert right["LSTM, forget bias 1"] > 0.6 > max(right["RNN"], right["LSTM, forget bias 0"])
 
 # %% [markdown]
-# **False**, as it is said. In this time the RNN has learnt next to nothing, and the LSTM with the same gates but a bias
-# of 0 little more. What helps is one number, at the start: the forget gate must be *open* before it can learn when to
-# close. The LSTM does not cure the vanishing; it makes it adjustable. (PyTorch's `nn.LSTM` starts near 0, ours at 1, as
-# Gers and others proposed in 2000 and Jozefowicz and others found again in 2015.)
+# **False**, as it is said. In the run saved here the RNN does no better in this time than guessing, and no more does the
+# LSTM with the same gates but a bias of 0. What helps is one number, at the start: the forget gate must be *open*
+# before it can learn when to close. The LSTM does not cure the vanishing; it makes it adjustable. (PyTorch's `nn.LSTM`
+# starts near 0, ours at 1, as Gers and others proposed in 2000 and Jozefowicz and others found again in 2015.)
 #
 # **Look.** And after training, how far does the gradient reach? The LSTM that has learnt to remember, and as a control
 # the same network trained in the same steps to name the *last* symbol. Predict: will the control's gradient reach
@@ -476,12 +478,12 @@ curves = {"untrained": reach(RecurrentClassifier(8, 8, d_model=64).layers, steps
 print(f"the control is right in {last_right:.0%}")
 for name, curve in curves.items():
     print(f"{name:32} at 19 steps {curve[19]:.0e}")
-viz.show(*pictures.gradient_reach(curves, "The LSTM, forget bias 1, before and after training"))
+viz.show(*pictures.gradient_reach(curves, "The LSTM, forget bias 1, before and after training", low=1e-4))
 
 # %% [markdown]
-# In the run saved here the first symbol is heard as loudly as the last, where the task asks for it; the control's
-# gradient hardly reaches farther than before. A network keeps what it was paid to keep: how far a gradient *can* reach
-# is a matter of the equations and of where they start, how far it *does* reach is a matter of the task.
+# In the run saved here the first symbol is heard no less loudly than the last, where the task asks for it; the
+# control's gradient reaches about as far as before. A network keeps what it was paid to keep: how far a gradient *can*
+# reach is a matter of the equations and of where they start, how far it *does* reach is a matter of the task.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 31-36. Type** nothing. Three numbers from everyone, then run.
@@ -497,7 +499,7 @@ viz.show(*pictures.gradient_reach(curves, "The LSTM, forget bias 1, before and a
 # its last state goes to a second one, the **decoder**, which writes. So all that was read must pass through **one list
 # of numbers**, and you have just seen how much a state keeps of what was long ago.
 #
-# The remedy is so plain that it took until 2014 (Bahdanau, Cho and Bengio): **do not throw the states away.** The
+# The remedy came in the same year (Bahdanau, Cho and Bengio), and it is plain: **do not throw the states away.** The
 # encoder has one for each letter it read. Keep them all, and before each symbol that you write, look at those you need.
 #
 # How does the decoder say what it needs? Its own state is a **query** q. Each of the S kept states is a **key** k. How
@@ -507,8 +509,9 @@ viz.show(*pictures.gradient_reach(curves, "The LSTM, forget bias 1, before and a
 # $$e_s = v \cdot \tanh(W q + U k_s) \qquad \alpha_s = \frac{\exp e_s}{\sum_r \exp e_r} \qquad
 # \text{context} = \sum_s \alpha_s k_s$$
 #
-# with $W$ of shape [A, D_q], $U$ of shape [A, D_k], $v$ of shape [A]: learnt, as everything. By hand: three keys of one
-# number each, 4, 8 and 0, have got the scores 0, ln 2 and 0. What are the weights? What is the context?
+# for a query of D_q numbers and keys of D_k, with $W$ of shape [A, D_q], $U$ of shape [A, D_k], $v$ of shape [A]:
+# learnt, as everything (A is ours to choose). By hand: three keys of one number each, 4, 8 and 0, have got the scores
+# 0, ln 2 and 0. What are the weights? What is the context?
 
 # %%
 # Three scores, three weights, one context.
@@ -566,7 +569,8 @@ check.additive_attention(additive_attention)
 #
 # **The target, before we start:** of 1,000 dates from days that it has **never** seen, in whatever form, at least
 # **99%** right in all ten characters. The control is the same network, with the same training, but without looking
-# back: it gets the encoder's last state (from both ends) and nothing else. **Write down** its percentage.
+# back: it gets the encoder's last state and nothing else. (Either way our encoder reads the date twice, forwards and
+# backwards, and puts the two states side by side.) **Write down** the control's percentage.
 
 # %% tags=["boilerplate"]
 # Dates to train on; to test, days that occur in none of them.
@@ -581,7 +585,7 @@ for written, iso in tests[:6]:
     print(f"{written:32} {iso}")
 
 # %% tags=["boilerplate"]
-# As numbers; the loss: each character, given the right ones before it; and how many dates are right in full.
+# As numbers; and the loss: of each character, given the right ones before it.
 import torch.nn.functional as F
 
 from course_lib.sequences import RecurrentEncoderDecoder
@@ -597,6 +601,8 @@ def date_loss(model, batch):
     return F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten())
 
 
+# %% tags=["boilerplate"]
+# How many dates are right in full?
 def write_dates(model, texts):
     """What the model writes for each text, one likeliest character after another."""
     ids = characters.encode(texts)
@@ -607,6 +613,8 @@ def exact(model):
     return np.mean([said == iso for said, (_, iso) in zip(write_dates(model, [w for w, _ in tests]), tests)])
 
 
+# %% tags=["boilerplate"]
+# The training of lesson 08, for both networks.
 def train_dates(attention):
     torch.manual_seed(1)
     model = RecurrentEncoderDecoder(len(characters), d_model=64, cell="rnn", attention=attention)
@@ -637,12 +645,12 @@ for written, iso in tests[:4]:
     print(f"{written:32} {iso}  control: {write_dates(control, [written])[0]}")
 
 # %% [markdown]
-# Same letters, same steps; the difference is where the decoder may look. Read what the control writes: the shape of a
-# date it knows, but not which one.
+# Same letters, same steps; the difference is where the decoder may look. Read what the control wrote: a date each time,
+# and near the right one. Which characters does it lose?
 #
 # **Look.** Here is where. On one side the ten characters written, on the other the letters that were read; the stronger
-# the line, the larger the weight. Hover over a character, or move with the keys. Where does it look while it writes the
-# year? The month? Does it look *at* the letters, or beside them? (Each key is a state that has read the whole date from
+# the line, the larger the weight. Hover over a character, or move with the arrow keys. Where does it look while it
+# writes the year? The month? Does it look *at* the letters, or beside them? (Each key has read up to its letter from
 # both ends: it may know its neighbours.)
 
 # %% tags=["boilerplate"]
@@ -663,11 +671,11 @@ print(text, "->", said)
 viz.attention_view(weights, characters.tokens(said), key_tokens=characters.tokens(text), title=f"{text}: {said}")
 
 # %% [markdown]
-# One date is an anecdote. For all test dates whose month is a word: while the two characters of the month are written,
-# what share of the weights lies on the letters of that word? The controls: the same network before training, and
-# looking everywhere alike.
+# One date is an anecdote. Take the first 300 test dates, those whose month is a word: while the two characters of the
+# month are written, what share of the weights lies on the letters of that word? The controls: the same network before
+# training, and looking everywhere alike.
 
-# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
 # The month's share of the weights, trained, untrained, and everywhere alike.
 import re
 
@@ -687,11 +695,11 @@ for name, values in shares.items():
     print(f"{name:17} {np.mean(values):.0%} of the weight on the month's letters")
 
 # %% [markdown]
-# In the run saved here it is about half, where either control has less than a third. The rest lies mostly beside the
-# word: every key has read on to both sides, and may carry what its neighbour said. Nobody told the network that
-# *November* is the month. **Try your own** dates, in forms that it knows (see above) and in forms
-# that it does not: *3 march 87*, *13 Smarch 2026*, *31 February 2001*. It always answers. Does it ever say that it does
-# not know?
+# In the run saved here it is about half, where either control has less than a third. The rest need not be lost: a key
+# beside the word may carry what its neighbours said. Nobody told the network that *November* is the month.
+#
+# **Try your own** dates, in forms that it knows (see above) and in forms that it does not: *3 march 87*, *13 Smarch
+# 2026*, *31 February 2001*. Does it ever say that it does not know?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Your own dates.
@@ -720,8 +728,9 @@ viz.explore(draw_look, date=viz.Text("31 February 2001", label="your date"))
 # %% [markdown]
 # ## The number to keep
 #
-# Back to the guesses of the first block: now all the plays that may be counted. Two refinements: five characters of
-# context, as before, but contexts that were seen often get a larger share of the say than those seen once (`buckets`).
+# Back to the guesses of the first block, now with all the plays that may be counted. Five characters of context, as
+# before, and one refinement: contexts that were seen often, with few different characters after them, may get a share
+# of their own, larger than that of those seen once (`buckets`).
 #
 # **Predict** the perplexity on the three plays that it has never seen. With four plays counted it was less than six.
 
@@ -738,7 +747,7 @@ print(big.sample(300, "MACBETH:\n", seed=4))
 # nothing: it shows the **saved** table of the benchmark, which was measured on the machine named in it.
 
 # %% tags=["boilerplate"]
-# The saved table: order, nats a character on the three plays, CPU seconds.
+# The saved table: order, nats a character on the three plays, perplexity.
 import json
 import pathlib
 
@@ -766,8 +775,8 @@ for row in saved["rows"]:
 #   mixed, by shares that are fitted on text that was not counted.
 # - Perplexity is e to the loss: among how many equally likely symbols one hesitates. Padding is no symbol.
 # - A recurrent network carries a state. Backwards, each step multiplies the gradient once more, and it vanishes.
-# - The LSTM has a memory that is added to, and a gate that says how much of it is kept. Where that gate starts decides
-#   whether anything far back can be learnt at all.
+# - The LSTM has a memory that is added to, and a gate that says how much of it is kept. Where that gate starts decided
+#   whether the first of twenty symbols could be learnt in our time.
 # - Attention keeps every state and looks back: query, keys, scores, softmax, weighted mean. Distance costs nothing.
 #
 # **Quiz.** Open the answer that you would give.
@@ -795,7 +804,8 @@ for row in saved["rows"]:
 #
 # <details><summary>The longest context gets nearly everything.</summary>
 #
-# Right. It has seen each of these characters follow; on a new play it would then swear that most things are impossible.
+# Right. It has seen each of these characters follow; on a new play it would then swear, again and again, that what
+# comes next is all but impossible.
 #
 # </details>
 # <details><summary>The same as on held-out text, it is the same author.</summary>

@@ -75,6 +75,14 @@ def perplexity_median(log_probs, mask):
     return torch.exp(-log_probs[mask].median())
 
 
+def perplexity_padding_in_the_sum(log_probs, mask):
+    return torch.exp(-log_probs.sum() / mask.sum())
+
+
+def perplexity_minus_outside(log_probs, mask):
+    return -log_probs[mask].mean().exp()
+
+
 # --- lstm_cell ----------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +226,42 @@ def lstm_chunks_of_the_batch(x, h, c, weight_ih, weight_hh, bias):
     return o.sigmoid() * c.tanh(), c
 
 
+def lstm_returns_old_memory(x, h, c, weight_ih, weight_hh, bias):
+    i, f, g, o = gates_of(x, h, weight_ih, weight_hh, bias)
+    new = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * new.tanh(), c
+
+
+def lstm_squashes_memory(x, h, c, weight_ih, weight_hh, bias):
+    i, f, g, o = gates_of(x, h, weight_ih, weight_hh, bias)
+    c = (f.sigmoid() * c + i.sigmoid() * g.tanh()).tanh()
+    return o.sigmoid() * c, c
+
+
+def lstm_no_output_gate(x, h, c, weight_ih, weight_hh, bias):
+    i, f, g, o = gates_of(x, h, weight_ih, weight_hh, bias)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return c.tanh(), c
+
+
+def lstm_no_input_gate(x, h, c, weight_ih, weight_hh, bias):
+    i, f, g, o = gates_of(x, h, weight_ih, weight_hh, bias)
+    c = f.sigmoid() * c + g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def lstm_forgets_by_f(x, h, c, weight_ih, weight_hh, bias):
+    i, f, g, o = gates_of(x, h, weight_ih, weight_hh, bias)
+    c = (1 - f.sigmoid()) * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def lstm_keeps_the_state(x, h, c, weight_ih, weight_hh, bias):
+    i, f, g, o = gates_of(x, h, weight_ih, weight_hh, bias)
+    c = f.sigmoid() * h + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
 # --- additive_attention -------------------------------------------------------------------------------------------
 
 
@@ -311,6 +355,16 @@ def attend_scaled(queries, keys, W, U, v):
     return weights @ keys, weights
 
 
+def attend_exp_alone(queries, keys, W, U, v):
+    weights = scores_of(queries, keys, W, U, v).exp()
+    return weights @ keys, weights
+
+
+def attend_returns_scores(queries, keys, W, U, v):
+    scores = scores_of(queries, keys, W, U, v)
+    return scores.softmax(1) @ keys, scores
+
+
 BANK = {
     "perplexity": [
         Wrong("base 2 of natural logarithms", perplexity_base_two, "other-base"),
@@ -327,6 +381,8 @@ BANK = {
         Wrong("mean of the rows' means", perplexity_row_means, "mean-of-means"),
         Wrong("mean of the rows' perplexities", perplexity_mean_of_rows, "mean-of-means"),
         Wrong("one a row", perplexity_each_row, "one-a-row"),
+        Wrong("padding in the sum", perplexity_padding_in_the_sum, "padding-in-the-sum"),
+        Wrong("minus outside", perplexity_minus_outside, "minus-outside"),
         Wrong("the first row alone", perplexity_first_row),
         Wrong("median", perplexity_median),
     ],
@@ -352,6 +408,12 @@ BANK = {
         Wrong("gates read the memory", lstm_gates_read_memory, "memory-in-the-gates"),
         Wrong("returned in the other order", lstm_other_order_back, "returned-in-the-other-order"),
         Wrong("the state alone", lstm_state_alone, "only-the-state"),
+        Wrong("the old memory returned", lstm_returns_old_memory, "old-memory-returned"),
+        Wrong("memory through tanh", lstm_squashes_memory, "memory-squashed"),
+        Wrong("no output gate", lstm_no_output_gate, "output-gate-left-out"),
+        Wrong("no input gate", lstm_no_input_gate, "input-gate-left-out"),
+        Wrong("forgets what f says", lstm_forgets_by_f, "forget-gate-inverted"),
+        Wrong("keeps the state", lstm_keeps_the_state, "state-for-memory"),
         Wrong("weights not transposed", lstm_not_transposed),
         Wrong("every fourth number", lstm_chunks_of_the_batch),
     ],
@@ -371,6 +433,8 @@ BANK = {
         Wrong("plain mean", attend_plain_mean, "plain-mean"),
         Wrong("returned crosswise", attend_returned_crosswise, "returned-in-the-other-order"),
         Wrong("contexts alone", attend_contexts_alone, "only-the-contexts"),
+        Wrong("exp, not divided", attend_exp_alone, "softmax-missing"),
+        Wrong("scores returned", attend_returns_scores, "scores-returned"),
         Wrong("W and U exchanged", attend_swaps_projections),
         Wrong("scaled", attend_scaled),
     ],
