@@ -86,8 +86,8 @@ def causal_mask(function: Callable) -> Result:
     result = compare("causal_mask", function, attention.causal_mask, cases, _CAUSAL_MISCONCEPTIONS)
     got = call(function, 3, name="causal_mask")
     if result.status == "passed" and getattr(got.value, "dtype", None) not in (torch.bool, np.dtype(bool)):
-        return failed("causal_mask", "the triangle is right, and made of numbers: make it boolean (for instance with "
-                      "`dtype=torch.bool`), or `~mask` will not turn it round.", "not-boolean")  # fmt: skip
+        return failed("causal_mask", "the triangle is right, but it is no boolean tensor: make it one (for instance "
+                      "with `dtype=torch.bool`), or `~mask` will not turn it round.", "not-boolean")  # fmt: skip
     return result
 
 
@@ -155,6 +155,12 @@ _PLAIN_MISCONCEPTIONS = [
         "the dot products are divided by the square root of a number of words. D is the size of a query, the last axis",
         _variant(scale=lambda q, k, v: math.sqrt(q.shape[-2])),
         _variant(scale=lambda q, k, v: math.sqrt(k.shape[-2])),
+    ),
+    *_each(
+        "root-of-the-example",
+        "the dot products are always divided by 2, the root of the 4 that our six words had. Read D off the query: "
+        "query.shape[-1]",
+        _variant(scale=lambda q, k, v: 2.0),
     ),
     *_each(
         "scaled-the-wrong-way",
@@ -254,6 +260,12 @@ _MASKED_MISCONCEPTIONS = [
         _variant(weigh=lambda s, m: (s + m).softmax(-1)),
     ),
     *_each(
+        "zero-times-infinity",
+        "the mask was multiplied with minus infinity. What may be seen gives 0 times infinity, and that is NaN, not 0. "
+        "Fill where the mask tells you to: masked_fill(~mask, -math.inf)",
+        _variant(weigh=lambda s, m: (s + ~m * -math.inf).softmax(-1)),
+    ),
+    *_each(
         "output-masked-alone",
         "the weights that came back still show the hidden keys",
         lambda q, k, v, m: (_right(q, k, v, m)[0], _right(q, k, v)[1]),
@@ -272,6 +284,7 @@ _EMPTY_MISCONCEPTIONS = [
         "gets zeros, because one NaN spoils every number it meets later. Set the weights of such a row to 0 "
         "(`mask.any(-1, keepdim=True)` says which rows have a key)",
         _variant(weigh=lambda s, m: _filled(s, m, -math.inf)),
+        lambda q, k, v, m: (_right(q, k, v, m)[0], _filled(q @ k.mT / math.sqrt(q.shape[-1]), m, -math.inf)),
     ),
     *_each(
         "looks-at-everything-on-an-empty-row",
@@ -331,6 +344,8 @@ def _wrong_scale(factor: float) -> Result:
 def _in_words(result: Result, number: int) -> Result:
     """Which of the two that were returned, and for a later round what holds already."""
     text = re.sub(r"\bin item ([01])\b", lambda found: f"in the {('output', 'weights')[int(found[1])]}", result.message)
+    if "Boolean value of Tensor with more than one value" in text:
+        text += " To ask whether a mask was given, write `if mask is not None`."
     done = ["", "without a mask all is right. ", "without a mask and with one all is right. "][number]
     if result.status == "failed" and done:
         text = f"{NAME}: {done[0].upper()}{done[1:]}" + text.removeprefix(f"{NAME}: ")
@@ -397,6 +412,6 @@ def padding_mask(function: Callable) -> Result:
     result = compare("padding_mask", function, _padding, cases, _PADDING_MISCONCEPTIONS)
     got = call(function, *cases[0].args, name="padding_mask")
     if result.status == "passed" and getattr(got.value, "dtype", None) not in (torch.bool, np.dtype(bool)):
-        return failed("padding_mask", "the places are right, and marked with numbers: make them True and False, as a "
-                      "comparison does.", "not-boolean")  # fmt: skip
+        return failed("padding_mask", "the places are right, but it is no boolean tensor: make it one of True and "
+                      "False, as a comparison of tensors does.", "not-boolean")  # fmt: skip
     return result

@@ -15,7 +15,7 @@
 #
 # In the lessons on word vectors *bank* had one arrow, in *river bank* and in *bank loan* alike. At the end of this
 # lesson a word looks at the others of its sentence and takes from them what it needs. You will have done it for six
-# words with a pencil, every number of it. It is the one operation that all models from here to GPT are made of, and it
+# words with a pencil, every number of it. It is the operation at the heart of every model from here to GPT, and it
 # fits into five lines.
 #
 # **You will build** scaled dot-product attention and the masks that say who may look at whom. Then one single question,
@@ -37,8 +37,8 @@
 # ## Predict: how sharp is a look?
 #
 # A word that looks at 64 others compares its vector with theirs: 64 dot products. A softmax makes shares of them,
-# **weights** that sum to one. Say that all vectors are 64 random numbers, as they nearly are before training: nobody
-# means anything yet. A fair share would be 1/64, that is 0.016.
+# **weights** that sum to one. Say that all vectors are 64 random numbers: nothing is trained, and nobody means anything
+# yet. A fair share would be 1/64, that is 0.016.
 #
 # **Write down two numbers before you run:** how large is the largest of the 64 weights, on average
 #
@@ -94,7 +94,7 @@ print("the same averages:", torch.allclose(shares @ value, averages))
 
 # %%
 # Scores of 0, minus infinity where a word is not read yet, softmax of each row.
-may_look = torch.ones(6, 6, dtype=torch.bool).tril()
+may_look = shares > 0
 scores = torch.zeros(6, 6).masked_fill(~may_look, -torch.inf)
 print(scores)
 print("the same shares:", torch.allclose(scores.softmax(-1), shares))
@@ -170,7 +170,7 @@ check.causal_mask(lambda length: torch.ones(length, length, dtype=torch.bool).tr
 # **Take a pencil** and follow *bank*; it sees all six words, itself among them.
 #
 # 1. Its query (0, 0, 2, 0) times each of the six keys: six scores.
-# 2. Divide each by the root of D, the length of a query: $\sqrt 4 = 2$.
+# 2. Divide each by the root of D; D = 4 is how many numbers a query has, so divide by $\sqrt 4 = 2$.
 # 3. Take $e$ to that power. ($e^0 = 1$, $e^1 = 2.72$, $e^2 = 7.39$.)
 # 4. Divide each by their sum: six weights.
 # 5. Multiply each value by its weight, and add: two numbers, the new *bank*.
@@ -199,7 +199,7 @@ for name, column in zip(["water", "money"], value.T.tolist()):
 # in yourself, then move on.** Two rows to predict: *the* asks nothing, all its query is 0; what does it get? *On* asks
 # *where?*: who answers, and who answers a little? Then leave out the division, and look at the weights again.
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # The worksheet: who asks, how far, with or without the division, and who is hidden.
 from course_lib import attention, viz
 from course_lib.viz import dot_product as pictures
@@ -244,7 +244,7 @@ print(f"bank: {output[5, 0]:.2f} of water, {output[5, 1]:.2f} of money")
 # - There may be a batch in front: [B, T, D]. `key.mT` exchanges the last two axes, with or without a batch.
 # - `mask`, where given, is boolean, True where a query may look. What is hidden must weigh exactly 0, and the others
 #   share out the whole.
-# - A query that may look at *nothing* gets zeros. What would the softmax of six times minus infinity be?
+# - A query that may look at *nothing* gets zeros. What is the softmax of six scores, all minus infinity?
 
 # %% tags=["exercise"]
 # Write attention.
@@ -313,7 +313,7 @@ check.scaled_dot_product_attention(planned_mistake)
 #
 # A dot product of D random numbers with D others is a sum of D random terms, of about 1 each, half of them negative.
 # They partly cancel: the sum grows like the *root* of D, not like D. So for D = 64 a score is 8 or -8 as easily as 1,
-# and $e^8$ is 3,000 times $e^0$.
+# and $e^8$ is about 3,000 times $e^0$.
 #
 # **Look.** One query, 64 keys, weights from the largest to the smallest. Predict: at which D does the undivided look
 # become a stare at one word? And what does dividing by D, not by its root, make of a large D?
@@ -331,9 +331,9 @@ def draw_sharpness(D):
 viz.explore(draw_sharpness, D=viz.Choice([2, 4, 16, 64, 256, 1024], value=64))
 
 # %% [markdown]
-# With the root the picture stays what it is, whatever D. That matters most for *learning*. How much does a weight p
-# move when its score moves? By p(1 - p), times the movement: at p = 1 and at p = 0 that is nothing. A stare cannot be
-# corrected: no gradient flows back to the scores.
+# With the root the picture stays much the same, whatever D; divided by D, a long vector looks at all alike. That
+# matters most for *learning*. How much does a weight p move when its score moves? By p(1 - p), times the movement: at
+# p = 1 and at p = 0 that is nothing. A stare is hard to correct, as hardly any gradient flows back to the scores.
 
 # %%
 # How far scores reach, and how much gradient flows back to them: the sum of p(1 - p) over the keys.
@@ -359,8 +359,8 @@ for name, mask in {"no mask": None, "masked": is_word[None]}.items():
     print(f"{name:8} weight on padding {weights[0, 6:].sum():.2f}, bank {padded[0, 0]:.2f} {padded[0, 1]:.2f}")
 
 # %% [markdown]
-# Without a mask, *bank* is a little less about water because somebody else's sentence was longer. With it, the six
-# numbers on paper hold, whatever stands beside them.
+# Without a mask, *bank* is less about water only because somebody else's sentence was longer. With it, the numbers on
+# paper hold, whatever stands beside them.
 #
 # ***Extra* (5 minutes).** Write `padding_mask(lengths, longest)`: `lengths` is a tensor [B] of whole numbers, and the
 # answer a boolean tensor [B, 1, longest], True for words. The 1 stands for the queries: the same keys for all of them.
@@ -400,8 +400,8 @@ for order in [torch.arange(6), shuffled]:
     print(" ".join(tokens[i] for i in order), f"-> bank {new[0, 0]:.2f} {new[0, 1]:.2f}")
 
 # %% [markdown]
-# Nothing. **Attention does not know the order of the words**: it is an average, and sums have no order. Lesson 13 tells
-# words their places.
+# Nothing. **Attention does not know the order of the words**: it is an average, and sums have no order. (Only a causal
+# mask lets some of it in: it hides by place.) Lesson 13 tells words their places.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 28-38. Type** the typical scores (3 lines) and the padding (2 lines). Move the slider of D with the room.
@@ -438,10 +438,11 @@ new, weights = look("he sat on the river bank")
 viz.attention_view(weights, tokens, title="Word vectors of lesson 03, nothing trained")
 
 # %% [markdown]
-# At itself: nobody answers a vector as well as the vector itself. Then at *river*. (A good reason to have three vectors
-# a word, and not one: one may ask for something other than oneself.) Does the new *bank* mean the river's edge? Compare
-# its arrow with the arrows of four words, before and after, in two sentences. The **control** is the plain average of
-# the six words.
+# At itself, as all six do here: the product of a vector with itself is the square of its length, and hard to beat. Then
+# at *river*. (A good reason to have three vectors a word, and not one: one may ask for something other than oneself.)
+#
+# Does the new *bank* mean the river's edge? Compare its arrow with the arrows of four words, before and after, in two
+# sentences. The **control** is the plain average of the six words.
 
 # %%
 # The cosine of bank with four words: alone, after attention, and as the plain average of its sentence.
@@ -464,8 +465,8 @@ for sentence in ["he sat on the river bank", "he owed money to the bank"]:
 # at itself, nor at the same word again (a mask!). **Predict:** of a hundred words, how many look hardest at a word of
 # their *own* sentence? Looking at random would be right about 48 times.
 
-# %%
-# Pairs of real sentences, mixed; the share of words that look hardest at one of their own sentence.
+# %% tags=["boilerplate"]
+# Short sentences of a text; and for a mixed pair, whether each word looks hardest at one of its own sentence.
 def sentences(name, count):
     short = ([word for word in sentence if word in vectors] for sentence in data.load(name))
     return [words for words, _ in zip((words for words in short if 6 <= len(words) <= 12), range(40 * count))][::40]
@@ -480,6 +481,8 @@ def at_home(first, second, table, sharpen=1):
     return (belongs[weights.argmax(-1)] == belongs).tolist(), weights
 
 
+# %% tags=["boilerplate"]
+# 200 mixed pairs: the share of words that look hardest at home, with real vectors, with random ones, and by chance.
 pairs = list(zip(sentences("facts", 200), sentences("shakespeare", 200)))
 all_words = sorted({word for pair in pairs for sentence in pair for word in sentence})
 real = dict(zip(all_words, rows(all_words)))
@@ -513,7 +516,7 @@ viz.attention_view(at_home(first, second, real, sharpen=3)[1], first + second, t
 # each pair, query, key and value side by side, 10 numbers in, one score out. Then the softmax. Beside it, attention.
 
 # %%
-# The belief, built: a linear layer over query, key and value of each pair. Its weights, and attention's, in two rows.
+# The belief, built: a linear layer over query, key and value of each pair. Two rows of its weights, and of attention's.
 layer = torch.nn.Linear(4 + 4 + 2, 1)
 torch.nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(0))
 pair = torch.cat([query[:, None].expand(6, 6, 4), key.expand(6, 6, 4), value.expand(6, 6, 2)], dim=-1)  # [6, 6, 10]
@@ -523,6 +526,9 @@ for name, shares in {"linear layer": believed, "attention": weights}.items():
     for i in [1, 5]:
         print(f"{name:12} {tokens[i]:5}", [f"{w:.2f}" for w in shares[i].tolist()])
 print("linear layer: the six rows are alike:", torch.allclose(believed, believed[:1].expand(6, 6)))
+
+# %%
+# Do the weights depend on the values? Is the output of twice the input twice as much?
 _, again = attention.scaled_dot_product_attention(query, key, torch.randn(6, 2))
 print("attention: other values, same weights:", torch.equal(weights, again))
 double, _ = attention.scaled_dot_product_attention(2 * query, 2 * key, 2 * value)
@@ -566,7 +572,7 @@ print("weights", tuple(weights.shape), {word: round(w, 2) for word, w in zip(tok
 # trained on; the verdicts are not.) Each fifth block of 250 reviews is held out, for neighbours in the file are about
 # one film. The **control** is the same model with its query fixed at zeros, which is, as you know, the plain average.
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # Reviews as numbers of words; held-out blocks; vectors brought to mean 0 and deviation 1 in each column.
 import re
 
@@ -598,7 +604,7 @@ table = torch.tensor(vectors.vectors)
 table = (table - table.mean(0)) / table.std(0)
 print(f"{len(train_set[0]):,} reviews to learn from, {len(held_out[0]):,} held out")
 
-# %%
+# %% tags=["boilerplate"]
 # The model: one query, keys by a linear layer, the words' vectors as values, one verdict.
 class OneQuestion(nn.Module):
     def __init__(self, asks, d_key=32):
@@ -615,6 +621,8 @@ class OneQuestion(nn.Module):
         return self.verdict(output[:, 0])[:, 0], weights[:, 0]  # [B], [B, S]
 
 
+# %% tags=["boilerplate"]
+# What training makes small, what we report, how it is trained; and the plain averages for the longer control.
 def loss(model, batch):
     words, lengths, label = batch
     return F.binary_cross_entropy_with_logits(model(words[:, :lengths.max()], lengths)[0], label)
@@ -624,14 +632,7 @@ def share_right(model, batch):
     words, lengths, label = batch
     return ((model(words[:, :lengths.max()], lengths)[0] > 0) == (label > 0)).float().mean(), len(label)
 
-# %% [markdown]
-# **The target:** at least 84 of 100 held-out reviews right, and more than the plain average gets, even when that is
-# given ten times as many steps. Before it runs, write down ten words that *you* would look at. And a second guess: the
-# course also has reviews of a single sentence (Rotten Tomatoes), which neither model will see in training. Will the
-# question be worth more there, or less?
 
-# %% tags=["hero", "nbval-ignore-output"]
-# Train the control and the one that asks; then the control once more, ten times as long.
 def fit(model, batches, loss, steps):
     config = training.TrainingConfig(steps=steps, learning_rate=0.05, warmup_steps=20, seed=1)
     with device.one_thread():
@@ -644,7 +645,14 @@ def averages_of(words, lengths, label):
     averages = [F.embedding_bag(row[None, :n], table, mode="mean") for row, n in zip(words, lengths)]
     return torch.cat(averages), label
 
+# %% [markdown]
+# **The target:** at least 84 of 100 held-out reviews right, and more than the plain average gets, even when that is
+# given ten times as many steps. Before it runs, write down ten words that *you* would look at. And a second guess: the
+# course also has reviews of a single sentence (Rotten Tomatoes), which neither model will see in training. Will the
+# question be worth more there, or less?
 
+# %% tags=["hero", "nbval-ignore-output"]
+# Train the control and the one that asks; then the control once more, ten times as long.
 sets = {"held-out reviews": held_out, "single sentences": tensors([r for r in snippets if numbers(r.text)])}
 right = {}
 for name in ["control: plain average", "one question"]:
@@ -674,17 +682,17 @@ for name, order in {"most ": scores.argsort(descending=True), "least": scores.ar
     print(f"{name} {' '.join(vectors.index_to_key[i] for i in often[order[:20]].tolist())}")
 
 # %% [markdown]
-# Compare with your ten words. Nobody gave it a list of opinions: it had 10,000 verdicts, and vectors that a count of
-# neighbours had made.
+# Compare with your ten words. Nobody gave it a list of opinions: it had 10,000 verdicts, and vectors that were
+# learned from neighbours alone.
 #
-# On single sentences little is gained: with twenty words there is not much to drown in. It is what the six words of
+# On single sentences little is gained: in so few words there is not much to drown in. It is what the six words of
 # the river bank said as well: **attention pays where there is much to choose from.**
 #
 # **Look.** A review of your own. Shade is weight; + and - say to which side the word pushes the verdict. Then try to
 # fool it: one query can look at *not* and at *good*, and has no way to let the one change the other. Predict the
 # verdict on *not good*, and on *this is not a bad film*. (From lesson 11 on, the words look at one another first.)
 
-# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
 # Read any review.
 def draw_review(text):
     found = numbers(text)
@@ -744,10 +752,11 @@ print(f"of 500 reviews: the largest weight moves the verdict furthest in {same /
 #
 # - Attention is an average whose shares depend on the words: query times key, divided by the root of D, softmax along
 #   the keys, times the values. A query of zeros is the plain average.
-# - Without the root, a softmax over long random vectors stares at one key, and a stare learns nothing.
+# - Without the root, a softmax over long random vectors stares at one key, and a stare hardly learns.
 # - A mask is boolean, True means "may look"; what is hidden gets minus infinity *before* the softmax. A row that sees
 #   nothing gets zeros.
-# - Attention knows no order, and it has no parameters. What is learned is how queries, keys and values are made.
+# - Attention has no parameters, and without a causal mask it knows no order. What is learned is how queries, keys and
+#   values are made.
 # - Who asks need not be one of those who answer.
 #
 # **Quiz.** Open the answer that you would give.

@@ -105,6 +105,10 @@ def sdpa_by_fixed_d_model(query, key, value, mask=None):
     return _finish(query @ key.transpose(-2, -1) / math.sqrt(512), value, mask)
 
 
+def sdpa_by_the_examples_root(query, key, value, mask=None):
+    return _finish(query @ key.mT / math.sqrt(4), value, mask)
+
+
 def sdpa_by_length(query, key, value, mask=None):
     return _finish(query @ key.transpose(-2, -1) / math.sqrt(key.shape[-2]), value, mask)
 
@@ -196,6 +200,22 @@ def sdpa_mask_times(query, key, value, mask=None):
     return weights @ value, weights
 
 
+def sdpa_mask_times_infinity(query, key, value, mask=None):
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    if mask is not None:
+        scores = scores + ~mask * -math.inf
+    weights = scores.softmax(-1)
+    return weights @ value, weights
+
+
+def sdpa_if_mask(query, key, value, mask=None):
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    if mask:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return weights @ value, weights
+
+
 def sdpa_mask_inverted(query, key, value, mask=None):
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
     if mask is not None:
@@ -226,6 +246,11 @@ def sdpa_nan(query, key, value, mask=None):
         scores = scores.masked_fill(~mask, -math.inf)
     weights = torch.softmax(scores, dim=-1)
     return weights @ value, weights
+
+
+def sdpa_nan_in_the_weights(query, key, value, mask=None):
+    output, weights = sdpa_nan(query, key, value, mask)
+    return output.nan_to_num(0.0), weights
 
 
 def sdpa_large_negative(query, key, value, mask=None):
@@ -330,6 +355,7 @@ BANK = {
         Wrong("scaled by d", sdpa_by_d, "scaled-by-d"),
         Wrong("scaled by sqrt d_model", sdpa_by_d_model, "scaled-by-the-values-size"),
         Wrong("scaled by the paper's sqrt d_model", sdpa_by_fixed_d_model, "scaled-by-something-else"),
+        Wrong("scaled by the root of 4 always", sdpa_by_the_examples_root, "root-of-the-example"),
         Wrong("scaled by the number of keys", sdpa_by_length, "scaled-by-a-length"),
         Wrong("scaled by the number of queries", sdpa_by_number_of_queries, "scaled-by-a-length"),
         Wrong("times the root", sdpa_times_root, "scaled-the-wrong-way"),
@@ -347,11 +373,14 @@ BANK = {
         Wrong("mask after softmax", sdpa_mask_late, "mask-after-softmax"),
         Wrong("mask with 0 instead of -inf", sdpa_mask_zero, "filled-with-zero"),
         Wrong("mask multiplied", sdpa_mask_times, "filled-with-zero"),
+        Wrong("minus infinity times the mask", sdpa_mask_times_infinity, "zero-times-infinity"),
+        Wrong("if mask", sdpa_if_mask),
         Wrong("mask inverted", sdpa_mask_inverted, "mask-inverted"),
         Wrong("mask inverted, zeros for NaN", sdpa_mask_inverted_cleaned, "mask-inverted"),
         Wrong("mask added", sdpa_mask_added, "one-added"),
         Wrong("hidden scores of -10", sdpa_mask_small, "hidden-scores-small"),
         Wrong("NaN on a fully masked row", sdpa_nan, "nan-on-an-empty-row"),
+        Wrong("NaN cleaned out of the output alone", sdpa_nan_in_the_weights, "nan-on-an-empty-row"),
         Wrong("-1e9 for minus infinity", sdpa_large_negative, "looks-at-everything-on-an-empty-row"),
         Wrong("ones on an empty row", sdpa_ones_on_empty),
         Wrong("the wrong two axes transposed", sdpa_plain_transpose, "batch-in-front"),
