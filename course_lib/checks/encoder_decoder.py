@@ -49,14 +49,22 @@ def _halves(angles: Callable, first: Callable = torch.sin, second: Callable = to
     return lambda length, d_model: torch.cat([f(angles(length, d_model).double()) for f in (first, second)], dim=1)
 
 
-def _angles(base: float = 10_000.0, start: int = 0, step: float = 2.0, scale: float = 1.0) -> Callable:
-    """Position times frequency: (t + start) * scale / base^(step * i / d_model) for the pair i."""
+def _angles(
+    base: float = 10_000.0, start: int = 0, step: float = 2.0, scale: float = 1.0, first: int = 0
+) -> Callable:
+    """Position times frequency: (t + start) * scale / base^(step * (i + first) / d_model) for the pair i."""
 
     def angles(length, d_model):
         t = (torch.arange(length, dtype=torch.float64) + start) * scale
-        return t[:, None] / base ** (step * torch.arange(d_model // 2, dtype=torch.float64) / d_model)
+        return t[:, None] / base ** (step * (torch.arange(d_model // 2, dtype=torch.float64) + first) / d_model)
 
     return angles
+
+
+def _unbracketed(length: int, d_model: int) -> Float[Tensor, "length d_model/2"]:
+    """Python's reading of t / 10_000 ** 2 * i / d_model, where the brackets are missing."""
+    i = torch.arange(d_model // 2, dtype=torch.float64)
+    return torch.arange(length, dtype=torch.float64)[:, None] / 10_000**2 * i / d_model
 
 
 def _spread(length: int, d_model: int) -> Float[Tensor, "length d_model/2"]:
@@ -119,6 +127,8 @@ _POSITION_MISCONCEPTIONS = [
         _waves(_RIGHT, torch.cos, torch.cos),
         _halves(_RIGHT, torch.sin, torch.sin),
         lambda length, d_model: _column_sines(length, d_model),
+        _waves(_RIGHT, torch.sin, torch.zeros_like),
+        _waves(_RIGHT, torch.zeros_like, torch.cos),
     ),
     *_each(
         "pairs-torn",
@@ -128,7 +138,8 @@ _POSITION_MISCONCEPTIONS = [
     ),
     *_each(
         "exponent-doubled",
-        "the exponent takes twice the number of the column. In the formula i counts pairs: 2i is already the column",
+        "the exponent is twice that of the formula, 2i / d_model. There i counts pairs, so 2i is already the column, "
+        "and d_model counts all columns",
         _every_column(2.0),
         _waves(_angles(step=4.0)),
         _halves(_angles(step=4.0)),
@@ -157,9 +168,22 @@ _POSITION_MISCONCEPTIONS = [
     ),
     *_each(
         "one-frequency",
-        "all pairs turn equally fast. The frequency should fall from pair to pair: 1 / 10000^(2i / d_model)",
+        "all pairs turn equally fast (// in the exponent does that: its 2i // d_model is always 0). The frequency "
+        "should fall from pair to pair: 1 / 10000^(2i / d_model)",
         _waves(_angles(base=1.0)),
         _halves(_angles(base=1.0)),
+    ),
+    *_each(
+        "brackets-forgotten",
+        "the exponent has lost its brackets: 10_000 ** 2 * i / d is (10_000 ** 2) * i / d. Write 10_000 ** (2 * i / d)",
+        _waves(_unbracketed),
+        _halves(_unbracketed),
+    ),
+    *_each(
+        "hands-counted-from-one",
+        "the hands are counted from 1. Hand 0 turns by 1 radian a place: its exponent is 0",
+        _waves(_angles(first=1)),
+        _halves(_angles(first=1)),
     ),
     *_each(
         "transposed",
@@ -268,6 +292,7 @@ _FORCING_MISCONCEPTIONS = [
         _forcing(lambda t: t, lambda t: t),
         _forcing(lambda t: t[:, :-1], lambda t: t[:, :-1]),
         _forcing(lambda t: t[:, 1:], lambda t: t[:, 1:]),
+        _forcing(lambda t: t, lambda t: t[:, 1:], price=lambda logits, *rest: _mean_of_real(logits[:, 1:], *rest)),
     ),
     *_each(
         "shifted-the-wrong-way",
@@ -280,6 +305,18 @@ _FORCING_MISCONCEPTIONS = [
         "shifted-twice",
         "the target is shifted by two: the token in between is never asked for",
         _forcing(lambda t: t[:, :-2], lambda t: t[:, 2:]),
+    ),
+    *_each(
+        "rolled-round",
+        "torch.roll brings the start token round to the end, and the last place is asked for it. Nothing comes after "
+        "the end: read target_ids[:, :-1], ask for target_ids[:, 1:]",
+        _forcing(lambda t: t, lambda t: torch.roll(t, -1, 1)),
+    ),
+    *_each(
+        "start-not-read",
+        "the start token is not read, so nobody is asked for the first token of the text. The decoder begins from it: "
+        "read target_ids[:, :-1], ask for target_ids[:, 1:]",
+        _forcing(lambda t: t[:, 1:-1], lambda t: t[:, 2:]),
     ),
     *_each(
         "mask-forgotten",
@@ -317,6 +354,27 @@ _FORCING_MISCONCEPTIONS = [
         "pad-id-ignored",
         "the padding is taken to be 0, whatever pad_id says",
         _forcing(price=lambda logits, labels, pad_id: _mean_of_real(logits, labels, 0)),
+    ),
+    *_each(
+        "padding-sought-in-the-inputs",
+        "places that *read* padding are left out, but those count that are *asked* for it (after a short target's end "
+        "comes padding). Look at the labels: labels != pad_id",
+        lambda decode, target_ids, pad_id: F.cross_entropy(
+            decode(target_ids[:, :-1], _lower(target_ids.shape[1] - 1))[target_ids[:, :-1] != pad_id],
+            target_ids[:, 1:][target_ids[:, :-1] != pad_id]),
+    ),
+    *_each(
+        "sign",
+        "the minus is missing: log p is below 0, its price is -log p",
+        _forcing(price=lambda *args: -_mean_of_real(*args)),
+    ),
+    *_each(
+        "no-logarithm",
+        "this is the mean of p, not of -log p",
+        _forcing(price=lambda logits, labels, pad_id: (
+            logits.softmax(-1).gather(-1, labels[..., None])[..., 0][labels != pad_id].mean())),
+        _forcing(price=lambda logits, labels, pad_id: (
+            -logits.softmax(-1).gather(-1, labels[..., None])[..., 0][labels != pad_id].mean())),
     ),
     *_each(
         "mean-of-means",
@@ -390,6 +448,8 @@ _MATCH_CASES = [
          "a model that never says the end token 2, with max_length 6; the right answer is [4, 6, 3]"),
     Case((_says(_END), [4, 3], _START, _END, 7),
          "a model that says the end token 2 at once; the right answer is [4, 3]"),
+    Case((_says(6, 3, 4, _END), [3, 6, 4], _START, _END, 8),
+         "a model that writes 6, 3, 4, then says the end token 2; the right answer is [3, 6, 4]"),
 ]  # fmt: skip
 
 
@@ -428,6 +488,15 @@ def _told(cut: bool, row_of_end: bool = True) -> Callable:
     return written
 
 
+def _corrected(decode, target, start_id, end_id, max_length):
+    """Token by token, but after each the model is shown the right one instead of its own."""
+    read, written = [start_id], []
+    while len(written) < max_length and (token := int(decode(read)[-1].argmax())) != end_id:
+        written.append(token)
+        read.append(target[len(written) - 1] if len(written) <= len(target) else token)
+    return written
+
+
 _write_right = _write()
 
 
@@ -444,6 +513,7 @@ _MATCH_MISCONCEPTIONS = [
         _judged(_told(cut=False)),
         _judged(_told(cut=False, row_of_end=False)),
         _judged(_told(cut=True, row_of_end=False)),
+        _judged(_corrected),
     ),
     *_each(
         "does-not-stop",
@@ -460,8 +530,10 @@ _MATCH_MISCONCEPTIONS = [
     ),
     *_each(
         "start-token-kept",
-        "the start token stands at the beginning of the list. It is a place to begin from, and belongs to no text",
+        "the start token stands at the beginning of the list. It is a place to begin from, and belongs to no text (nor "
+        "does the end token)",
         _judged(_write(keep_start=True)),
+        _judged(_write(keep_start=True, keep_end=True)),
         _judged(_write(keep_start=True), lambda written, target: written[1:] == target),
     ),
     *_each(
@@ -480,10 +552,13 @@ _MATCH_MISCONCEPTIONS = [
         "it stops as soon as the text is as long as the target. When the model is used there is no target: only the "
         "end token and max_length may stop it",
         lambda decode, target, start_id, end_id, most: _match(decode, target, start_id, end_id, min(most, len(target))),
+        lambda decode, target, start_id, end_id, most: _judged(_write(stop=False))(
+            decode, target, start_id, end_id, min(most, len(target))),
     ),
     *_each(
         "one-too-few",
-        "it stops one token before max_length. The start token is not one of those written",
+        "where the model never says the end token, one token is missing. max_length counts the tokens written (the "
+        "start token is none of them), and only an end token is to be cut off",
         _judged(_write(fewer=1)),
     ),
     *_each(
@@ -497,6 +572,14 @@ _MATCH_MISCONCEPTIONS = [
         "the whole lists: written == target",
         _judged(_write_right, lambda written, target: all(a == b for a, b in zip(written, target))),
         _judged(_write_right, lambda written, target: written[: len(target)] == target),
+    ),
+    *_each(
+        "order-not-compared",
+        "what was written is right, but the comparison looks only at which tokens there are, or how many. Compare the "
+        "whole lists, in order: written == target",
+        _judged(_write_right, lambda written, target: len(written) == len(target)),
+        _judged(_write_right, lambda written, target: sorted(written) == sorted(target)),
+        _judged(_write_right, lambda written, target: set(written) == set(target)),
     ),
     *_each(
         "share-of-tokens",

@@ -85,6 +85,24 @@ def positions_one_frequency(length, d_model):
     return table_of(torch.arange(length)[:, None].float().repeat(1, d_model // 2))
 
 
+def positions_brackets_forgotten(length, d_model):
+    return table_of(torch.arange(length)[:, None] / 10_000 ** 2 * torch.arange(d_model // 2) / d_model)
+
+
+def positions_hands_from_one(length, d_model):
+    return table_of(torch.arange(length)[:, None] / 10_000 ** (2 * torch.arange(1, d_model // 2 + 1) / d_model))
+
+
+def positions_cosines_left_out(length, d_model):
+    table = torch.zeros(length, d_model)
+    table[:, 0::2] = torch.sin(right_angles(length, d_model))
+    return table
+
+
+def positions_floor_division(length, d_model):
+    return table_of(torch.arange(length)[:, None] / 10_000 ** (2 * torch.arange(d_model // 2) // d_model))
+
+
 def positions_transposed(length, d_model):
     return table_of(right_angles(length, d_model)).T
 
@@ -207,6 +225,39 @@ def forcing_softmax_first(decode, target_ids, pad_id):
     return mean(decode(inputs, causal(inputs.shape[1])).softmax(-1), labels, pad_id)
 
 
+def forcing_rolled(decode, target_ids, pad_id):
+    scores = decode(target_ids, causal(target_ids.shape[1]))
+    return mean(scores, torch.roll(target_ids, -1, dims=1), pad_id)
+
+
+def forcing_start_dropped(decode, target_ids, pad_id):
+    return forcing_solution(decode, target_ids[:, 1:], pad_id)
+
+
+def forcing_first_row_dropped(decode, target_ids, pad_id):
+    return mean(decode(target_ids, causal(target_ids.shape[1]))[:, 1:], target_ids[:, 1:], pad_id)
+
+
+def forcing_padding_of_inputs(decode, target_ids, pad_id):
+    inputs, labels = target_ids[:, :-1], target_ids[:, 1:]
+    real = inputs != pad_id
+    return F.cross_entropy(decode(inputs, causal(inputs.shape[1]))[real], labels[real])
+
+
+def probabilities(decode, target_ids, pad_id):
+    inputs, labels = target_ids[:, :-1], target_ids[:, 1:]
+    p = decode(inputs, causal(inputs.shape[1])).softmax(-1).gather(-1, labels[..., None])[..., 0]
+    return p[labels != pad_id]
+
+
+def forcing_no_minus(decode, target_ids, pad_id):
+    return probabilities(decode, target_ids, pad_id).log().mean()
+
+
+def forcing_no_logarithm(decode, target_ids, pad_id):
+    return probabilities(decode, target_ids, pad_id).mean()
+
+
 def forcing_float_mask(decode, target_ids, pad_id):
     inputs, labels = target_ids[:, :-1], target_ids[:, 1:]
     T = inputs.shape[1]
@@ -316,6 +367,48 @@ def match_as_long_as_the_target(decode, target, start_id, end_id, max_length):
     return match_solution(decode, target, start_id, end_id, len(target))
 
 
+def match_steps_of_the_target(decode, target, start_id, end_id, max_length):
+    ids = [start_id]
+    for _ in target:
+        ids.append(int(decode(ids)[-1].argmax()))
+    return ids[1:], ids[1:] == target
+
+
+def match_corrected(decode, target, start_id, end_id, max_length):
+    read, written = [start_id], []
+    for place in range(max_length):
+        token = int(decode(read)[-1].argmax())
+        if token == end_id:
+            break
+        written.append(token)
+        read.append(target[place] if place < len(target) else token)
+    return written, written == target
+
+
+def match_cuts_the_last(decode, target, start_id, end_id, max_length):
+    ids = [start_id]
+    while ids[-1] != end_id and len(ids) <= max_length:
+        ids.append(int(decode(ids)[-1].argmax()))
+    return ids[1:-1], ids[1:-1] == target
+
+
+def match_keeps_both(decode, target, start_id, end_id, max_length):
+    ids = [start_id]
+    while ids[-1] != end_id and len(ids) <= max_length:
+        ids.append(int(decode(ids)[-1].argmax()))
+    return ids, ids == target
+
+
+def match_length_alone(decode, target, start_id, end_id, max_length):
+    written, _ = match_solution(decode, target, start_id, end_id, max_length)
+    return written, len(written) == len(target)
+
+
+def match_as_sets(decode, target, start_id, end_id, max_length):
+    written, _ = match_solution(decode, target, start_id, end_id, max_length)
+    return written, set(written) == set(target)
+
+
 def match_draws(decode, target, start_id, end_id, max_length):
     ids = [start_id]
     while len(ids) <= max_length:
@@ -341,6 +434,10 @@ BANK = {
         Wrong("multiplied by the power", positions_multiplied, "multiplied-by-the-power"),
         Wrong("place as a share of the length", positions_as_share, "place-as-a-share"),
         Wrong("one frequency", positions_one_frequency, "one-frequency"),
+        Wrong("** 2 * i / d", positions_brackets_forgotten, "brackets-forgotten"),
+        Wrong("hands counted from 1", positions_hands_from_one, "hands-counted-from-one"),
+        Wrong("cosines left out", positions_cosines_left_out, "only-one-wave"),
+        Wrong("// in the exponent", positions_floor_division, "one-frequency"),
         Wrong("transposed", positions_transposed, "transposed"),
         Wrong("the angles alone", positions_angles, "angles-left"),
         Wrong("random numbers", positions_noise),
@@ -364,6 +461,12 @@ BANK = {
         Wrong("sum", forcing_sum, "summed"),
         Wrong("a table", forcing_table, "left-as-a-table"),
         Wrong("softmax before cross_entropy", forcing_softmax_first, "softmax-taken-twice"),
+        Wrong("rolled", forcing_rolled, "rolled-round"),
+        Wrong("start dropped", forcing_start_dropped, "start-not-read"),
+        Wrong("first row of scores dropped", forcing_first_row_dropped, "target-not-shifted"),
+        Wrong("padding of the inputs", forcing_padding_of_inputs, "padding-sought-in-the-inputs"),
+        Wrong("no minus", forcing_no_minus, "sign"),
+        Wrong("no logarithm", forcing_no_logarithm, "no-logarithm"),
         Wrong("a mask of numbers", forcing_float_mask),
         Wrong("the last place alone", forcing_last_place_alone),
     ],
@@ -381,6 +484,12 @@ BANK = {
         Wrong("only the list", match_only_list, "only-the-list"),
         Wrong("only the verdict", match_only_verdict, "only-the-verdict"),
         Wrong("as long as the target", match_as_long_as_the_target, "length-taken-from-the-target"),
+        Wrong("a step for each of the target's", match_steps_of_the_target, "length-taken-from-the-target"),
+        Wrong("corrected after each token", match_corrected, "reads-the-target"),
+        Wrong("cuts the last token whatever it is", match_cuts_the_last, "one-too-few"),
+        Wrong("keeps start and end", match_keeps_both, "start-token-kept"),
+        Wrong("compares lengths", match_length_alone, "order-not-compared"),
+        Wrong("compares sets", match_as_sets, "order-not-compared"),
         Wrong("draws", match_draws),
     ],
 }
