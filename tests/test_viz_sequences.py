@@ -54,6 +54,12 @@ def test_losses_of_unlike_lengths_are_refused(curves):
         pictures.loss_by_order(curves, "A title")
 
 
+def test_the_lowest_gradient_drawn_can_be_chosen():
+    for low in (1e-12, 1e-4):
+        figure, _ = pictures.gradient_reach({"RNN": 0.5 ** np.arange(12)}, "Untrained", low)
+        assert figure.axes[0].get_ylim() == (low, 30)
+
+
 def test_reach_starts_at_one_and_is_read_out():
     falling = 4 * 0.5 ** np.arange(12)
     figure, alt = pictures.gradient_reach({"RNN": falling, "LSTM": np.full(12, 7.0)}, "Untrained")

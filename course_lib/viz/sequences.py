@@ -11,7 +11,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import MultipleLocator, NullLocator
 
 from course_lib.viz.embeddings import COLOURS, LINES, MARKERS
 
@@ -101,7 +101,7 @@ def gradient_reach(
         spoken.append(f"{name}: {', '.join(f'{left[d]:.0e} at {d}' for d in distances)}")
     axes.set(yscale="log", ylim=(low, 30), xlabel="steps back", ylabel="gradient left (at 0 steps: 1)")
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # no half steps
+    axes.xaxis.set_major_locator(MultipleLocator(5))  # where the markers are
     axes.set_title(title, fontsize=14)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=11, frameon=False, loc="lower left")

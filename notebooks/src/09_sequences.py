@@ -459,8 +459,8 @@ for name, settings in runs.items():
 assert right["LSTM, forget bias 1"] > 0.6 > max(right["RNN"], right["LSTM, forget bias 0"])
 
 # %% [markdown]
-# **False**, as it is said. In the run saved here the RNN does no better in this time than guessing, and no more does the
-# LSTM with the same gates but a bias of 0. What helps is one number, at the start: the forget gate must be *open*
+# **False**, as it is said. In the run saved here the RNN does no better in this time than guessing, and no more does
+# the LSTM with the same gates but a bias of 0. What helps is one number, at the start: the forget gate must be *open*
 # before it can learn when to close. The LSTM does not cure the vanishing; it makes it adjustable. (PyTorch's `nn.LSTM`
 # starts near 0, ours at 1, as Gers and others proposed in 2000 and Jozefowicz and others found again in 2015.)
 #
