@@ -13,8 +13,9 @@
 # %% [markdown]
 # # 13 Encoder and decoder: read one text, write another
 #
-# At the end of this lesson a Transformer of your own reads *Tuesday the 3rd of March 1987* and writes `1987-03-03`.
-# Within a minute it learns 28 ways to write a date, and you will see where it looks while it writes the month.
+# At the end of this lesson a Transformer of your own reads *Tuesday the 3rd of March 1987* and writes `1987-03-03`. It
+# learns 28 ways to write a date from examples alone, while you wait, and you will see where it looks while it writes
+# the month.
 #
 # **You will build** the two parts that are still missing: positions, without which an encoder cannot tell *dog bites
 # man* from *man bites dog*, and teacher forcing, which lets a model practise all places of a text at once. Then you
@@ -41,8 +42,8 @@
 #
 # 1. Shakespeare's plays hold about 20,000 different sentences of three to eight words. How many of them have a twin,
 #    another sentence with *exactly the same words* in another order? Ten? A hundred? A thousand?
-# 2. Now dates: *12 March 1921*. Mix the characters. In what share of all days from 1900 to 2099 could the best reader
-#    in the world still tell the day?
+# 2. Now dates: *12 March 1921*. Mix the characters. For what share of all days from 1900 to 2099 would the best
+#    reader in the world still name the right day?
 #
 # **Write down both numbers before you run.**
 
@@ -89,11 +90,12 @@ for form in ["{d} {month} {y}", "the {word} of {month} {y}", "{y}/{mm}/{dd}"]:
 #
 # $$\text{new vector of word } i = \sum_j w_{ij} \, v_j \qquad w_{ij} \text{ from } q_i \cdot k_j$$
 #
-# A sum does not care in which order its parts are added, and $q_i \cdot k_j$ does not know how far apart i and j stand.
-# So take an encoder of lesson 12, two blocks of two heads, random weights, and two sentences. **Predict:** the vector
-# of *dog* after the last block, in the one and in the other sentence: how different are they?
+# with $q_i$, $k_j$ and $v_j$ of shape [D], and $w_{ij}$ one number. A sum does not care in which order its parts are
+# added, and $q_i \cdot k_j$ does not know how far apart i and j stand. So take an encoder of lesson 12, two blocks of
+# two heads, random weights, and two sentences: *dog bites man* and *man bites dog*. **Predict:** the vector of *dog*
+# after the last block, in the one and in the other sentence: how different are they?
 
-# %%
+# %% tags=["boilerplate"]
 # Read both sentences with one and the same encoder, and compare each word's last vector.
 import torch
 
@@ -114,14 +116,15 @@ def compare(positions):
         gap = (read[0][one.index(word)] - read[1][other.index(word)]).abs().max()
         print(f"{word:6} differs by {gap:.3f}")
 
-
+# %%
+# An encoder without positions: by how much does each word's vector differ between the two sentences?
 compare("none")
 
 # %% [markdown]
 # Not "a little": not at all. The feed-forward network and the norms look at one word at a time, and attention looks at
 # a pile. The words come out in another row, and each takes its vector along (a function that does so is called
-# **permutation equivariant**). Whatever is built on top, and however long it is trained, *dog bites man* and *man
-# bites dog* are the same to it.
+# **permutation equivariant**). However long it is trained, and whatever is built on top, as long as that sees only the
+# pile: *dog bites man* and *man bites dog* are the same to it.
 #
 # The cure is as simple as the illness: **add to each word's vector a vector that says where it stands.** Which numbers
 # these are comes next. First, does it help?
@@ -149,10 +152,10 @@ compare("sinusoidal")
 # Which vector for which place? The place itself, t, would grow and drown the word: at place 500 it says little else.
 # A share of the length, t / T, would call the same place by different names in texts of different lengths.
 #
-# The authors of 2017 took **clocks**. The hand of a clock points somewhere: its tip has a height, a sine, and a
-# breadth, a cosine. One hand that turns by 1 radian (57 degrees) a place tells neighbours well apart, and comes round
-# after six places. So give it company: slower and slower hands, as hours stand beside seconds. With d numbers a place
-# there are d / 2 hands, and the hand i turns by $1 / 10000^{2i/d}$ radians a place:
+# The authors of 2017 took **clocks** (in code: *sinusoidal* positions). The hand of a clock points somewhere: its tip
+# has a height, a sine, and a breadth, a cosine. One hand that turns by 1 radian (57 degrees) a place tells neighbours
+# well apart, and comes round after six places. So give it company: slower and slower hands, as hours stand beside
+# seconds. With d numbers a place there are d / 2 hands, and the hand i turns by $1 / 10000^{2i/d}$ radians a place:
 #
 # $$P_{t,\,2i} = \sin\left(\frac{t}{10000^{2i/d}}\right) \qquad
 # P_{t,\,2i+1} = \cos\left(\frac{t}{10000^{2i/d}}\right)$$
@@ -237,24 +240,25 @@ viz.explore(draw_places, place=viz.Slider(0, 99, 1, value=30), base=viz.Choice([
 # %% [markdown]
 # Random rows tell places apart, too, but every other place is equally strange. In the table of clocks **near places are
 # alike**, and how much depends on the distance alone: move the place, and the hump moves along unchanged. (Two hands
-# that point to angles a and b have the product cos(a - b).) With base 10 the hump is narrow, and from five places away
-# everything is about equally strange, as with the random rows: no hand is slow enough to tell far from farther.
+# that point to angles a and b have the dot product cos(a - b).) With base 10 the hump is narrow, and from five places
+# away everything is about equally strange, as with the random rows: no hand is slow enough to tell far from farther.
 #
 # The other way is not to think about it at all: **learned positions**. A table of random numbers, one row a place, and
 # the gradient moves them like everything else. The paper tried both and found nearly the same scores. BERT and GPT-2
 # (lessons 14 and 17) learn theirs. What do you pay? Guess what the last line says.
 
 # %%
-# Clocks need no parameters and know any place; a learned table has a last row.
-from course_lib.transformer import LearnedPositions, SinusoidalPositions
+# Clocks need no parameters, and the formula has any place; a learned table has a last row.
+from course_lib.transformer import LearnedPositions, SinusoidalPositions, sinusoidal_positions
 
 for kind in (SinusoidalPositions, LearnedPositions):
     table = kind(512, 768)
     print(f"{kind.__name__:20} {sum(p.numel() for p in table.parameters()):,} parameters")
+print("513 places, clocks: ", [*sinusoidal_positions(513, 768).shape])
 try:
     table(513)
 except ValueError as error:
-    print(error)
+    print("513 places, learned:", error)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 12-20. Type** the solution (5 lines). Everyone fills in the table of clocks; a show of hands for "how far
@@ -312,13 +316,7 @@ for layers, causal in [(2, False), (1, True), (2, True)]:
 # encoders *with* positions. **Predict** the five scores on new texts. (Guessing gets 50%.)
 
 # %% tags=["boilerplate"]
-# The game, and a reader: embedding, blocks, and one score from the vector of the question mark.
-import torch.nn.functional as F
-from torch import nn
-
-from course_lib import device, training
-
-
+# The game: three texts and their answers.
 def game(count, length, seed):
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(3, 9, (count, length), generator=generator)  # 3 to 8: other letters
@@ -326,6 +324,16 @@ def game(count, length, seed):
     ids.scatter_(1, places, torch.tensor([[1, 2]]).expand(count, 2))  # 1: A, 2: B
     ids[:, -1] = 0  # the question mark
     return ids, (places[:, 0] < places[:, 1]).float()
+
+
+ids, first = game(3, 9, seed=0)
+for row, answer in zip(ids.tolist(), first.tolist()):
+    print("".join("?ABuvwxyz"[i] for i in row), "A" if answer else "B")
+
+# %% tags=["boilerplate"]
+# The reader: embedding, blocks, and one score from the vector of the question mark.
+import torch.nn.functional as F
+from torch import nn
 
 
 class Reader(nn.Module):
@@ -344,13 +352,10 @@ def game_loss(model, batch):
     ids, first = batch
     return F.binary_cross_entropy_with_logits(model(ids), first)
 
-
-ids, first = game(3, 9, seed=0)
-for row, answer in zip(ids.tolist(), first.tolist()):
-    print("".join("?ABuvwxyz"[i] for i in row), "A" if answer else "B")
-
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The race: train each on texts of 9, then ask new texts of 9, 13 and 21 letters.
+from course_lib import device, training
+
 stacks = {"2 blocks, no positions": (2, False, "none"), "1 causal block, no positions": (1, True, "none"),
           "2 causal blocks, no positions": (2, True, "none"), "2 blocks, clocks": (2, False, "sinusoidal"),
           "2 blocks, learned positions": (2, False, "learned")}
@@ -371,14 +376,14 @@ assert min(scores["2 blocks, clocks"][0], scores["2 blocks, learned positions"][
 
 # %% [markdown]
 # The belief is **half true**. Of an encoder it is true, and training does not help. Of two causal blocks it is false:
-# without a single position vector they never miss. Real language models have been trained so, and they come close to
+# without a single position vector they hardly miss. Real language models have been trained so, and they come close to
 # those with positions (Haviv and others, 2022).
 #
-# And look at the longer texts. The models *with* positions were perfect at nine letters and lose much of it at 13 and
-# 21: there stand places that they never saw in training. (Of the learned table those rows are still random. The clocks
-# have right numbers there, but nobody ever practised reading them.) The causal stack without positions does not mind.
-# The authors of 2017 hoped that clocks would let a model read longer texts than it was trained on. Here they help
-# little; rotary positions (lesson 20) came later for such reasons.
+# And look at the longer texts. In the run saved here the models *with* positions were as good as perfect at nine
+# letters and lose much of it at 13 and 21: there stand places that they never saw in training. (Of the learned table
+# those rows are still random. The clocks have right numbers there, but nobody ever practised reading them.) The causal
+# stack without positions does not mind. (Kazemnejad and others, 2023, saw the like in larger tasks.) The authors of
+# 2017 hoped that clocks would let a model read longer texts than it was trained on. Here they do not help enough.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The same as a picture.
@@ -420,8 +425,8 @@ print("source", [*source.shape], " memory", [*memory.shape], " target", [*target
 
 # %% [markdown]
 # A source of 21 characters, a memory of 21 vectors. The target `1987-03-03` has 12 tokens: ten characters between a
-# token that says *start* and one that says *end*. Why are there only 11 rows of scores? Because the decoder answers one
-# question at each place: **what comes next?** Nothing comes after the end.
+# token that says *start* and one that says *end*. Each row of scores has one for each of 62 symbols. Why are there only
+# 11 rows? Because the decoder answers one question at each place: **what comes next?** Nothing comes after the end.
 #
 # When it writes by itself, the model reads what *it* has written so far. In training we know the right answer, so we
 # let it read that, mistakes or not: **teacher forcing**. Fill in, for the date above: what does the decoder read at
@@ -493,7 +498,7 @@ check.teacher_forcing_loss(teacher_forcing_loss)
 # blocks.) **Predict:** which of the two has the lower loss after 450 steps? And which writes better dates?
 
 # %% tags=["boilerplate"]
-# The decoder opened up, and a loss with or without the mask.
+# The decoder opened up: its mask is handed in.
 def open_decoder(model, source_ids):
     real = source_ids != chars.pad_id
     memory = model.encode(source_ids, real)
@@ -502,11 +507,12 @@ def open_decoder(model, source_ids):
         y = model.target(inputs)  # token vectors plus clocks
         for block in model.decoder.blocks:
             y = block(y, mask=mask, memory=memory, memory_mask=real[:, None, None])
-        return model.decoder.norm(y) @ model.target.tokens.weight.T  # [B, T, V]
+        return model.decoder.norm(y) @ model.target.tokens.weight.T  # [B, T, V], by the token table as in lesson 12
 
     return decode
 
-
+# %% tags=["boilerplate"]
+# A loss with or without the mask; is it the library's, with it?
 def masked_loss(causal):
     def loss(model, batch):
         source_ids, target_ids = batch
@@ -520,8 +526,19 @@ def masked_loss(causal):
 
 print(f"opened, with the mask {masked_loss(True)(model, (source, target)):.3f}, the library's {at_once:.3f}")
 
+# %% tags=["boilerplate"]
+# Write character by character: each time, all that is written goes in, and the likeliest next character is taken.
+def write(model, texts, causal):
+    asked, written = chars.encode(texts), torch.full((len(texts), 1), chars.start_id)
+    with torch.no_grad():
+        for _ in range(11):
+            seen = torch.ones(written.shape[1], written.shape[1], dtype=torch.bool)
+            scores = open_decoder(model, asked)(written, seen.tril() if causal else seen)
+            written = torch.cat([written, scores[:, -1:].argmax(-1)], dim=1)
+    return chars.decode(written)
+
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# Train both; then let both write, character by character, and compare.
+# Train both; then let both write, and compare.
 few = dates.examples(3000, seed=1)
 batches = training.shuffled(chars.encode([text for text, _ in few]), chars.encode([iso for _, iso in few], ends=True),
                             batch_size=32)
@@ -533,26 +550,19 @@ for causal in [True, False]:
     with device.one_thread():
         history = training.train(model, batches, masked_loss(causal), training.TrainingConfig(
             steps=450, learning_rate=5e-3, warmup_steps=20), progress=False)
-    asked = chars.encode(questions)
-    written = torch.full((len(questions), 1), chars.start_id)
-    with torch.no_grad():
-        for _ in range(11):
-            seen = torch.ones(written.shape[1], written.shape[1], dtype=torch.bool)
-            scores = open_decoder(model, asked)(written, seen.tril() if causal else seen)
-            written = torch.cat([written, scores[:, -1:].argmax(-1)], dim=1)
     losses[causal] = sum(history.losses[-20:]) / 20
     fell = f"{history.losses[0]:.1f} to {losses[causal]:.2f}"
     print(f"{'with' if causal else 'without'} the mask: the loss fell from {fell}")
-    for text, answer in zip(questions, chars.decode(written)):
+    for text, answer in zip(questions, write(model, questions, causal)):
         print(f"    {text:22} {answer}")
 assert losses[False] < 0.7 * losses[True]
 
 # %% [markdown]
-# The model without the mask has the lower loss and writes nonsense. It was asked for the next character while the next
-# character stood in plain sight, so it learnt to look one place to the right and copy; it never needed the source. When
-# it writes by itself, there is nothing to the right. The honest model is far from finished, but what it writes are
-# dates already, and the month is mostly right. **A loss near 0 is a reason to look for a leak**, and writing is the
-# test that finds it.
+# The model without the mask has the lower loss, and in the run saved here it writes nonsense. It was asked for the next
+# character while the next character stood in plain sight, so it learnt to look one place to the right and copy; it
+# never needed the source. When it writes by itself, there is nothing to the right. The honest model is far from
+# finished, but what it writes are dates already, with the right months. **A loss that is too good too soon is a reason
+# to look for a leak**, and writing is the test that finds it.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 28-38. Type** the eleven runs and the one (3 lines), the solution (6 lines). The two rows are filled in on
@@ -639,9 +649,7 @@ check.exact_match(exact_match)
 # of the dates need 99.9% of the characters. **Guess** how many seconds it takes.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# Train, with progress and the live loss.
-import time
-
+# The dates to learn from, those to be judged by, and the loss.
 pairs = dates.examples(40_000, seed=1)
 known = set(pairs)
 held_out = [pair for pair in dates.examples(1_100, seed=2) if pair not in known][:1_000]
@@ -655,12 +663,17 @@ def date_loss(model, batch):
     return F.cross_entropy(scores.flatten(0, 1), target_ids[:, 1:].flatten())
 
 
+print(f"{len(known):,} of {len(days) * len(dates.FORMS):,} pairs of a day and a form to learn from")
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# Train, with progress and the live loss.
+import time
+
 config = TransformerConfig(vocab_size=len(chars), context_length=64, d_model=64, num_layers=2, num_heads=4, d_ff=128,
                            dropout=0.0, norm="pre")
 torch.manual_seed(1)
 model, untrained = EncoderDecoder(config), EncoderDecoder(config).eval()
-print(f"{sum(p.numel() for p in model.parameters()):,} parameters; {len(known):,} of "
-      f"{len(days) * len(dates.FORMS):,} pairs of a day and a form to learn from")
+print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
 began = time.perf_counter()
 with device.one_thread():
     training.train(model, batches, date_loss, training.TrainingConfig(
@@ -688,8 +701,9 @@ assert share >= 0.99
 
 # %% [markdown]
 # **Where does it look?** A line goes from the character that is being written (left) to those of the source that it
-# looks at (right). Go through layers and heads. **Predict:** while it writes the month, `03`, where will it look: at
-# the letters of *March*, at the first of them, at something else? And the day?
+# looks at (right). Go through layers and heads (layer 1 is the second block, as the program counts from 0).
+# **Predict:** while it writes the month, `03`, where will it look: at the letters of *March*, at the first of them, at
+# something else? And the day?
 
 # %% tags=["hero", "nbval-ignore-output"]
 # The cross attention of the trained model: each row is the place where that character gets written.
@@ -740,7 +754,8 @@ def shares(model):
                 table[i, j] += row[written, span.start():span.end()].sum(1).mean() / len(texts)
     return table
 
-
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# What is written, and where it looks: the trained model, and the control.
 for name, table in {"trained": shares(model), "untrained": shares(untrained)}.items():
     print(f"{name:10} looks at  year  month   day")
     for part, row in zip(parts, table.tolist()):
@@ -764,11 +779,11 @@ for text, said in zip(strange, answers(model, strange)):
     print(f"{text!r:32} {said}")
 
 # %% [markdown]
-# In the run saved here it forgives much: a form it never saw, a misspelt month, the wrong weekday. It knows a month by
-# some of its letters, and *Smarch* is March without a moment's doubt. It has no calendar: the 31st of February is
-# copied as it stands. What it never saw it bends into what it knows: the year 1492 becomes 1942, the same digits in an
-# order that it has met. Of two dates it makes a third, and *Tuesday* gets a year, a month and a day. Nothing in the
-# output tells these answers from right ones: **the model has no way to decline.** It never saw a text whose right
+# In the run saved here it forgives much: a form it never saw, a misspelt month, the wrong weekday, blanks in front. It
+# knows a month by some of its letters, and *Smarch* is March to it. It has no calendar: the 31st of February is copied
+# as it stands. What it never saw it bends into what it knows: the year 1492 becomes 1942, the same digits in an order
+# that it has met. Of two dates it makes a third, and *Tuesday* gets a year, a month and a day. Nothing in what it
+# writes tells these answers from right ones: **the model has no way to decline.** It never saw a text whose right
 # answer is "this is no date".
 #
 # Your turn to break it. The picture shows, for any text of yours (in the letters that occur in dates), what the model
