@@ -690,7 +690,7 @@ for name, order in {"most ": scores.argsort(descending=True), "least": scores.ar
 #
 # **Look.** A review of your own. Shade is weight; + and - say to which side the word pushes the verdict. Then try to
 # fool it: one query can look at *not* and at *good*, and has no way to let the one change the other. Predict the
-# verdict on *not good*, and on *this is not a bad film*. (From lesson 11 on, the words look at one another first.)
+# verdict on *not good*, and on *this is not a bad film*.
 
 # %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
 # Read any review.
@@ -707,6 +707,18 @@ def draw_review(text):
 
 mine = "a slow start and some wooden acting but in the end a moving and beautiful film that i will see again"
 viz.explore(draw_review, text=viz.Text(mine, label="your review"))
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# What does it make of "not"?
+for text in ["good", "not good", "this is a bad film", "this is not a bad film"]:
+    found = numbers(text)
+    with torch.no_grad():
+        verdict, _ = model(torch.tensor([found]), torch.tensor([len(found)]))
+    print(f"{text:23} for the film: {torch.sigmoid(verdict).item():.0%}")
+
+# %% [markdown]
+# It takes *not good* for praise, and *not a bad film* for the opposite: *not* is one more word in the average, and
+# turns no other round. From lesson 11 on, the words look at one another first.
 
 # %% [markdown]
 # > **Common belief:** *"The weights explain the verdict: the word with the largest weight is what decided it."* Shaded
