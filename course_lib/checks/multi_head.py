@@ -52,6 +52,11 @@ def _split_not_turned(x: Tensor, H: int) -> Tensor:
     return x.reshape(B, T, H, D // H)
 
 
+def _split_exchanged(x: Tensor, H: int) -> Tensor:
+    B, T, D = x.shape
+    return x.reshape(B, T, D // H, H).transpose(1, 2)
+
+
 def _join(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)  # (B, T, D)
 
@@ -147,6 +152,12 @@ _HEAD_MISCONCEPTIONS = [
         _heads(join=_join_interleaved),
     ),
     *_each(
+        "number-and-size-exchanged",
+        "the number of heads and their size changed places: you have D/heads heads of `heads` numbers each. The heads "
+        "come first: view as (B, T, heads, D/heads)",
+        _heads(_split_exchanged),
+    ),
+    *_each(
         "heads-attend-to-heads",
         "nothing was transposed: attention runs along the last axis but one, and there stood the heads of one "
         "position. They attended to one another, and no position saw another. transpose(1, 2) puts positions there",
@@ -229,6 +240,11 @@ _HEAD_MISCONCEPTIONS = [
             scaled_dot_product_attention(*(_split(x, H) for x in (q, k, v)), mask)[1],
         ),
     ),
+    *_each(
+        "returned-the-weights",
+        "the weights came back. scaled_dot_product_attention returns output and weights: the output is the first, [0]",
+        lambda q, k, v, H, mask=None: scaled_dot_product_attention(*(_split(x, H) for x in (q, k, v)), mask)[1],
+    ),
 ]
 
 
@@ -273,6 +289,12 @@ def _with_matrices(change: Callable) -> Callable:
     return lambda x, memory, a, b, c, d, H: _cross()(x, memory, *change(a, b, c, d), H)
 
 
+def _cross_pair(x, memory, w_query, w_key, w_value, w_output, H):
+    parts = (_split(part, H) for part in (x @ w_query, memory @ w_key, memory @ w_value))
+    output, weights = scaled_dot_product_attention(*parts)
+    return _join(output) @ w_output, weights
+
+
 _CROSS_MISCONCEPTIONS = [
     *_each(
         "keys-from-the-wrong-side",
@@ -314,6 +336,11 @@ _CROSS_MISCONCEPTIONS = [
         "key-and-value-exchanged",
         "w_key and w_value have changed places",
         _with_matrices(lambda a, b, c, d: (a, c, b, d)),
+    ),
+    *_each(
+        "query-and-key-exchanged",
+        "w_query and w_key have changed places",
+        _with_matrices(lambda a, b, c, d: (b, a, c, d)),
     ),
     *_each(
         "one-matrix-for-keys-and-values",
@@ -369,6 +396,11 @@ _CROSS_MISCONCEPTIONS = [
         "scaled-by-all",
         "the scores were divided by the root of D. A head multiplies D/heads numbers: divide by the root of that",
         _cross(attend=_scaled_by(lambda H, size: 1 / math.sqrt(H * size))),
+    ),
+    *_each(
+        "returned-the-pair",
+        "you returned output and weights. Only the output was asked for: scaled_dot_product_attention(...)[0]",
+        _cross_pair,
     ),
 ]
 
@@ -440,6 +472,19 @@ _STEP_MISCONCEPTIONS = [
         "appended-in-front",
         "the new key and value were put in front of the old ones. The cache keeps the order of the text: at the end",
         *_step_with(lambda attend, q, k, v, K, V, x: (attend(q, _cat(k, K), _cat(v, V)), _cat(k, K), _cat(v, V))),
+    ),
+    *_each(
+        "multiplied-again",
+        "the cache was multiplied by w_key and w_value again. It holds keys and values already: multiply only x",
+        lambda x, K, V, a, b, c: (
+            _ours(x @ a, _cat(K, x) @ b, _cat(V, x) @ c, None), _cat(K, x) @ b, _cat(V, x) @ c
+        ),
+    ),
+    *_each(
+        "causal-from-the-first-place",
+        "a causal mask took the one query for the first place of the text, and hid all but the first key from it. The "
+        "cache holds nothing that is later: no mask",
+        *_step_with(lambda attend, q, k, v, K, V, x: (V[:, :1], _cat(K, k), _cat(V, v)))[:1],
     ),
     *_each(
         "inputs-cached",

@@ -65,7 +65,7 @@ def encode(text):
 train_ids, held_ids = encode("".join(plays[t] for t in titles[:-3])), encode("".join(plays[t] for t in titles[-3:]))
 print(f"{len(letters)} different signs; {len(train_ids):,} to learn from; held out {len(held_ids):,}:", titles[-3:])
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # For each set of neighbours: the most frequent letter between them in the training plays, tried on the held-out ones.
 def seen_by(ids, places, ordered):
     rows = np.stack([ids[2 + place : len(ids) - 2 + place] for place in places])
@@ -90,7 +90,8 @@ for name, share in counted.items():
     print(f"{name:29} {share:.0%} right")
 
 # %% [markdown]
-# The order is worth about as much as the letters. Four letters in a bag are hardly better than two in their places.
+# Of four letters in their places, take two away: 26 points are lost. Leave all four, and take only their order away:
+# 20 points. The order is worth nearly as much as the letters.
 #
 # Now think of lesson 10. A softmax gives weights, and attention returns the **mean** of the values. A mean is a bag: if
 # the letters left and right weigh the same, the sum does not say which was which. (The mean of the neighbours' vectors
@@ -98,9 +99,9 @@ for name, share in counted.items():
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 0-5. Poll** before the cell: "Four in a bag or two in their places?"
-# - *four, clearly*: more letters must be better. The gap is small; ask for a word of which the bag is useless.
-# - *two, clearly*: nearly. In the bag there is still *q* without *u*.
-# - *about the same*: right.
+# - *four, clearly*: thinks that letters alone count. Twice as many letters are ahead by 6 points only.
+# - *two, clearly*: thinks that the order alone counts. It is worth 10 points to two letters, 20 to four.
+# - *four, but not by much*: right.
 
 # %% [markdown]
 # ## One softmax, two questions
@@ -240,19 +241,10 @@ check.multi_head(multi_head)
 # `output.transpose(1, 2).flatten(2)`; flatten(2) makes one axis of all from axis 2 on.
 
 # %% [markdown]
-# From here on the two moves have names. How much faster are they than the loop, and how much faster than both is
-# PyTorch's own `F.scaled_dot_product_attention`, whose kernel never writes the weights down? Guess twice: for one text
-# of 32 places, and for 32 texts of 64 places. There are 16 heads in both.
+# From here on the two moves have names.
 
-# %% tags=["boilerplate", "nbval-ignore-output"]
-# The loop, the two moves, and PyTorch's kernel: the same numbers, three speeds.
-import time
-
-import torch.nn.functional as F
-
-from course_lib import device
-
-
+# %% tags=["boilerplate"]
+# Cut a vector into heads, and join them again.
 def split(x, num_heads):
     B, length, D = x.shape
     return x.view(B, length, num_heads, D // num_heads).transpose(1, 2)  # (B, H, length, D/H)
@@ -260,6 +252,20 @@ def split(x, num_heads):
 
 def join(x):
     return x.transpose(1, 2).flatten(2)  # (B, length, D)
+
+
+# %% [markdown]
+# How much faster are they than the loop, and how much faster than both is PyTorch's own
+# `F.scaled_dot_product_attention`, whose kernel never writes the weights down? Guess twice: for one text of 32 places,
+# and for 32 texts of 64 places. There are 16 heads in both.
+
+# %% tags=["boilerplate", "folded", "nbval-ignore-output"]
+# The loop, the two moves, and PyTorch's kernel: the same numbers, three speeds.
+import time
+
+import torch.nn.functional as F
+
+from course_lib import device
 
 
 def runners(query, key, value, mask):
@@ -285,10 +291,10 @@ for B, T, D in [(1, 32, 256), (32, 64, 64)]:
     print()
 
 # %% [markdown]
-# For a small job the loop spends its time on calling functions, each of them 16 times. For a large one that no longer
-# counts, and the loop may even win: its tables of weights, one head at a time, are small enough to stay near the
-# processor, while the two moves write all of them at once. The kernel has both, one call and tables that are never
-# written.
+# For a small job the loop spends its time on calling functions, each of them 16 times. For a large one that counts for
+# little. There either may win, depending on the machine: both write the same tables of weights, T by T for each text
+# and head, but the loop writes one head's at a time, and a small table can stay near the processor. The kernel has
+# both, one call and tables that are never written.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 12-26. Type** the loop (7 lines), the two views (3 lines), the solution (4 lines).
@@ -318,7 +324,8 @@ check.multi_head(planned_mistake)
 # another, it is **cross attention**: a translation asks its source, a blot asks the text around it. (The attention of
 # lesson 09, from the date being written to the date as it was given, was one.) The side that answers is the **memory**.
 #
-# In the words of the equation, with x of shape (B, T, D), the memory (B, S, D), and four matrices:
+# In the words of the equation, with x of shape (B, T, D), the memory m (B, S, D), four matrices (D, D), and "heads" for
+# what you have just written:
 #
 # $$q = x W_q \qquad k = m W_k \qquad v = m W_v \qquad \text{output} = \text{heads}(q, k, v)\, W_o$$
 #
@@ -371,7 +378,7 @@ x, memory, mask = torch.randn(2, 4, 12).double(), torch.randn(2, 7, 12).double()
 both = {"self": (ours(x, is_causal=True), theirs(x, x, x, attn_mask=~mask)[0]),
         "cross": (ours(x, memory), theirs(x, memory, memory)[0])}
 for name, (one, other) in both.items():
-    print(f"{name:6} {tuple(one.shape)}, agree to 1e-12: {torch.allclose(one, other, atol=1e-12)}")
+    print(f"{name:6} {tuple(one.shape)}, agree to 1e-12: {torch.allclose(one, other, rtol=0, atol=1e-12)}")
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 26-31. Type** the solution (3 lines). The comparison is filled in; ask who knows the fault from experience.
@@ -416,7 +423,7 @@ def multiplications(length, D, cached):
 without, with_cache = multiplications(256, 64, False), multiplications(256, 64, True)
 print(f"{without:,} without, {with_cache:,} with a cache: {without / with_cache:.0f} times fewer")
 
-# %% tags=["boilerplate", "nbval-ignore-output"]
+# %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # The clock: the same 256 letters, one by one, without and with the library's cache.
 from course_lib.attention import KeyValueCache
 
@@ -526,8 +533,8 @@ class Guesser(nn.Module):
         return self.network(self.read(ids))  # (B, T, signs)
 
 
-# %% tags=["boilerplate", "nbval-ignore-output"]
-# Train it with the loop of lesson 08 on pieces of 32 letters; score it on the held-out plays.
+# %% tags=["boilerplate"]
+# How to train it: the loop of lesson 08, on pieces of 32 letters.
 from course_lib import training
 
 train_text, held_text = torch.from_numpy(train_ids), torch.from_numpy(held_ids)
@@ -552,6 +559,8 @@ def train(num_heads, seed=1, steps=700):
     return model
 
 
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# Train it, and score it on pieces of the held-out plays.
 test_pieces = pieces(held_text, 512, torch.Generator().manual_seed(0))
 
 
@@ -569,10 +578,10 @@ assert score(model) > 0.55
 
 # %% [markdown]
 # Better than counting two letters in their places, not as good as counting four. The count remembers every set of four
-# that it met; the model has a few thousand numbers, and must say where to look.
+# that it met; the model has 21,328 numbers, and must find out where to look.
 #
-# So where does each head look? For all places of all test pieces: the mean weight on the letter two to the left, one to
-# the left, and so on. **Predict** the table before you look: four heads, four numbers each.
+# So where does each head look? For all places of all test pieces: the mean weight on the letter three to the left, two
+# to the left, and so on. **Predict** the table before you look: four heads, six numbers each.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The mean weight of each head on the places around a blot.
@@ -598,53 +607,59 @@ assert min(where[left, OFFSETS.index(-1)], where[right, OFFSETS.index(1)]) > 0.5
 # In the run saved here one head has found the left neighbour, one the right, and the others look two letters away.
 # Nobody told them: it is what helped the guesses.
 #
-# **Look.** One line of a held-out play, all four heads. Hover over a letter, or move through the letters with the
+# **Look.** A few words of a held-out play, all four heads. Hover over a letter, or move through the letters with the
 # arrow keys: at whom does its place look? Switch heads on and off. And what does the head of the left neighbour do at
 # the first letter, which has none?
 
 # %% tags=["nbval-ignore-output"]
-# The viewer: one line, four heads.
-line = "But, soft! what light through"
+# The viewer: sixteen letters, four heads.
+line = "soft! what light"
 with torch.no_grad():
-    seen = model.read(torch.from_numpy(encode(line))[None], return_attention=True)[1][0]  # (4, 32, 32)
+    seen = model.read(torch.from_numpy(encode(line))[None], return_attention=True)[1][0]  # (4, 16, 16)
 viz.attention_view(seen, list(line), title="Four heads, trained")
 
 # %% [markdown]
+# The first letter has no left neighbour, and the weights must sum to one all the same: in the run saved here its head
+# spreads them thinly over the line.
+#
 # A picture with sharp lines looks like knowledge. Is it? **The control:** the same picture for *random* queries and
 # keys, each as long as the trained one in its place. Whatever you see there too, training did not put there.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["boilerplate", "nbval-ignore-output"]
 # The control: random directions, the same lengths, the same mask.
-def same_lengths(x):
-    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(1))
-    return noise / noise.norm(dim=-1, keepdim=True) * x.norm(dim=-1, keepdim=True)
+@torch.no_grad()
+def by_chance(ids):
+    """The weights (texts, 4, T, T) for queries and keys of random directions, each as long as the trained one."""
+    chance = torch.Generator().manual_seed(1)
+    places = model.places[: ids.shape[1]].expand(*ids.shape, -1)
+    query, key = (split(x, 4) for x in (model.attention.query(places),
+                                        model.attention.key(model.letters(ids) + places)))
+    query, key = (x.norm(dim=-1, keepdim=True) * F.normalize(torch.randn(x.shape, generator=chance), dim=-1)
+                  for x in (query, key))
+    return scaled_dot_product_attention(query, key, key, ~torch.eye(ids.shape[1], dtype=torch.bool))[1]
 
 
-with torch.no_grad():
-    places = model.places[None, : len(line)]
-    query = split(model.attention.query(places), 4)
-    key = split(model.attention.key(model.letters(torch.from_numpy(encode(line))[None]) + places), 4)
-    others = ~torch.eye(len(line), dtype=torch.bool)
-    _, by_chance = scaled_dot_product_attention(same_lengths(query), same_lengths(key), key, others)
-viz.attention_view(by_chance[0], list(line), title="Control: random queries and keys of the same lengths")
+viz.attention_view(by_chance(torch.from_numpy(encode(line))[None])[0], list(line),
+                   title="Control: random queries and keys of the same lengths")
 
 # %% [markdown]
 # Strong lines here as well, between letters that have nothing to do with each other: long queries and keys make a
 # sharp softmax, trained or not. What chance does not make is the **pattern**: the same step for every letter. Compare
-# two numbers, the largest weight of a place, and the weight on one and the same step for all places.
+# two numbers for each head, over all test pieces: the largest weight of a place, and the weight on one and the same
+# step for all places.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The largest weight of a row, and the mean weight on one place relative to the blot: trained, and by chance.
-rows = slice(3, -3)
-for name, maps in [("trained", seen), ("by chance", by_chance[0])]:
-    largest, steady = maps[:, rows].amax(-1).mean(1), profile(maps[None]).amax(1)
+chance = by_chance(test_pieces)
+for name, maps in [("trained", weights), ("by chance", chance)]:
+    largest, steady = maps[:, :, 3:-3].amax(-1).mean((0, 2)), profile(maps).amax(1)
     print(f"{name:10} largest weight", "".join(f"{x:6.2f}" for x in largest),
           "   on one step", "".join(f"{x:6.2f}" for x in steady))
-assert profile(seen[None]).amax(1).mean() > 2 * profile(by_chance).amax(1).mean()
+assert profile(weights).amax(1).mean() > 5 * profile(chance).amax(1).mean()
 
 # %% [markdown]
-# bertviz (Vig, 2019) is the picture that you will meet in papers. It draws the same weights; here it runs without a
-# network.
+# bertviz (Vig, 2019) is the picture that you will meet in papers, here with the same weights. A click on a colour
+# switches a head off, a double click leaves it alone. Can you still tell left from right?
 
 # %% tags=["nbval-ignore-output"]
 # The same four heads in bertviz.
@@ -677,11 +692,12 @@ best = max(results[2], results[4])
 assert best - max(results[1], results[16]) > 0.03
 
 # %% [markdown]
-# In the run saved here a few heads win, and both ends lose. One head cannot look left and right for two reasons, though
-# it does better than two letters counted in their places: remember the trace of the order. Sixteen heads can ask
-# sixteen questions, but two numbers are too few to say which place is meant. The belief is **false**: a head more is a
-# head with fewer numbers. The authors of the Transformer saw the same: one head was 0.9 BLEU behind their best setting,
-# and with too many heads the quality fell too (Vaswani and others, 2017, section 6.2).
+# In the run saved here a few heads win, and both ends lose. One head has one set of weights for all its numbers. (It
+# does better than two letters counted in their places all the same: remember the trace of the order.) Sixteen heads
+# can ask sixteen questions, but each has only two numbers to say which place it means. The belief is **false**: with
+# more heads, each has fewer numbers. The authors of the Transformer saw the same: one head was 0.9 BLEU (a score of
+# translations) behind their best setting, and with too many heads the quality fell too (Vaswani and others, 2017,
+# section 6.2).
 #
 # A caution of our own: 700 steps of one small model, one seed. Longer training may move the peak.
 
@@ -697,8 +713,8 @@ assert best - max(results[1], results[16]) > 0.03
 # **The target:** the two heads that read the neighbours cost at least **15** points each. **Predict:** does silencing a
 # head cost more than silencing 8 numbers at random, or less?
 
-# %% tags=["hero", "nbval-ignore-output"]
-# Silence each head in turn, then 8 numbers at random.
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# What the heads usually bring, and a way to put it in the place of what they bring.
 from contextlib import contextmanager
 
 
@@ -727,6 +743,9 @@ with torch.no_grad():
     whole = score(model)
     handle.remove()
     usual = caught[0].mean((0, 1))  # (32,): over all pieces and places
+
+# %% tags=["hero", "nbval-ignore-output"]
+# Silence each head in turn, then 8 numbers at random.
 numbers = np.random.default_rng(0)
 silent = {f"head {head}, which looks at {OFFSETS[where[head].argmax()]:+d}": columns_of(head) for head in range(4)}
 silent |= {f"8 numbers at random, {i}": numbers.choice(32, 8, replace=False).tolist() for i in range(1, 6)}
@@ -742,8 +761,8 @@ assert min(of_heads[left], of_heads[right]) > 15
 # %% [markdown]
 # Target reached: in the run saved here each of the two neighbours' heads takes about half of the right guesses with
 # it, more than any draw. The two heads that look further are worth *less* than most draws. That is no contradiction:
-# a draw takes a little of every head, and so of the important ones too. A head is a real unit, because its numbers
-# carry one message; and heads are not alike, though in the picture each looked busy.
+# a draw takes a little of every head, and so of the important ones too. And heads are not alike, though in the picture
+# each looked busy.
 #
 # **Look.** Type a line of your own, up to 32 letters. Above is the line; below, what the model guesses for each letter
 # when it may see all others: with all heads, and without each. Wrong guesses stand in a box. Which letters does the
@@ -760,7 +779,7 @@ def draw_guesses(line):
     return pictures.guesses(line, rows, "Each letter guessed from all the others")
 
 
-viz.explore(draw_guesses, line=viz.Text(line, label="your line"))
+viz.explore(draw_guesses, line=viz.Text("But, soft! what light through", label="your line"))
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 43-50.** The race is long: start it before the vote on the belief. **Type** nothing in the last block; the
@@ -795,7 +814,7 @@ viz.explore(draw_guesses, line=viz.Text(line, label="your line"))
 # </details>
 # <details><summary>Not the first token.</summary>
 #
-# Right. A view keeps the order of the numbers, so each head holds some whole places.
+# Right. A view keeps the order of the numbers, so each "head" holds a stretch of the text.
 #
 # </details>
 # <details><summary>It stops with an error.</summary>

@@ -151,6 +151,18 @@ def heads_pair(query, key, value, num_heads, mask=None):
     return join(output), weights
 
 
+def heads_weights(query, key, value, num_heads, mask=None):
+    q, k, v = (split(x, num_heads) for x in (query, key, value))
+    output, weights = scaled_dot_product_attention(q, k, v, mask)
+    return weights
+
+
+def heads_number_for_size(query, key, value, num_heads, mask=None):
+    B, T, D = query.shape
+    q, k, v = (x.view(B, -1, D // num_heads, num_heads).transpose(1, 2) for x in (query, key, value))
+    return scaled_dot_product_attention(q, k, v, mask)[0].transpose(1, 2).reshape(B, T, D)
+
+
 def heads_first_only(query, key, value, num_heads, mask=None):
     size = query.shape[-1] // num_heads
     first = scaled_dot_product_attention(query[..., :size], key[..., :size], value[..., :size], mask)[0]
@@ -193,6 +205,16 @@ def cross_memory_alone(x, memory, w_query, w_key, w_value, w_output, num_heads):
 
 def cross_exchanged(x, memory, w_query, w_key, w_value, w_output, num_heads):
     return _cross(x, memory, w_query, w_key, w_value, w_output, num_heads, (memory, x, x))
+
+
+def cross_query_and_key_exchanged(x, memory, w_query, w_key, w_value, w_output, num_heads):
+    return _cross(x, memory, w_key, w_query, w_value, w_output, num_heads, (x, memory, memory))
+
+
+def cross_pair(x, memory, w_query, w_key, w_value, w_output, num_heads):
+    q, k, v = (split(part, num_heads) for part in (x @ w_query, memory @ w_key, memory @ w_value))
+    output, weights = scaled_dot_product_attention(q, k, v)
+    return join(output) @ w_output, weights
 
 
 def cross_both(x, memory, w_query, w_key, w_value, w_output, num_heads):
@@ -329,6 +351,21 @@ def step_not_scaled(x, keys, values, w_query, w_key, w_value):
     return (x @ w_query @ keys.mT).softmax(-1) @ values, keys, values
 
 
+def step_along_the_numbers(x, keys, values, w_query, w_key, w_value):
+    keys, values = torch.cat([keys, x @ w_key], dim=-1), torch.cat([values, x @ w_value], dim=-1)
+    return scaled_dot_product_attention(x @ w_query, keys, values)[0], keys, values
+
+
+def step_multiplied_again(x, keys, values, w_query, w_key, w_value):
+    keys, values = torch.cat([keys, x], dim=1) @ w_key, torch.cat([values, x], dim=1) @ w_value
+    return scaled_dot_product_attention(x @ w_query, keys, values)[0], keys, values
+
+
+def step_causal(x, keys, values, w_query, w_key, w_value):
+    keys, values = torch.cat([keys, x @ w_key], dim=1), torch.cat([values, x @ w_value], dim=1)
+    return F.scaled_dot_product_attention(x @ w_query, keys, values, is_causal=True), keys, values
+
+
 def step_along_the_batch(x, keys, values, w_query, w_key, w_value):
     keys, values = torch.cat([keys, x @ w_key]), torch.cat([values, x @ w_value])
     return scaled_dot_product_attention(x @ w_query, keys, values)[0], keys, values
@@ -360,6 +397,8 @@ BANK = {
         Wrong("mask inverted", heads_mask_inverted, "mask-inverted"),
         Wrong("mask after the softmax", heads_mask_afterwards, "mask-after-softmax"),
         Wrong("output and weights", heads_pair, "returned-the-pair"),
+        Wrong("the weights", heads_weights, "returned-the-weights"),
+        Wrong("number and size exchanged", heads_number_for_size, "number-and-size-exchanged"),
         Wrong("the first head again and again", heads_first_only),
         Wrong("a mean added", heads_last_query_wins),
     ],
@@ -372,6 +411,8 @@ BANK = {
         Wrong("sides exchanged", cross_exchanged, "sides-exchanged"),
         Wrong("both sides", cross_both, "both-sides"),
         Wrong("w_key and w_value exchanged", cross_matrices_exchanged, "key-and-value-exchanged"),
+        Wrong("w_query and w_key exchanged", cross_query_and_key_exchanged, "query-and-key-exchanged"),
+        Wrong("output and weights", cross_pair, "returned-the-pair"),
         Wrong("one matrix for both", cross_one_matrix, "one-matrix-for-keys-and-values"),
         Wrong("no output matrix", cross_without_output, "output-forgotten"),
         Wrong("matrices transposed", cross_linear, "matrices-transposed"),
@@ -398,6 +439,9 @@ BANK = {
         Wrong("another order", step_other_order, "returned-in-another-order"),
         Wrong("the pair", step_pair, "pair-in-the-output"),
         Wrong("not scaled", step_not_scaled, "not-scaled"),
+        Wrong("along the numbers", step_along_the_numbers),
+        Wrong("the cache multiplied again", step_multiplied_again, "multiplied-again"),
+        Wrong("causal", step_causal, "causal-from-the-first-place"),
         Wrong("along the batch", step_along_the_batch),
     ],
 }
