@@ -16,7 +16,10 @@ function control(spec, id) {
     const { low: min, high: max, step, value } = spec;
     return element("input", { id, type: "range", min, max, step, value });
   }
-  if (spec.kind === "text") return element("input", { id, type: "text", value: spec.value, maxlength: 200, spellcheck: "false" });
+  if (spec.kind === "text") {
+    const size = Math.min(60, Math.max(20, spec.value.length)); // a sentence is seen whole, or nearly
+    return element("input", { id, type: "text", value: spec.value, size, maxlength: 200, spellcheck: "false" });
+  }
   const select = element("select", { id });
   spec.options.forEach((option, i) => select.append(element("option", { value: i }, option)));
   select.value = spec.value;
