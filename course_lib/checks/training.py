@@ -50,7 +50,7 @@ def _reviews(films: int, seed: int) -> np.ndarray:
 _SHELVES = [
     (_reviews(10, 1), 0.3, "the reviews of 10 films, share 0.3"),
     (np.array([4, 4, 4, 9, 9, 2, 2, 2, 2, 7, 9, 9, 9, 4, 2, 7, 7, 7]), 0.25, "18 reviews of 4 films, share 0.25"),
-    (_reviews(40, 2), 0.2, "the reviews of 40 films, share 0.2"),
+    (_reviews(39, 2), 0.2, "the reviews of 39 films, share 0.2"),
 ]
 _DRAWS = 25
 
@@ -86,6 +86,8 @@ def _no_mask(mask: np.ndarray | None, value, films: np.ndarray) -> tuple[str, st
         return None
     if isinstance(value, tuple) and len(value) == 2:
         return "you returned two things. One mask is enough: True where a review is held out.", "two-answers"
+    if mask is not None and mask.dtype.kind in "iuf" and mask.shape == (N,) and np.isin(mask, (0, 1)).all():
+        return "these are 0 and 1, with which reviews[mask] picks *places*: make them False and True.", "not-booleans"
     if mask is not None and mask.dtype.kind in "iu" and mask.ndim == 1 and mask.size:
         if np.isin(mask, films).all() and len(np.unique(mask)) == len(mask) and mask.size < N:
             return ("these are the numbers of films. Which *reviews* are held out? True for each one whose film is "
@@ -126,6 +128,14 @@ def _miscounted(masks: list[np.ndarray], films: np.ndarray, share: float) -> tup
     if 0 < have.min() and have.max() <= asked and len(set(have)) > 1:
         return (f"{text} in some draws: it looks as if a film was drawn twice. Draw among np.unique(films), with "
                 "replace=False."), "drawn-twice"  # fmt: skip
+    if len(set(have)) > 1 and all(mask.mean() >= share for mask in masks):
+        return f"{text} in some draws: it looks as if `share` was taken of the reviews. Here it is one of the films.", (
+            "share-of-reviews")  # fmt: skip
+    if have.min() < asked < have.max():
+        return (f"{text} in some draws: how many is left to chance. Draw exactly {asked} among np.unique(films), with "
+                "rng.choice(..., replace=False)."), "number-left-to-chance"  # fmt: skip
+    if (have == int(share * all_films)).all():
+        return f"{text}: it looks as if {share * all_films:.4g} was cut off. Round it.", "cut-not-rounded"
     return f"{text}.", None
 
 
@@ -184,27 +194,32 @@ _REPORTS = {
 
 
 def _epoch(model, optimizer, batches, held_out, zero="each", train_mode=True, eval_mode=True, report="mean",
-           held_report="mean", backward=True, step=True, held_learns=False, held_from=None, swapped=False):  # fmt: skip
+           held_report="mean", backward=True, step=True, held_learns=False, held_from=None, swapped=False, summed=False,
+           at_the_end=False, again=False, one_round=False):  # fmt: skip
     """The right epoch, or one with the named slip."""
     if train_mode:
         model.train()
     if zero == "once":
         optimizer.zero_grad()
     losses, sizes = [], []
-    for x, y in batches:
+    for x, y in batches[:1] if one_round else batches:
         loss = F.cross_entropy(model(x), y)
         if zero == "each":
             optimizer.zero_grad()
         if backward:
-            loss.backward()
+            (loss * len(y) if summed else loss).backward()
         if zero == "between":
             optimizer.zero_grad()
         if step:
             optimizer.step()
         losses.append(loss.item())
         sizes.append(len(y))
+    if at_the_end:
+        optimizer.step()
     if eval_mode:
         model.eval()
+    if again:
+        losses = [F.cross_entropy(model(x), y).item() for x, y in batches]
     held = []
     for x, y in held_out if held_from is None else batches:
         loss = F.cross_entropy(model(x), y)
@@ -233,6 +248,10 @@ _ONE_BATCH = (
     "the training loss that you report is that of one batch. The epoch's is the mean over all of its reviews: add up "
     "loss times batch size, divide in the end"
 )
+_UNEQUAL = (
+    "the mean is over batches, whatever their size: a last batch of one review weighs as much as a full one. Add "
+    "up loss times batch size, and divide by the number of reviews"
+)
 _EPOCH_MISCONCEPTIONS = [
     *_slip("no-zero-grad", _NO_ZERO, {"zero": "never"}),
     *_slip(
@@ -245,6 +264,18 @@ _EPOCH_MISCONCEPTIONS = [
     *_slip("no-zero-grad", f"{_NO_ZERO}. And then: {_NO_EVAL}", {"zero": "never", "eval_mode": False}),
     *_slip("eval-mode-forgotten", _NO_EVAL, {"eval_mode": False}, {"eval_mode": False, "train_mode": False}),
     *_slip("eval-mode-forgotten", f"{_NO_EVAL}. And then: {_ONE_BATCH}", {"eval_mode": False, "report": "last"}),
+    *_slip(
+        "no-zero-grad",
+        f"{_NO_ZERO}. And then: {_UNEQUAL}",
+        {"zero": "never", "report": "batches alike"},
+        {"zero": "never", "report": "batches alike", "held_report": "batches alike"},
+    ),
+    *_slip(
+        "eval-mode-forgotten",
+        f"{_NO_EVAL}. And then: {_UNEQUAL}",
+        {"eval_mode": False, "report": "batches alike"},
+        {"eval_mode": False, "report": "batches alike", "held_report": "batches alike"},
+    ),
     *_slip("one-batch-reported", _ONE_BATCH, {"report": "last"}, {"report": "first"}),
     *_slip(
         "one-batch-reported",
@@ -259,8 +290,7 @@ _EPOCH_MISCONCEPTIONS = [
     ),
     *_slip(
         "batches-weigh-alike",
-        "the mean is over batches, whatever their size: a last batch of one review weighs as much as a full one. Add "
-        "up loss times batch size, and divide by the number of reviews",
+        _UNEQUAL,
         {"report": "batches alike", "held_report": "batches alike"},
         {"report": "batches alike"},
         {"held_report": "batches alike"},
@@ -300,6 +330,28 @@ _EPOCH_MISCONCEPTIONS = [
         "held-out-not-used",
         "the second loss is that of the training batches, measured again. It should be that of `held_out`",
         {"held_from": "batches"},
+    ),
+    *_slip(
+        "summed-loss-descended",
+        "backward() was called on the sum of a batch's losses, so that a batch of four steps four times as far as one "
+        "of one. Step along the mean, loss.backward(), and weigh it only in the report",
+        {"summed": True},
+    ),
+    *_slip(
+        "one-step-an-epoch",
+        "the optimizer stepped once, at the end of the epoch. A step belongs to each batch",
+        {"zero": "once", "step": False, "at_the_end": True},
+    ),
+    *_slip(
+        "measured-again",
+        "the training loss was measured again after the epoch. Add up the losses as the batches were met: they are "
+        "there already",
+        {"again": True},
+    ),
+    *_slip(
+        "one-round",
+        "the epoch ended after its first batch: a `return` stands inside the loop",
+        {"one_round": True},
     ),
     *_slip(
         "returned-in-the-other-order",
@@ -389,19 +441,22 @@ def _adamw_cases() -> list[Case]:
     ]  # fmt: skip
 
 
-def _adamw_variant(mean=None, square=None, correct=(True, True), root=None, decay="apart", sign=-1, returns=None):
+def _adamw_variant(mean=None, square=None, correct=(True, True), root=None, decay="apart", sign=-1, returns=None,
+                   start=lambda beta, step: 1 - beta**step, direction=lambda new, old, g: new):  # fmt: skip
     def wrong(parameter, m, v, g, step, rate, weight_decay):
         if decay == "gradient":
             g = g + weight_decay * parameter
         new_m = BETA_1 * m + (1 - BETA_1) * g if mean is None else mean(m, g)
         new_v = BETA_2 * v + (1 - BETA_2) * g**2 if square is None else square(v, g)
-        m_hat = new_m / (1 - BETA_1**step) if correct[0] else new_m
-        v_hat = new_v / (1 - BETA_2**step) if correct[1] else new_v
-        move = m_hat / (v_hat.sqrt() + EPSILON if root is None else root(v_hat))
-        shrink = {"apart": rate * weight_decay, "gradient": 0, "none": 0, "unscaled": weight_decay}[decay]
-        new = parameter + sign * rate * move - shrink * parameter
+        m_hat = new_m / start(BETA_1, step) if correct[0] else new_m
+        v_hat = new_v / start(BETA_2, step) if correct[1] else new_v
+        move = direction(m_hat, m / start(BETA_1, step), g) / (v_hat.sqrt() + EPSILON if root is None else root(v_hat))
+        shrink = {"apart": rate * weight_decay, "gradient": 0, "none": 0, "unscaled": weight_decay,
+                  "after": rate * weight_decay, "grows": -rate * weight_decay}[decay]  # fmt: skip
+        moved = parameter + sign * rate * move
+        new = moved - shrink * (moved if decay == "after" else parameter)
         return {None: (new, new_m, new_v), "corrected": (new, m_hat, v_hat), "old": (new, m, v),
-                "parameter": new}[returns]  # fmt: skip
+                "parameter": new, "order": (new_m, new_v, new)}[returns]  # fmt: skip
     return wrong
 
 
@@ -413,6 +468,17 @@ _ADAMW_MISCONCEPTIONS = [
         _adamw_variant(correct=(False, False)),
         _adamw_variant(correct=(True, False)),
         _adamw_variant(correct=(False, True)),
+    ),
+    *_each(
+        "step-not-a-power",
+        "the correction does not take 0.9 and 0.999 to the power of `step`: 1 - 0.9 ** step, 1 - 0.999 ** step",
+        _adamw_variant(start=lambda beta, step: 1 - beta),
+        _adamw_variant(start=lambda beta, step: 1 - beta * step),
+    ),
+    *_each(
+        "gradient-not-mean",
+        "the step goes along this gradient alone. It should go along the running mean, corrected",
+        _adamw_variant(direction=lambda new, old, g: g),
     ),
     *_each(
         "corrected-means-returned",
@@ -431,6 +497,12 @@ _ADAMW_MISCONCEPTIONS = [
         "the decay is not multiplied by the learning rate. Then it goes on at full strength when the steps get short",
         _adamw_variant(decay="unscaled"),
     ),
+    *_each(
+        "decay-after-the-step",
+        "the decay shrinks the parameter as the step left it. Take the one that came in for both",
+        _adamw_variant(decay="after"),
+    ),
+    *_each("decay-grows", "the decay makes the parameter grow: its sign is turned", _adamw_variant(decay="grows")),
     *_each(
         "root-forgotten",
         "the step is divided by the mean square itself. Divide by its square root",
@@ -486,6 +558,11 @@ _ADAMW_MISCONCEPTIONS = [
         "old-means-returned",
         "the parameter is right and the means came back as they went in: the next step needs the new ones",
         _adamw_variant(returns="old"),
+    ),
+    *_each(
+        "other-order",
+        "the three came back in another order: first the parameter, then the two means",
+        _adamw_variant(returns="order"),
     ),
     *_each(
         "only-the-parameter",
@@ -555,6 +632,29 @@ _RATE_MISCONCEPTIONS = [
         "the way down is as long as all steps, though it begins after the warm-up, so that it never gets to the end. "
         "Divide by steps - warmup_steps",
         _rates(fall=lambda step, steps, warmup: 0.5 * (1 + math.cos(math.pi * (step - warmup) / steps))),
+    ),
+    *_each(
+        "one-step-off",
+        "the way down begins or ends one step too early or too late. It begins at step warmup_steps, which has the "
+        "highest rate, and is steps - warmup_steps long",
+        _rates(fall=lambda step, steps, warmup: _fall(step + 1, steps, warmup)),
+        _rates(fall=lambda step, steps, warmup: _fall(step, steps - 1, warmup)),
+        lambda step, steps, warmup, highest: (
+            highest * ((step + 1) / warmup if step <= warmup and warmup else _fall(step, steps, warmup))
+        ),
+    ),
+    *_each(
+        "warm-up-too-long",
+        "the warm-up rises too slowly: its last step, number warmup_steps - 1, should reach the highest rate",
+        _rates(rise=lambda step, warmup: (step + 1) / (warmup + 1)),
+        lambda step, steps, warmup, highest: (
+            highest * ((step + 1) / steps if step < warmup else _fall(step, steps, warmup))
+        ),
+    ),
+    *_each(
+        "pi-forgotten",
+        "the pi is missing: half a wave is pi long",
+        _rates(fall=lambda step, steps, warmup: 0.5 * (1 + math.cos((step - warmup) / (steps - warmup)))),
     ),
     *_each(
         "linear",

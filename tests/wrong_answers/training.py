@@ -88,6 +88,21 @@ def split_two_sides(films, share, rng):
     return films[~mask], films[mask]
 
 
+def split_coin_a_film(films, share, rng):
+    names = np.unique(films)
+    return np.isin(films, names[rng.random(len(names)) < share])
+
+
+def split_cut_off(films, share, rng):
+    names = np.unique(films)
+    return np.isin(films, rng.choice(names, int(share * len(names)), replace=False))
+
+
+def split_zeros_and_ones(films, share, rng):
+    names = np.unique(films)
+    return np.isin(films, rng.choice(names, round(share * len(names)), replace=False)).astype(int)
+
+
 def split_nothing(films, share, rng):
     return np.zeros(len(films), dtype=bool)
 
@@ -292,6 +307,61 @@ def epoch_twice_over_the_data(model, optimizer, batches, held_out):
     return sum(total) / 2 / sum(len(y) for _, y in batches), held_loss(model, held_out)
 
 
+def epoch_no_zero_mean_of_batches(model, optimizer, batches, held_out):
+    model.train()
+    total = 0.0
+    for x, y in batches:
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
+    return total / len(batches), held_loss(model, held_out)
+
+
+def epoch_no_eval_means_of_batches(model, optimizer, batches, held_out):
+    model.train()
+    total = sum(learn(model, optimizer, x, y) for x, y in batches)
+    held = sum(F.cross_entropy(model(x), y).item() for x, y in held_out)
+    return total / len(batches), held / len(held_out)
+
+
+def epoch_summed_loss(model, optimizer, batches, held_out):
+    model.train()
+    total = 0.0
+    for x, y in batches:
+        loss = F.cross_entropy(model(x), y, reduction="sum")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
+    return total / sum(len(y) for _, y in batches), held_loss(model, held_out)
+
+
+def epoch_one_step(model, optimizer, batches, held_out):
+    model.train()
+    optimizer.zero_grad()
+    total = 0.0
+    for x, y in batches:
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        total += loss.item() * len(y)
+    optimizer.step()
+    return total / sum(len(y) for _, y in batches), held_loss(model, held_out)
+
+
+def epoch_measured_again(model, optimizer, batches, held_out):
+    model.train()
+    for x, y in batches:
+        learn(model, optimizer, x, y)
+    return held_loss(model, batches), held_loss(model, held_out)
+
+
+def epoch_return_in_the_loop(model, optimizer, batches, held_out):
+    model.train()
+    for x, y in batches:
+        return learn(model, optimizer, x, y), held_loss(model, held_out)
+
+
 def epoch_of_probabilities(model, optimizer, batches, held_out):
     model.train()
     total = 0.0
@@ -418,6 +488,33 @@ def adamw_step_from_zero(parameter, mean, square, gradient, step, learning_rate,
     return finish(parameter, mean, square, step + 1, learning_rate, weight_decay), mean, square
 
 
+def adamw_step_not_used(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    mean, square = moments(mean, square, gradient)
+    return finish(parameter, mean, square, 1, learning_rate, weight_decay), mean, square
+
+
+def adamw_along_the_gradient(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    mean, square = moments(mean, square, gradient)
+    move = gradient / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
+    return parameter - learning_rate * (move + weight_decay * parameter), mean, square
+
+
+def adamw_decay_after(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    mean, square = moments(mean, square, gradient)
+    parameter = finish(parameter, mean, square, step, learning_rate, 0.0)
+    return parameter - learning_rate * weight_decay * parameter, mean, square
+
+
+def adamw_decay_grows(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    mean, square = moments(mean, square, gradient)
+    return finish(parameter, mean, square, step, learning_rate, -weight_decay), mean, square
+
+
+def adamw_other_order(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    mean, square = moments(mean, square, gradient)
+    return mean, square, finish(parameter, mean, square, step, learning_rate, weight_decay)
+
+
 # --- learning_rate --------------------------------------------------------------------------------------------------
 
 
@@ -488,6 +585,26 @@ def rate_share(step, steps, warmup_steps, highest):
     return (step + 1) / warmup_steps if step < warmup_steps else cosine(step, steps, warmup_steps)
 
 
+def rate_one_step_late(step, steps, warmup_steps, highest):
+    if step <= warmup_steps and warmup_steps:
+        return highest * (step + 1) / warmup_steps
+    return highest * cosine(step, steps, warmup_steps)
+
+
+def rate_one_step_early(step, steps, warmup_steps, highest):
+    return highest * ((step + 1) / warmup_steps if step < warmup_steps else cosine(step + 1, steps, warmup_steps))
+
+
+def rate_rises_slowly(step, steps, warmup_steps, highest):
+    return highest * ((step + 1) / steps if step < warmup_steps else cosine(step, steps, warmup_steps))
+
+
+def rate_without_pi(step, steps, warmup_steps, highest):
+    if step < warmup_steps:
+        return highest * (step + 1) / warmup_steps
+    return highest / 2 * (1 + math.cos((step - warmup_steps) / (steps - warmup_steps)))
+
+
 def rate_divides_by_zero(step, steps, warmup_steps, highest):
     rise = (step + 1) / warmup_steps
     return highest * (rise if step < warmup_steps else cosine(step, steps, warmup_steps))
@@ -513,7 +630,10 @@ BANK = {
         Wrong("the wrong way round", split_other_way_round, "other-way-round"),
         Wrong("with replacement", split_with_replacement, "drawn-twice"),
         Wrong("films drawn among the reviews", split_drawn_from_reviews, "drawn-twice"),
-        Wrong("a share of the reviews, with their films", split_share_of_reviews),
+        Wrong("a share of the reviews, with their films", split_share_of_reviews, "share-of-reviews"),
+        Wrong("a coin for each film", split_coin_a_film, "number-left-to-chance"),
+        Wrong("cut off instead of rounded", split_cut_off, "cut-not-rounded"),
+        Wrong("0 and 1", split_zeros_and_ones, "not-booleans"),
         Wrong("places instead of a mask", split_places, "places-not-mask"),
         Wrong("numbers of films", split_film_numbers, "films-not-reviews"),
         Wrong("both sides", split_two_sides, "two-answers"),
@@ -542,6 +662,12 @@ BANK = {
         Wrong("learns from the held-out batches", epoch_learns_from_held_out, "learns-from-held-out"),
         Wrong("held-out batches unused", epoch_held_out_unused, "held-out-not-used"),
         Wrong("the other order", epoch_other_order, "returned-in-the-other-order"),
+        Wrong("no zero_grad, mean over batches", epoch_no_zero_mean_of_batches, "no-zero-grad"),
+        Wrong("no eval mode, means over batches", epoch_no_eval_means_of_batches, "eval-mode-forgotten"),
+        Wrong("the sum of a batch's losses", epoch_summed_loss, "summed-loss-descended"),
+        Wrong("one step an epoch", epoch_one_step, "one-step-an-epoch"),
+        Wrong("measured again", epoch_measured_again, "measured-again"),
+        Wrong("return inside the loop", epoch_return_in_the_loop, "one-round"),
         Wrong("one number", epoch_one_number),
         Wrong("twice over the data", epoch_twice_over_the_data),
         Wrong("softmax before the loss", epoch_of_probabilities),
@@ -564,6 +690,11 @@ BANK = {
         Wrong("uphill", adamw_uphill, "uphill"),
         Wrong("old means returned", adamw_old_means, "old-means-returned"),
         Wrong("only the parameter", adamw_parameter_only, "only-the-parameter"),
+        Wrong("the step's number unused", adamw_step_not_used, "step-not-a-power"),
+        Wrong("along this gradient", adamw_along_the_gradient, "gradient-not-mean"),
+        Wrong("decay after the step", adamw_decay_after, "decay-after-the-step"),
+        Wrong("decay grows", adamw_decay_grows, "decay-grows"),
+        Wrong("another order", adamw_other_order, "other-order"),
         Wrong("in place", adamw_in_place),
         Wrong("steps counted from 0", adamw_step_from_zero),
     ],
@@ -581,6 +712,10 @@ BANK = {
         Wrong("rises", rate_rises, "upside-down"),
         Wrong("never falls", rate_constant, "never-falls"),
         Wrong("a share", rate_share, "highest-ignored"),
+        Wrong("the way down a step late", rate_one_step_late, "one-step-off"),
+        Wrong("the way down a step early", rate_one_step_early, "one-step-off"),
+        Wrong("the warm-up over all steps", rate_rises_slowly, "warm-up-too-long"),
+        Wrong("no pi", rate_without_pi, "pi-forgotten"),
         Wrong("divides by a warm-up of 0", rate_divides_by_zero),
         Wrong("degrees", rate_degrees),
     ],
