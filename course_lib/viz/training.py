@@ -56,8 +56,8 @@ def curves(
                      f"{steps[lowest]:g}, highest {values.max():.3g}")  # fmt: skip
     if level is not None:
         axes.axhline(level[1], color=GREY, linewidth=1.2, linestyle=(0, (2, 2)))
-        axes.annotate(level[0], (1, level[1]), (0, 4), xycoords=("axes fraction", "data"), textcoords="offset points",
-                      ha="right", fontsize=11, color=GREY, parse_math=False)  # fmt: skip
+        axes.annotate(level[0], (1, level[1]), (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+                      ha="left", va="center", fontsize=11, color=GREY, parse_math=False)  # fmt: skip
         words.append(f"the line {level[0]!r} is at {level[1]:.3g}")
     if high is not None:
         axes.set_ylim(min(0, axes.get_ylim()[0]), high)

@@ -452,7 +452,7 @@ with device.one_thread():
 # watch both, for the 2,000 reviews, and beside them the control with shuffled labels. **Predict** four curves: which
 # ones fall, and does one of them fall and then rise?
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # 400 steps in batches of 64, the held-out loss every 20 steps; then the same with shuffled labels.
 from course_lib import viz
 from course_lib.viz import training as pictures
@@ -478,10 +478,10 @@ for name, answers in {"": few[1], ", shuffled labels": mixed}.items():
     lines[f"held out{name}"] = tuple(zip(*history.held_out))
 last = lines["held out"][1]
 COIN, LOSS = ("a coin: ln 2", math.log(2)), "loss (nats a review)"
-viz.show(pictures.curves(lines, "Four curves: two fall to the floor", LOSS, COIN, high=2)[0],
+viz.show(pictures.curves(lines, "Four curves: both training losses fall", LOSS, COIN, high=2)[0],
          "Loss over 400 steps. The training loss falls close to 0; with shuffled labels it stays at a coin's for a "
          "while and then falls too. The held-out loss of the true labels falls to about 0.4 within 100 steps, then "
-         "rises again to nearly a coin's; that of the shuffled labels never falls, and rises far above a coin's.")
+         "rises again to about a coin's; that of the shuffled labels never falls, and rises far above a coin's.")
 assert min(last) < 0.45
 assert last[-1] > min(last) + 0.1
 assert lines["held out, shuffled labels"][1][-1] > 0.9
