@@ -1,6 +1,6 @@
 """Time and memory of our attention and our block beside torch's own modules, forward and backward, by length.
 
-    python benchmarks/attention.py                  every row on the CPU (about six minutes on a quiet core)
+    python benchmarks/attention.py                  every row on the CPU (about ten minutes on a quiet core)
     python benchmarks/attention.py --device cuda    the same on a GPU, in bfloat16
     python benchmarks/attention.py --table          print the table of the last run (of the GPU's: with --device cuda)
 
@@ -8,7 +8,8 @@
 `nn.TransformerEncoderLayer(norm_first=True)`; the same sizes, the same number of tokens a batch at every length, no
 dropout. "forward" is inference (eval, no gradients: torch's layer has a fused path of its own for that), "backward" a
 training pass, forward and backward. Each row is a process of its own with one thread, so that its CPU seconds and its
-peak memory are its own; its time is the median pass. A few rows repeat with the causal mask, and with the weights asked
+peak memory are its own; its time is the median pass. Ours and torch's take turns, three processes each, and the middle
+one counts: one process alone can be a tenth off. A few rows repeat with the causal mask, and with the weights asked
 for, where memory grows with the square of the length. The table goes to results/attention.json (of a GPU:
 attention_gpu.json) when it is whole.
 """
@@ -31,13 +32,13 @@ LENGTHS = (64, 256, 1024, 4096)
 CASES = [(length, "plain") for length in LENGTHS] + [(1024, "causal")]
 WEIGHTS = [(length, "weights") for length in (256, 1024, 4096)]
 ROWS = [
-    (module, by, direction, length, case)
+    (module, direction, length, case)
     for module, cases in (("attention", CASES + WEIGHTS), ("block", CASES))
     for direction in ("forward", "backward")
     for length, case in cases
-    for by in ("course_lib", "torch")
 ]
-SECONDS, PASSES = 2.0, 5  # a row ends after both
+BOTH = ("course_lib", "torch")
+SECONDS, PASSES, ROUNDS = 1.0, 5, 3  # a process ends after both
 
 
 def peak_mb() -> int:
@@ -77,7 +78,7 @@ def block(by: str, case: str):
     return module, lambda x, mask: module(x, src_mask=mask, is_causal=causal)
 
 
-def measure(name: str, by: str, direction: str, length: int, case: str, kind: str) -> dict:
+def measure(name: str, direction: str, length: int, case: str, by: str, kind: str) -> dict:
     """One row, in this process."""
     import torch
 
@@ -118,14 +119,23 @@ def measure(name: str, by: str, direction: str, length: int, case: str, kind: st
     }  # fmt: skip
 
 
-def in_a_process(row: tuple, kind: str) -> dict:
+def in_a_process(row: tuple, by: str, kind: str) -> dict:
     root = str(RESULTS.parent.parent)
     env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONPATH=root)
-    command = [sys.executable, __file__, "--device", kind, "--row", *map(str, row)]
+    command = [sys.executable, __file__, "--device", kind, "--row", *map(str, row), by]
     done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
-    result = json.loads(done.stdout.splitlines()[-1])
-    print(result, flush=True)
-    return result
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def take_turns(row: tuple, kind: str) -> list[dict]:
+    """Ours and torch's, each the middle one of its processes; `all_milliseconds` tells how far apart they were."""
+    rounds = [[in_a_process(row, by, kind) for by in BOTH] for _ in range(ROUNDS)]
+    results = []
+    for done in zip(*rounds):
+        done = sorted(done, key=lambda result: result["milliseconds"])
+        results.append(done[ROUNDS // 2] | {"all_milliseconds": [result["milliseconds"] for result in done]})
+        print(results[-1], flush=True)
+    return results
 
 
 def results_of(kind: str) -> pathlib.Path:
@@ -140,7 +150,7 @@ def run_all(kind: str) -> None:
         machine = f"GPU: {torch.cuda.get_device_name()}, bfloat16; {machine}"
     settings = {"d_model": D_MODEL, "num_heads": NUM_HEADS, "d_ff": D_FF, "tokens": TOKENS}
     result = {"machine": machine, "versions": {"torch": version("torch")}, "settings": settings}
-    result["rows"] = [in_a_process(row, kind) for row in ROWS]
+    result["rows"] = [result for row in ROWS for result in take_turns(row, kind)]
     RESULTS.mkdir(exist_ok=True)
     unfinished = results_of(kind).with_suffix(".part")
     unfinished.write_text(json.dumps(result, indent=1) + "\n")
@@ -169,11 +179,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--table", action="store_true", help="print the table of the last run")
-    parser.add_argument("--row", nargs=5, metavar=("MODULE", "BY", "DIRECTION", "LENGTH", "CASE"), help="one, as JSON")
+    parser.add_argument("--row", nargs=5, metavar=("MODULE", "DIRECTION", "LENGTH", "CASE", "BY"), help="one, as JSON")
     args = parser.parse_args()
     if args.row:
-        name, by, direction, length, case = args.row
-        print(json.dumps(measure(name, by, direction, int(length), case, args.device)))
+        name, direction, length, case, by = args.row
+        print(json.dumps(measure(name, direction, int(length), case, by, args.device)))
         return
     if not args.table:
         run_all(args.device)
