@@ -101,6 +101,11 @@ _PERPLEXITY_MISCONCEPTIONS = [
         lambda lp, mask: torch.exp(-lp[mask].sum()),
     ),
     *_each(
+        "divided-by-rows",
+        "the sum was divided by the number of rows. Divide by the number of symbols: mask.sum()",
+        lambda lp, mask: torch.exp(-lp[mask].sum() / len(lp)),
+    ),
+    *_each(
         "exp-before-the-mean",
         "the mean was taken of the numbers 1/p. A single bad guess would then outweigh a whole book: take the mean of "
         "the logarithms, and exp of that",
@@ -305,6 +310,21 @@ _LSTM_MISCONCEPTIONS = [
         lambda *args: _lstm(*args)[::-1],
     ),
     *_each(
+        "state-twice",
+        "the new state h' came back twice. The second one is the new memory, c'",
+        lambda *args: (_lstm(*args)[0],) * 2,
+    ),
+    *_each(
+        "state-and-memory-exchanged",
+        "h and c were taken for each other as they came in. The gates read the state h; f keeps the memory c",
+        lambda x, h, c, *weights: _lstm(x, c, h, *weights),
+    ),
+    *_each(
+        "sigmoid-of-the-product",
+        "the sigmoid was taken of f * c. First make the gate, then multiply: sigmoid(f) * c",
+        _cell(f=lambda z: z, memory=lambda i, f, g, c: torch.sigmoid(f * c) + i * g),
+    ),
+    *_each(
         "only-the-state",
         "only the new state came back. Return both, h' and c': the next step needs them",
         lambda *args: _lstm(*args)[0],
@@ -376,6 +396,17 @@ _ATTENTION_MISCONCEPTIONS = [
         lambda *args: (_attend(*args)[0], _scores(*args)),
     ),
     *_each(
+        "sigmoid-for-softmax",
+        "each score went through a sigmoid by itself. Weights are shares of one whole: the softmax over the keys makes "
+        "each row sum to 1",
+        _attention(weigh=torch.sigmoid),
+    ),
+    *_each(
+        "weights-transposed",
+        "the contexts are right, but the weights came back with a row for each key. A row for each query: [T, S]",
+        lambda *args: (_attend(*args)[0], _attend(*args)[1].T),
+    ),
+    *_each(
         "divided-by-the-sum",
         "the scores were divided by their sum. Scores may be negative, and then shares are too: take the softmax",
         _attention(weigh=lambda s: s / s.sum(dim=1, keepdim=True)),
@@ -390,6 +421,11 @@ _ATTENTION_MISCONCEPTIONS = [
         "the tanh is missing. Without it the query adds the same to all scores of its row, and softmax takes that away "
         "again: every query would look at the same keys",
         _attention(scores=lambda q, k, W, U, v: ((q @ W.T)[:, None] + k @ U.T) @ v),
+    ),
+    *_each(
+        "sigmoid-for-tanh",
+        "a sigmoid stands where the tanh should be: v . tanh(W q + U k)",
+        _attention(scores=lambda q, k, W, U, v: torch.sigmoid((q @ W.T)[:, None] + k @ U.T) @ v),
     ),
     *_each(
         "tanh-after-v",

@@ -17,10 +17,10 @@
 # writes *1987-03-03*; and you can watch, letter by letter, where it looks while it writes. On the way you count
 # Shakespeare, and get a number that a GPT will have to beat in lesson 17.
 #
-# **You will build** three memories. A table of counts, which forgets what stands more than a few letters back. A state
-# that is carried from letter to letter, and find out how far it really carries. And a look back at everything that
-# was read: attention, in the form in which it was first published. **You need** lesson 01 (counting), lesson 02
-# (softmax, gradient) and lesson 08 (the training loop).
+# **You will build** three memories. A table of counts, which forgets what stands more than a few letters back. A
+# state that is carried from letter to letter; how far it really carries, you will measure. And a look back at
+# everything that was read: attention, in the form in which it was first published. **You need** lesson 01 (counting),
+# lesson 02 (softmax, gradient) and lesson 08 (the training loop).
 #
 # {{cost}}
 
@@ -40,9 +40,10 @@
 # Cover a line of a play and uncover it letter by letter. Before each one you may guess. *To-morrow, and to-m*: the next
 # is easy. The first letter of a new word is hard.
 #
-# Now a program does it, which knows nothing but counts: what followed *to-m*, how often, in plays that it has read. It
-# is then given a play that it has **not** read. The plays have some eighty different characters. **Write down:** as if
-# among how many equally likely characters will the program hesitate, on average? Thirty? Ten? Four? Two?
+# Now a program does it, which knows nothing but counts: what followed *to-m*, how often, in plays that it has read.
+# It is then given a play that it has **not** read. The plays have some eighty different characters. **Write down:**
+# how unsure will the program be, on average? As if it had to choose among thirty equally likely characters? Ten?
+# Four? Two?
 
 # %% tags=["boilerplate"]
 # The plays, with case, line breaks and speakers' names. Three are kept for the score, three for a use that comes soon.
@@ -60,8 +61,8 @@ start = macbeth.index("To-morrow, and")
 print(macbeth[start:start + 131])
 
 # %% [markdown]
-# We begin with four of the plays that may be counted. A table of pairs first, by a loop: which characters follow *q*?
-# Which follow *th*, which follow *the ki*?
+# We begin with four of the plays that may be counted, and with a loop: which characters follow *q*? Which follow
+# *th*, which follow *the ki*?
 
 # %%
 # Count what follows each context of one, two and six characters.
@@ -87,7 +88,7 @@ for n in (1, 2, 4, 6, 8):
     print(f"context of {n}: never seen {new:.0%}")
 
 # %% [markdown]
-# What was never met has a share of 0, and so a probability of 0: the program swears that it cannot happen, and it
+# What was never met has a count of 0, and so a probability of 0: the program swears that it cannot happen, and it
 # happens all the time. With long contexts it has seen too little; with short ones it knows too little.
 #
 # The way out is to use **all lengths at once**. Let the counts after the long context have a share of the say, and give
@@ -96,6 +97,8 @@ for n in (1, 2, 4, 6, 8):
 # $h'$ for h without its first character:
 #
 # $$p(x \mid h) = w \, \frac{c(hx)}{c(h)} + (1 - w) \, p(x \mid h')$$
+#
+# (c(h) is how often anything followed h. Where that is 0, h has no say: there w is 0.)
 #
 # **With pencil and paper.** The whole text is `a a b`. Every w is one half. Below everything stand three symbols, *a*,
 # *b* and *something else*, with 1/3 each. What may follow an *a*? Fill in the last column.
@@ -106,13 +109,13 @@ for n in (1, 2, 4, 6, 8):
 # | *b* | 1/3 | 1/2 · 1/3 + 1/2 · 1/3 = 1/3 | |
 # | else | 1/3 | 1/2 · 0 + 1/2 · 1/3 = 1/6 | |
 
-# %%
+# %% tags=["boilerplate"]
 # The last column: a was followed once by a and once by b.
 from fractions import Fraction
 
 half, without = Fraction(1, 2), {"a": Fraction(1, 2), "b": Fraction(1, 3), "else": Fraction(1, 6)}
-share = {"a": half, "b": half, "else": 0}
-after_a = {x: half * share[x] + (1 - half) * without[x] for x in without}
+counted_after_a = {"a": Fraction(1, 2), "b": Fraction(1, 2), "else": 0}
+after_a = {x: half * counted_after_a[x] + (1 - half) * without[x] for x in without}
 print(", ".join(f"{x} {p}" for x, p in after_a.items()), "; sum", sum(after_a.values()))
 
 # %% [markdown]
@@ -120,10 +123,11 @@ print(", ".join(f"{x} {p}" for x, p in after_a.items()), "; sum", sum(after_a.va
 # characters, the next one included, is an **n-gram model**, of **order** n.) And who says what w should be? Try to
 # answer before you read on: on which text would you measure which shares are best?
 #
-# Not on the text that was counted. There the longest context is always right: it has seen it. So a second set of plays
-# is set aside, **held out**, just for the shares. The library's `sequences.NgramModel` counts the first and fits the
-# shares on the second. It does it for six orders; each is scored on *Macbeth*, which had no part in either, and, as the
-# control, on the beginning of the text it has counted. **Predict** both curves.
+# Not on the text that was counted. There the longest context has always seen what comes next, and would get nearly
+# all of the say. So another play is set aside, **held out**, just for the shares. The library's
+# `sequences.NgramModel` counts the first and fits the shares on the second. It does it for six orders; each is scored
+# on *Macbeth*, which had no part in either, and, as the control, on the beginning of the text it has counted.
+# **Predict** both curves.
 
 # %% tags=["boilerplate"]
 # Six models of the four plays; the loss is the mean of -log p(next character), natural logarithm.
@@ -137,8 +141,8 @@ losses = {"Macbeth, a new play": np.array([-models[n].log_probs(macbeth).mean() 
 viz.show(*pictures.loss_by_order(losses, "A longer context: how much is it worth?"))
 
 # %% [markdown]
-# On its own text each model goes on improving: it remembers. On a new play the gain shrinks with every character.
-# **What is remembered and what is understood look alike until you ask about something new.**
+# On the counted text each longer context pays again: the model remembers. On a new play the gain shrinks with every
+# character. **What is remembered and what is understood look alike until you ask about something new.**
 #
 # **Look.** Type the beginning of a line, and choose how much of it the model may see. Begin with order 1: why is it
 # always the same? What does order 6 make of *my lord*, of *ACT I*, of your own name?
@@ -154,8 +158,8 @@ def draw_next(beginning, order):
 viz.explore(draw_next, beginning=viz.Text("To be, or not to b"), order=viz.Choice([1, 2, 3, 4, 5, 6], value=3))
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-9. Type** the counts (4 lines) and the four fractions. The rest is filled in; the time belongs to the
-# guesses.
+# **Minutes 0-9. Type** the counts (7 lines) and how often they have nothing to say (4 lines). The table is filled in
+# on paper; the time belongs to the guesses.
 #
 # **Poll:** "order 20 instead of 6, the same four plays. On *Macbeth*..."
 # - *much better*: thinks of the counted text. Point at the control's curve.
@@ -177,8 +181,8 @@ viz.explore(draw_next, beginning=viz.Text("To be, or not to b"), order=viz.Choic
 # One thing gets in the way. Texts of unequal length are stacked in one table, short rows filled up with **padding**.
 # Padding is no text; what stands there is whatever the program left. A **mask** says where the symbols are.
 #
-# **Your turn (6 minutes).** Write `perplexity(log_probs, mask)`: natural logarithms [B, T], and booleans [B, T], True
-# where a symbol counts. One number out.
+# **Your turn (6 minutes).** Write `perplexity(log_probs, mask)` for B texts, T places in the longest: natural
+# logarithms [B, T], and booleans [B, T], True where a symbol counts. One number out.
 
 # %% tags=["exercise"]
 # Write the perplexity of the symbols, and of no padding.
@@ -204,7 +208,7 @@ check.perplexity(perplexity)
 # %% [markdown] tags=["hint"]
 # `log_probs[mask]` is the list of those that count, from all rows. Then mean, minus, `torch.exp`.
 
-# %%
+# %% tags=["boilerplate"]
 # One half and one eighth; then the six models on Macbeth, and someone who knows only how many characters there are.
 from course_lib import sequences
 
@@ -237,8 +241,9 @@ check.perplexity(planned_mistake)
 # %% [markdown]
 # ## A state instead of a table
 #
-# The table has two flaws that no counting cures. What stands six characters back does not exist for it. And *the king*
-# and *the queen* are to it as different as *the king* and *xqzv*: no context helps another.
+# The table has two flaws that no counting cures. What stands farther back than its longest context does not exist for
+# it. And *the king* and *the queen* are to it as different as *the king* and *the xqzv*: what came after the one says
+# nothing about what comes after the other.
 #
 # So keep no table. Read one symbol after another, and carry along a list of H numbers, the **state** h, in which the
 # network may note what it likes. Each new symbol, a vector x, changes it by one rule, always the same (Elman, 1990):
@@ -246,7 +251,8 @@ check.perplexity(planned_mistake)
 # $$h' = \tanh(W x + U h + b)$$
 #
 # with $W$ of shape [H, I], $U$ of shape [H, H], $b$ of shape [H], for inputs of I numbers. It is a **recurrent**
-# network, an RNN: the state comes back in. By hand, with H = I = 1: W = 1, U = 1/2, b = 0, and the inputs 1, 0, 0.
+# network, an RNN: the state comes back in. By hand, with H = I = 1: W = 1, U = 1/2, b = 0, h = 0 at the start, and
+# the inputs 1, 0, 0.
 #
 # | step | x | W x + U h | h' = tanh of it |
 # |---|---|---|---|
@@ -270,10 +276,10 @@ print("gradient of the last h with respect to each x:", x.grad.numpy().round(2))
 # The gradient says who could still be heard. The last input: nearly whole. The first: less than a tenth of that. Each
 # step back costs a factor of U = 1/2, and the slope of tanh, which is below 1.
 #
-# The library's `sequences.RNNCell` is that line; `sequences.RNN` runs it along a batch of sequences, shape [B, T, I]
-# in, the state at every place out, [B, T, H].
+# The library's `sequences.RNNCell` is that line; `sequences.RNN` runs it along B sequences of T places, shape [B, T,
+# I] in, the state at every place out, [B, T, H].
 
-# %%
+# %% tags=["boilerplate"]
 # A cell in a loop of our own, and the library's loop: the same numbers.
 from course_lib.sequences import LSTM, RNN
 
@@ -294,7 +300,7 @@ print(tuple(outputs.shape), "equal:", torch.allclose(h, outputs[:, -1]))
 # arrives at the last input 1. **Write down:** how much arrives at the input 20 steps before it? A tenth? A thousandth?
 # A millionth? Less?
 
-# %%
+# %% tags=["boilerplate"]
 # The length of the gradient at each input, from the last one backwards, as a share of the last one's.
 def reach(layer, size=64, steps=41):
     x = torch.randn(16, steps, size, generator=torch.Generator().manual_seed(2)).requires_grad_()
@@ -311,15 +317,16 @@ for distance in (5, 10, 20, 40):
 # %% [markdown]
 # At 20 steps, some ten-millionth. Before training, the network is all but deaf to what stands 20 symbols back: it can
 # hardly even learn that it should listen. This is the **vanishing gradient** (Hochreiter, 1991; Bengio, Simard and
-# Frasconi, 1994). Each step back multiplies by U once more, and what is multiplied again and again by something small
-# is soon nothing. (By something large, it explodes; that is what clipping in lesson 08 is for.)
+# Frasconi, 1994). Each step back multiplies by U and by a slope of tanh once more, and what is multiplied again and
+# again by something small is soon nothing. (By something large, it explodes; that is what clipping in lesson 08 is
+# for.)
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 14-24. Type** the three steps (4 lines) and the loop (3 lines). The table is filled in by everyone first.
+# **Minutes 14-24. Type** the three steps (7 lines). The table is filled in by everyone first.
 #
 # **Poll:** "at distance 20 there is about..."
 # - *a twentieth*: takes it for a sum. It is a product of twenty.
-# - *a thousandth*: half per step. Fair; why is it less? (tanh's slope, and U's own size.)
+# - *a millionth*: half per step, (1/2) to the power 20. Fair; why is it less? (tanh's slope, too.)
 # - *less than a millionth*: right.
 
 # %% [markdown]
@@ -335,9 +342,10 @@ for distance in (5, 10, 20, 40):
 #
 # $$c' = f \cdot c + i \cdot g \qquad\qquad h' = o \cdot \tanh(c')$$
 #
-# with all products entry by entry, all of shape [H]. This is the **LSTM**, long short-term memory (Hochreiter and
-# Schmidhuber, 1997; the gate f came in 2000, by Gers, Schmidhuber and Cummins). The four W are kept in one table
-# [4H, I], the four U in one [4H, H], the four b in one list [4H]: the rows of **i, f, g, o, in this order**.
+# where each dot multiplies entry by entry, and i, f, g, o, c and h all have the shape [H]. This is the **LSTM**, long
+# short-term memory (Hochreiter and Schmidhuber, 1997; the gate f came in 2000, by Gers, Schmidhuber and Cummins). The
+# four W are kept in one table [4H, I], the four U in one [4H, H], the four b in one list [4H]: the rows of **i, f, g,
+# o, in this order**.
 #
 # Now f is what stands between c and its past. At the start all weights are small, so f is about $\sigma(b_f)$. By hand:
 # the memory holds 1, and nothing is written. How much is left after 20 steps, if b_f is 0? And if it is 1, or 3?
@@ -349,8 +357,9 @@ for bias in (0, 1, 3):
     print(f"b_f = {bias}: f = {f:.2f}, after 20 steps {f**20:.0e}")
 
 # %% [markdown]
-# **Your turn (12 minutes).** Write one step, `lstm_cell(x, h, c, weight_ih, weight_hh, bias)`: x [B, I], h and c
-# [B, H], the weights as above; out come h' and c', both [B, H]. The check compares with PyTorch's own `nn.LSTMCell`.
+# **Your turn (12 minutes).** Write one step, `lstm_cell(x, h, c, weight_ih, weight_hh, bias)`, for B sequences at
+# once: x [B, I], h and c [B, H], the table of the W, that of the U, the list of the b; out come h' and c', both [B,
+# H]. The check compares with PyTorch's own `nn.LSTMCell`.
 
 # %% tags=["exercise"]
 # Write one step of the LSTM.
@@ -378,9 +387,10 @@ check.lstm_cell(lstm_cell)
 # %% [markdown]
 # The library's `sequences.LSTMCell` is the same four lines, and `sequences.LSTM` runs it along sequences.
 #
-# **Look.** The same question as before, for the untrained LSTM, with b_f on a slider: it starts at 0. The controls are
-# the RNN, and your pencil: f multiplied by itself. Predict for b_f = 1 what is left at 20 steps, then move it. Where is
-# the LSTM better than the RNN at 0, and by how much? Does the pencil tell the truth? What could be wrong with 5?
+# **Look.** The same question as before, for the untrained LSTM, with b_f on a slider: it starts at 0. The controls
+# are the RNN, and your pencil: f multiplied by itself. With b_f = 0, how much better than the RNN is the LSTM at 20
+# steps? Predict for b_f = 1 what is left there, then move it. Does the pencil tell the truth? What could be wrong
+# with 5?
 
 # %% tags=["boilerplate"]
 # The gradient's reach, with the forget gate's bias on a slider.
@@ -389,7 +399,7 @@ def draw_reach(forget_bias):
     curves = {"RNN (control)": reach(RNN(64, 64)),
               f"LSTM, forget bias {forget_bias:g}": reach(LSTM(64, 64, forget_bias=forget_bias)),
               "pencil: sigmoid(bias) multiplied": (1 / (1 + np.exp(-forget_bias))) ** np.arange(41)}
-    return pictures.gradient_reach(curves, "Untrained: how far back does the gradient reach?")
+    return pictures.gradient_reach(curves, "Untrained: how far back does the gradient reach?", low=1e-15)
 
 
 viz.explore(draw_reach, forget_bias=viz.Slider(0.0, 5.0, 0.5, value=0.0, label="forget bias b_f"))
@@ -400,8 +410,8 @@ viz.explore(draw_reach, forget_bias=viz.Slider(0.0, 5.0, 0.5, value=0.0, label="
 # everything, the useless too: a full memory is no memory.)
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 24-31. Type** the solution (4 lines). **The planned mistake:** the order i, f, o, g, as one finds it in
-# older programs. The numbers look fine. The reply is below.
+# **Minutes 24-31. Type** the powers of f (3 lines) and the solution (4 lines). **The planned mistake:** the order i,
+# f, o, g, as one finds it in older programs. The numbers look fine. The reply is below.
 #
 # **Poll:** "why is g a tanh and no sigmoid?"
 # - *no reason*: ask how a sigmoid would take something off the memory.
@@ -460,9 +470,11 @@ assert right["LSTM, forget bias 1"] > 0.6 > max(right["RNN"], right["LSTM, forge
 
 # %% [markdown]
 # **False**, as it is said. In the run saved here the RNN does no better in this time than guessing, and no more does
-# the LSTM with the same gates but a bias of 0. What helps is one number, at the start: the forget gate must be *open*
-# before it can learn when to close. The LSTM does not cure the vanishing; it makes it adjustable. (PyTorch's `nn.LSTM`
-# starts near 0, ours at 1, as Gers and others proposed in 2000 and Jozefowicz and others found again in 2015.)
+# the LSTM with the same gates but a bias of 0. What made the difference is one number, at the start: whether the
+# forget gate stands *open*. Is the other LSTM unable, then, or only slower? Put `steps=1000` into the settings, take
+# the `assert` away, and see. The LSTM does not cure the vanishing; it makes it adjustable. (PyTorch's `nn.LSTM` starts
+# near 0, ours at 1, as Jozefowicz and others advised in 2015; a start above 0 was proposed with the gate itself, in
+# 2000.)
 #
 # **Look.** And after training, how far does the gradient reach? The LSTM that has learnt to remember, and as a control
 # the same network trained in the same steps to name the *last* symbol. Predict: will the control's gradient reach
@@ -470,8 +482,8 @@ assert right["LSTM, forget bias 1"] > 0.6 > max(right["RNN"], right["LSTM, forge
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # Untrained, trained to remember, trained on what needs no memory.
-torch.manual_seed(1)
 control, last_right = learn(-1, forget_bias=1)
+torch.manual_seed(1)
 curves = {"untrained": reach(RecurrentClassifier(8, 8, d_model=64).layers, steps=20),
           "trained: name the first": reach(trained["LSTM, forget bias 1"].layers, steps=20),
           "control, trained: name the last": reach(control.layers, steps=20)}
@@ -489,8 +501,9 @@ viz.show(*pictures.gradient_reach(curves, "The LSTM, forget bias 1, before and a
 # **Minutes 31-36. Type** nothing. Three numbers from everyone, then run.
 #
 # **Poll:** "train ten times as long: will the RNN learn it?"
-# - *yes, only patience*: perhaps; ask what the gradient of 1e-7 is beside the noise of a batch.
-# - *no*: perhaps too strong. Let someone try it: `steps=2500` is their homework.
+# - *yes, only patience*: ask what a gradient of 1e-7 is beside the noise of a batch.
+# - *no*: perhaps too strong. It is their homework: `steps=2500` for the RNN, `steps=1000` for the LSTM of bias 0, whose
+#   gate was only half open: that one learns it.
 
 # %% [markdown]
 # ## Looking back
@@ -510,8 +523,8 @@ viz.show(*pictures.gradient_reach(curves, "The LSTM, forget bias 1, before and a
 # \text{context} = \sum_s \alpha_s k_s$$
 #
 # for a query of D_q numbers and keys of D_k, with $W$ of shape [A, D_q], $U$ of shape [A, D_k], $v$ of shape [A]:
-# learnt, as everything (A is ours to choose). By hand: three keys of one number each, 4, 8 and 0, have got the scores
-# 0, ln 2 and 0. What are the weights? What is the context?
+# learnt, as everything (A is ours to choose; r, like s, counts the keys). By hand: three keys of one number each, 4,
+# 8 and 0, have got the scores 0, ln 2 and 0. What are the weights? What is the context?
 
 # %%
 # Three scores, three weights, one context.
@@ -553,8 +566,8 @@ check.additive_attention(additive_attention)
 # recurrent networks. (It is called *additive* because query and key are added. Lesson 10 multiplies.)
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 36-42.** Start the training of the next block now, it needs no watching. **Type** the weights (2 lines). The
-# exercise is for the fast ones, or homework.
+# **Minutes 36-42.** Start the training of the next block now, it needs no watching. **Type** the weights (3 lines).
+# The exercise is for the fast ones, or homework.
 #
 # **Poll:** "leave the tanh out. What happens?"
 # - *nothing much*: try it; the check has a sentence for it.
@@ -567,10 +580,11 @@ check.additive_attention(additive_attention)
 # The library's `dates` writes each date in 28 ways. All of them leave no doubt which number is the day. The network is
 # told none of them: it sees the letters, the right answer, and nothing else.
 #
-# **The target, before we start:** of 1,000 dates from days that it has **never** seen, in whatever form, at least
+# **The target, before we start:** of 1,000 dates from days that it has **never** seen, in any of these ways, at least
 # **99%** right in all ten characters. The control is the same network, with the same training, but without looking
-# back: it gets the encoder's last state and nothing else. (Either way our encoder reads the date twice, forwards and
-# backwards, and puts the two states side by side.) **Write down** the control's percentage.
+# back: it gets the encoder's last state and nothing else. (Both are made of the plain RNN. Either way the encoder
+# reads the date twice, forwards and backwards, and puts the two states side by side.) **Write down** the control's
+# percentage.
 
 # %% tags=["boilerplate"]
 # Dates to train on; to test, days that occur in none of them.
@@ -624,7 +638,7 @@ def train_dates(attention):
     return model
 
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Train with a look back, with progress and the live loss, and count.
 import time
 
@@ -635,7 +649,7 @@ print(f"{sum(p.numel() for p in model.parameters()):,} numbers, {time.process_ti
 print(f"looking back: {with_attention:.1%} of {len(tests):,} dates right")
 assert with_attention >= 0.99
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The control: the same, but all must pass through one state.
 control = train_dates(attention=False)
 without_attention = exact(control)
@@ -645,8 +659,8 @@ for written, iso in tests[:4]:
     print(f"{written:32} {iso}  control: {write_dates(control, [written])[0]}")
 
 # %% [markdown]
-# Same letters, same steps; the difference is where the decoder may look. Read what the control wrote: a date each time,
-# and near the right one. Which characters does it lose?
+# Same letters, same steps; the difference is where the decoder may look. Read what the control wrote: dates, and not
+# far off. Which characters does it lose?
 #
 # **Look.** Here is where. On one side the ten characters written, on the other the letters that were read; the stronger
 # the line, the larger the weight. Hover over a character, or move with the arrow keys. Where does it look while it
@@ -663,7 +677,7 @@ def look(model, text):
     return said, weights[0, :len(said)]
 
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # One date: hover over what was written.
 text = "Friday the 13th of November 2026"
 said, weights = look(model, text)
@@ -734,7 +748,7 @@ viz.explore(draw_look, date=viz.Text("31 February 2001", label="your date"))
 #
 # **Predict** the perplexity on the three plays that it has never seen. With four plays counted it was less than six.
 
-# %% tags=["hero"]
+# %% tags=["boilerplate", "hero"]
 # Count thirty-two plays, fit the shares on three others, score on the last three.
 scored = "".join(plays[title] for title in SCORED)
 big = NgramModel(order=6, buckets=20).fit(counted, "".join(plays[title] for title in HELD_OUT))
@@ -774,7 +788,8 @@ for row in saved["rows"]:
 # - An n-gram model counts what followed each context. Long contexts are sharp and seldom seen, so all lengths are
 #   mixed, by shares that are fitted on text that was not counted.
 # - Perplexity is e to the loss: among how many equally likely symbols one hesitates. Padding is no symbol.
-# - A recurrent network carries a state. Backwards, each step multiplies the gradient once more, and it vanishes.
+# - A recurrent network carries a state. Backwards, each step multiplies the gradient once more: before training, it
+#   vanishes.
 # - The LSTM has a memory that is added to, and a gate that says how much of it is kept. Where that gate starts decided
 #   whether the first of twenty symbols could be learnt in our time.
 # - Attention keeps every state and looks back: query, keys, scores, softmax, weighted mean. Distance costs nothing.
@@ -815,7 +830,7 @@ for row in saved["rows"]:
 # </details>
 
 # %% [markdown]
-# **3. Forget bias 1, and nothing is ever written or shown. How much of the memory is left after 10 steps?**
+# **3. Forget bias 1, all weights 0, and nothing is ever written. How much of the memory is left after 10 steps?**
 #
 # <details><summary>All: it is added to, not multiplied.</summary>
 #

@@ -79,6 +79,10 @@ def perplexity_padding_in_the_sum(log_probs, mask):
     return torch.exp(-log_probs.sum() / mask.sum())
 
 
+def perplexity_divided_by_rows(log_probs, mask):
+    return torch.exp(-(log_probs * mask).sum() / log_probs.shape[0])
+
+
 def perplexity_minus_outside(log_probs, mask):
     return -log_probs[mask].mean().exp()
 
@@ -262,6 +266,24 @@ def lstm_keeps_the_state(x, h, c, weight_ih, weight_hh, bias):
     return o.sigmoid() * c.tanh(), c
 
 
+def lstm_state_twice(x, h, c, weight_ih, weight_hh, bias):
+    i, f, g, o = gates_of(x, h, weight_ih, weight_hh, bias)
+    h = o.sigmoid() * (f.sigmoid() * c + i.sigmoid() * g.tanh()).tanh()
+    return h, h
+
+
+def lstm_takes_memory_for_state(x, c, h, weight_ih, weight_hh, bias):
+    i, f, g, o = gates_of(x, h, weight_ih, weight_hh, bias)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def lstm_sigmoid_of_the_product(x, h, c, weight_ih, weight_hh, bias):
+    i, f, g, o = gates_of(x, h, weight_ih, weight_hh, bias)
+    c = torch.sigmoid(f * c) + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+
+
 # --- additive_attention -------------------------------------------------------------------------------------------
 
 
@@ -365,6 +387,21 @@ def attend_returns_scores(queries, keys, W, U, v):
     return scores.softmax(1) @ keys, scores
 
 
+def attend_by_sigmoid(queries, keys, W, U, v):
+    weights = torch.sigmoid(scores_of(queries, keys, W, U, v))
+    return weights @ keys, weights
+
+
+def attend_a_row_for_each_key(queries, keys, W, U, v):
+    weights = scores_of(queries, keys, W, U, v).T.softmax(0)
+    return weights.T @ keys, weights
+
+
+def attend_sigmoid_inside(queries, keys, W, U, v):
+    weights = (torch.sigmoid((queries @ W.T)[:, None] + keys @ U.T) @ v).softmax(1)
+    return weights @ keys, weights
+
+
 BANK = {
     "perplexity": [
         Wrong("base 2 of natural logarithms", perplexity_base_two, "other-base"),
@@ -383,6 +420,7 @@ BANK = {
         Wrong("one a row", perplexity_each_row, "one-a-row"),
         Wrong("padding in the sum", perplexity_padding_in_the_sum, "padding-in-the-sum"),
         Wrong("minus outside", perplexity_minus_outside, "minus-outside"),
+        Wrong("divided by the rows", perplexity_divided_by_rows, "divided-by-rows"),
         Wrong("the first row alone", perplexity_first_row),
         Wrong("median", perplexity_median),
     ],
@@ -414,6 +452,9 @@ BANK = {
         Wrong("no input gate", lstm_no_input_gate, "input-gate-left-out"),
         Wrong("forgets what f says", lstm_forgets_by_f, "forget-gate-inverted"),
         Wrong("keeps the state", lstm_keeps_the_state, "state-for-memory"),
+        Wrong("the state twice", lstm_state_twice, "state-twice"),
+        Wrong("c and h exchanged", lstm_takes_memory_for_state, "state-and-memory-exchanged"),
+        Wrong("sigmoid of f * c", lstm_sigmoid_of_the_product, "sigmoid-of-the-product"),
         Wrong("weights not transposed", lstm_not_transposed),
         Wrong("every fourth number", lstm_chunks_of_the_batch),
     ],
@@ -435,6 +476,9 @@ BANK = {
         Wrong("contexts alone", attend_contexts_alone, "only-the-contexts"),
         Wrong("exp, not divided", attend_exp_alone, "softmax-missing"),
         Wrong("scores returned", attend_returns_scores, "scores-returned"),
+        Wrong("sigmoid for softmax", attend_by_sigmoid, "sigmoid-for-softmax"),
+        Wrong("a row for each key", attend_a_row_for_each_key, "weights-transposed"),
+        Wrong("sigmoid for tanh", attend_sigmoid_inside, "sigmoid-for-tanh"),
         Wrong("W and U exchanged", attend_swaps_projections),
         Wrong("scaled", attend_scaled),
     ],
