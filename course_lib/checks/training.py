@@ -49,7 +49,7 @@ def _reviews(films: int, seed: int) -> np.ndarray:
 
 _SHELVES = [
     (_reviews(10, 1), 0.3, "the reviews of 10 films, share 0.3"),
-    (np.array([4, 4, 4, 9, 9, 2, 2, 2, 2, 7, 9, 9, 9, 4, 2, 7, 7, 7]), 0.25, "18 reviews of 4 films, share 0.25"),
+    (np.array([4, 4, 4, 9, 9, 2, 2, 2, 2, 7, 9, 9, 9, 4, 2, 7, 7, 7]), 0.3, "18 reviews of 4 films, share 0.3"),
     (_reviews(39, 2), 0.2, "the reviews of 39 films, share 0.2"),
 ]
 _DRAWS = 25
@@ -71,6 +71,9 @@ def split_by_film(function: Callable) -> Result:
             masks.append(mask)
         if problem := _miscounted(masks, films, share):
             return remark(f"for {label}, {problem[0]}", problem[1])
+        if not np.array_equal(masks[0], numbers(call(function, films, share, np.random.default_rng(0)).value)):
+            text = "the same `rng` did not hold out the same films twice: draw with the one that comes in, and no other"
+            return remark(f"for {label}, {text}. A split must be repeatable.", "another-rng")
         if all((mask == masks[0]).all() for mask in masks):
             text = "25 different `rng`s held out the same films. Draw them with `rng`: which they are should be chance"
             return remark(f"for {label}, {text}.", "always-the-same-films")
@@ -86,10 +89,13 @@ def _no_mask(mask: np.ndarray | None, value, films: np.ndarray) -> tuple[str, st
         return None
     if isinstance(value, tuple) and len(value) == 2:
         return "you returned two things. One mask is enough: True where a review is held out.", "two-answers"
+    if mask is not None and mask.dtype.kind == "b" and mask.shape == np.unique(films).shape:
+        return (f"you answer for each of the {len(mask)} films, and {N} answers are asked for, one a review: "
+                "np.isin(films, chosen)."), "films-not-reviews"  # fmt: skip
     if mask is not None and mask.dtype.kind in "iuf" and mask.shape == (N,) and np.isin(mask, (0, 1)).all():
         return "these are 0 and 1, with which reviews[mask] picks *places*: make them False and True.", "not-booleans"
     if mask is not None and mask.dtype.kind in "iu" and mask.ndim == 1 and mask.size:
-        if np.isin(mask, films).all() and len(np.unique(mask)) == len(mask) and mask.size < N:
+        if np.isin(mask, films).all() and mask.size < N:
             return ("these are the numbers of films. Which *reviews* are held out? True for each one whose film is "
                     "among them: np.isin(films, chosen)."), "films-not-reviews"  # fmt: skip
         if mask.size != N or mask.max() > 1:
@@ -123,6 +129,9 @@ def _miscounted(masks: list[np.ndarray], films: np.ndarray, share: float) -> tup
     if (have == asked).all():
         return None
     text = f"{asked} of the {all_films} films should be held out, and you hold out {have[have != asked][0]}"
+    if not have.any():
+        return (f"{text}. Films have any numbers, not 0, 1, 2 ...: draw among np.unique(films). And np.isin(films, "
+                "chosen) wants a list or an array: in a set it finds nothing."), "none-held-out"  # fmt: skip
     if (have == all_films - asked).all():
         return f"{text}: it looks as if the mask is the wrong way round. True is for held out.", "other-way-round"
     if 0 < have.min() and have.max() <= asked and len(set(have)) > 1:
@@ -136,6 +145,8 @@ def _miscounted(masks: list[np.ndarray], films: np.ndarray, share: float) -> tup
                 "rng.choice(..., replace=False)."), "number-left-to-chance"  # fmt: skip
     if (have == int(share * all_films)).all():
         return f"{text}: it looks as if {share * all_films:.4g} was cut off. Round it.", "cut-not-rounded"
+    if (have == math.ceil(share * all_films)).all():
+        return f"{text}: it looks as if {share * all_films:.4g} was rounded up. Take the nearest: round.", "rounded-up"
     return f"{text}.", None
 
 
@@ -195,15 +206,17 @@ _REPORTS = {
 
 def _epoch(model, optimizer, batches, held_out, zero="each", train_mode=True, eval_mode=True, report="mean",
            held_report="mean", backward=True, step=True, held_learns=False, held_from=None, swapped=False, summed=False,
-           at_the_end=False, again=False, one_round=False):  # fmt: skip
+           at_the_end=False, again=False, one_round=False, asked_each_batch=False, asked_first=False,
+           softmax=False):  # fmt: skip
     """The right epoch, or one with the named slip."""
     if train_mode:
         model.train()
     if zero == "once":
         optimizer.zero_grad()
     losses, sizes = [], []
+    before = _epoch_held_out(model, held_out) if asked_first else None
     for x, y in batches[:1] if one_round else batches:
-        loss = F.cross_entropy(model(x), y)
+        loss = F.cross_entropy(model(x).softmax(dim=1) if softmax else model(x), y)
         if zero == "each":
             optimizer.zero_grad()
         if backward:
@@ -214,6 +227,8 @@ def _epoch(model, optimizer, batches, held_out, zero="each", train_mode=True, ev
             optimizer.step()
         losses.append(loss.item())
         sizes.append(len(y))
+        if asked_each_batch:
+            model.eval()
     if at_the_end:
         optimizer.step()
     if eval_mode:
@@ -229,8 +244,16 @@ def _epoch(model, optimizer, batches, held_out, zero="each", train_mode=True, ev
             optimizer.step()
         held.append(loss.item())
     held_sizes = [len(y) for _, y in (held_out if held_from is None else batches)]
-    answer = _REPORTS[report](losses, sizes), _REPORTS[held_report](held, held_sizes)
+    answer = _REPORTS[report](losses, sizes), _REPORTS[held_report](held, held_sizes) if before is None else before
     return answer[::-1] if swapped else answer
+
+
+def _epoch_held_out(model, held_out) -> float:
+    """The held-out loss before the epoch; the model comes back in training mode."""
+    model.eval()
+    before = _weighted([F.cross_entropy(model(x), y).item() for x, y in held_out], [len(y) for _, y in held_out])
+    model.train()
+    return before
 
 
 def _slip(key: str, message: str, *slips: dict) -> list[Misconception]:
@@ -354,6 +377,22 @@ _EPOCH_MISCONCEPTIONS = [
         {"one_round": True},
     ),
     *_slip(
+        "asked-after-each-batch",
+        "the held-out loss was measured after each batch, and the model stayed in evaluation mode for the next one. "
+        "Measure once, after the loop over the batches",
+        {"asked_each_batch": True},
+    ),
+    *_slip(
+        "asked-before",
+        "the held-out loss was measured before the training. Measure it after the last batch",
+        {"asked_first": True},
+    ),
+    *_slip(
+        "softmax-twice",
+        "a softmax was taken before cross_entropy, which takes one itself. Hand it the scores as they are",
+        {"softmax": True},
+    ),
+    *_slip(
         "returned-in-the-other-order",
         "the two losses came back in the other order: first the training's, then the held-out one",
         {"swapped": True},
@@ -391,6 +430,8 @@ def run_epoch(function: Callable) -> Result:
         pair = numbers(outcome.value)
         if pair is None or pair.shape != (2,) or pair.dtype.kind not in "fiu":
             got = a_type(outcome.value) + ("" if pair is None else f" of shape {pair.shape}")
+            if isinstance(outcome.value, tuple) and pair is None:
+                got += f" of {' and '.join(a_type(item) for item in outcome.value[:4])}"
             return failed(name, f"expected two numbers, the training's loss and the held-out one, and got {got}.")
     right = _two_epochs(_epoch)
     if _same(mine, right):
@@ -452,11 +493,13 @@ def _adamw_variant(mean=None, square=None, correct=(True, True), root=None, deca
         v_hat = new_v / start(BETA_2, step) if correct[1] else new_v
         move = direction(m_hat, m / start(BETA_1, step), g) / (v_hat.sqrt() + EPSILON if root is None else root(v_hat))
         shrink = {"apart": rate * weight_decay, "gradient": 0, "none": 0, "unscaled": weight_decay,
-                  "after": rate * weight_decay, "grows": -rate * weight_decay}[decay]  # fmt: skip
+                  "after": rate * weight_decay, "grows": -rate * weight_decay,
+                  "outside the bracket": -weight_decay}[decay]  # fmt: skip
         moved = parameter + sign * rate * move
         new = moved - shrink * (moved if decay == "after" else parameter)
         return {None: (new, new_m, new_v), "corrected": (new, m_hat, v_hat), "old": (new, m, v),
-                "parameter": new, "order": (new_m, new_v, new)}[returns]  # fmt: skip
+                "parameter": new, "order": (new_m, new_v, new), "swapped": (new, new_v, new_m),
+                "change": (new - parameter, new_m, new_v)}[returns]  # fmt: skip
     return wrong
 
 
@@ -474,6 +517,29 @@ _ADAMW_MISCONCEPTIONS = [
         "the correction does not take 0.9 and 0.999 to the power of `step`: 1 - 0.9 ** step, 1 - 0.999 ** step",
         _adamw_variant(start=lambda beta, step: 1 - beta),
         _adamw_variant(start=lambda beta, step: 1 - beta * step),
+    ),
+    *_each(
+        "correction-multiplies",
+        "the means are multiplied by 1 - 0.9 ** step and 1 - 0.999 ** step. They are too small: divide",
+        _adamw_variant(start=lambda beta, step: 1 / (1 - beta**step)),
+    ),
+    *_each(
+        "root-before-the-correction",
+        "the root was taken before the second correction. Correct the mean square first, then take its root",
+        lambda p, m, v, g, step, rate, decay: (
+            p - rate * ((BETA_1 * m + (1 - BETA_1) * g) / (1 - BETA_1**step)
+                        / ((BETA_2 * v + (1 - BETA_2) * g**2).sqrt() / (1 - BETA_2**step) + EPSILON) + decay * p),
+            BETA_1 * m + (1 - BETA_1) * g, BETA_2 * v + (1 - BETA_2) * g**2,
+        ),
+    ),  # fmt: skip
+    *_each(
+        "old-mean-used",
+        "the step was made from a mean as it came in. Update both means first, then step by the new ones",
+        _adamw_variant(direction=lambda new, old, g: old),
+        lambda p, m, v, g, step, rate, decay: (
+            p - rate * (m / (1 - BETA_1**step) / ((v / (1 - BETA_2**step)).sqrt() + EPSILON) + decay * p),
+            BETA_1 * m + (1 - BETA_1) * g, BETA_2 * v + (1 - BETA_2) * g**2,
+        ),
     ),
     *_each(
         "gradient-not-mean",
@@ -501,6 +567,12 @@ _ADAMW_MISCONCEPTIONS = [
         "decay-after-the-step",
         "the decay shrinks the parameter as the step left it. Take the one that came in for both",
         _adamw_variant(decay="after"),
+    ),
+    *_each(
+        "bracket-forgotten",
+        "the decay stands outside the bracket. The minus and the learning rate are for both: parameter - "
+        "learning_rate * (direction + weight_decay * parameter)",
+        _adamw_variant(decay="outside the bracket"),
     ),
     *_each("decay-grows", "the decay makes the parameter grow: its sign is turned", _adamw_variant(decay="grows")),
     *_each(
@@ -563,6 +635,12 @@ _ADAMW_MISCONCEPTIONS = [
         "other-order",
         "the three came back in another order: first the parameter, then the two means",
         _adamw_variant(returns="order"),
+        _adamw_variant(returns="swapped"),
+    ),
+    *_each(
+        "change-returned",
+        "the change of the parameter came back, and not the parameter",
+        _adamw_variant(returns="change"),
     ),
     *_each(
         "only-the-parameter",
@@ -586,7 +664,7 @@ def _rate(step: int, steps: int, warmup_steps: int, highest: float) -> float:
 
 
 def _rate_cases() -> list[Case]:
-    steps = [(0, 10, 4, 1.0), (2, 10, 4, 1.0), (3, 10, 4, 1.0), (4, 10, 4, 1.0), (6, 10, 4, 1.0), (9, 10, 4, 1.0),
+    steps = [(0, 10, 4, 1.0), (2, 10, 4, 0.5), (3, 10, 4, 1.0), (4, 10, 4, 1.0), (6, 10, 4, 1.0), (9, 10, 4, 1.0),
              (5, 20, 2, 0.3), (15, 20, 2, 0.3), (3, 8, 0, 0.5), (0, 8, 0, 0.5)]  # fmt: skip
     return [
         Case(case, "step {} of {}, warm-up over {} steps, highest rate {}".format(*case)) for case in steps
@@ -642,6 +720,9 @@ _RATE_MISCONCEPTIONS = [
         lambda step, steps, warmup, highest: (
             highest * ((step + 1) / warmup if step <= warmup and warmup else _fall(step, steps, warmup))
         ),
+        lambda step, steps, warmup, highest: (
+            highest * ((step + 1) / warmup if step <= warmup else _fall(step, steps, warmup))
+        ),
     ),
     *_each(
         "warm-up-too-long",
@@ -691,6 +772,8 @@ _RATE_MISCONCEPTIONS = [
         "highest-ignored",
         "the answer is a share of the highest rate: multiply by it",
         lambda step, steps, warmup, highest: _rate(step, steps, warmup, 1.0),
+        lambda step, steps, warmup, highest: _rate(step, steps, warmup, 1.0 if step < warmup else highest),
+        lambda step, steps, warmup, highest: _rate(step, steps, warmup, highest if step < warmup else 1.0),
     ),
 ]
 

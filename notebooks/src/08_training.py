@@ -31,7 +31,8 @@
 # **Minute 0.** Three numbers on the board, everyone writes their own: the neuron, fastText, the CNN.
 #
 # **When 15 minutes late:** leave out "How long is a step?" and "Pull the plug"; they are a good homework, and no later
-# block needs them. Start the three readers *before* you talk about the bar: the run takes most of a minute.
+# block needs them. Run the cells of the bar and of the three readers at once, and talk about the bar meanwhile: the
+# run takes most of a minute.
 
 # %% [markdown]
 # ## Predict: who reads best?
@@ -78,8 +79,8 @@ print(min((r.text for r in reviews), key=lambda text: abs(len(text) - 230)))
 #
 # | step | its slope | loss changes by |
 # |---|---|---|
-# | loss of the score | $\sigma(s) - 1$ (lesson 03) | -0.378 for each 1 of the score |
-# | score of $w_1$ | $x_1 = 2$ | -0.378 · 2 = ? for each 1 of $w_1$ |
+# | loss of the score | $\sigma(s) - 1$ (lesson 03) | -0.3775 for each 1 of the score |
+# | score of $w_1$ | $x_1 = 2$ | -0.3775 · 2 = ? for each 1 of $w_1$ |
 # | score of $w_2$ | $x_2 = 1$ | ? |
 # | score of $b$ | 1 | ? |
 #
@@ -135,7 +136,7 @@ print(f"loss {loss.value:.3f}; slopes {w1.gradient:.3f} {w2.gradient:.3f} {bias.
 #
 # Look at one character in it: `self.gradient += slope`. **Why plus?** Because a number can be used twice, and then
 # the loss depends on it in two ways, which add up. That is right, and it has a price. **Predict:** the next cell works
-# out the slopes of the two weights, and then calls `backward()` for a second time. What are they now?
+# out the loss and calls `backward()`; then it does both again. What are the two slopes after the second time?
 
 # %%
 # The same neuron in PyTorch; then a second time, without emptying the gradients in between.
@@ -168,10 +169,10 @@ for turn in ["first", "second"]:
 # out**: never trained on, only asked about. Which ones? The usual recipe: shuffle, and take every fifth.
 #
 # Here is a neuron that deserves to fail. It is told nothing but the **names** in a review: words with a capital
-# inside a sentence, such as *Vincent*, *Gallo*, *Stockholm*. No *great*, no *boring*. **Predict:** of the held-out
+# inside a sentence, such as *Antwone*, *Kareena*, *Stockholm*. No *great*, no *boring*. **Predict:** of the held-out
 # reviews, what share will it get right? Write a number between 50 and 100.
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # The neuron for any number of inputs: `bag` counts what occurs in each review, `fit_neuron` finds the weights.
 from scipy import optimize, sparse
 
@@ -225,11 +226,19 @@ assert 0.64 < by_chance < 0.75
 
 # %% [markdown]
 # From names alone! Has it found out that some actors only play in bad films? Or is something wrong with the question?
-#
-# Look at where the reviews come from. In the file those of one film stand side by side, up to thirty of them, all with
-# the same label: first everything that was panned, then everything that was praised. Hold out reviews at random, and
-# for most of them some reviews **of the same film** stay behind in training. *Stockholm* says nothing about
-# quality. It says: this is the film that the others hated.
+# Look at where the reviews stand.
+
+# %%
+# The places of one name in the file; and how many pairs of reviews share a name, side by side and far apart.
+print("Antwone:", *[place for place, found in enumerate(names) if "Antwone" in found])
+for apart in [1, 100]:
+    shared = np.mean([not set(one).isdisjoint(other) for one, other in zip(names, names[apart:])])
+    print(f"{apart:3} apart: {shared:.0%} of the pairs share a name")
+
+# %% [markdown]
+# In the file come first all reviews that pan, then all that praise; and within each half those of one film stand side
+# by side, up to thirty in all. Hold out reviews at random, and for most of them some reviews **of the same film** stay
+# behind in training. *Antwone* says nothing about quality. It says: this is the film that the others loved.
 #
 # So hold out **films**. The file does not tell which film a review is about, but neighbours mostly share one. So cut
 # the file into 100 shelves of 250 neighbours, and hold out whole shelves. **Predict** the score of the names now.
@@ -333,7 +342,7 @@ def small_network(seed=1):
 
 
 # %%
-# The gradient of all 2,000, and how well a batch points the same way: the mean of 20 batches.
+# The gradient of all 2,000, and how well a batch points the same way: the mean of 100 batches.
 network = small_network().eval()
 
 
@@ -345,13 +354,13 @@ def gradient(rows):
 with device.one_thread():
     whole = gradient(slice(None))
     for size in [1, 8, 64, 512]:
-        batches = torch.randint(2000, (20, size), generator=torch.Generator().manual_seed(0))
+        batches = torch.randint(2000, (100, size), generator=torch.Generator().manual_seed(0))
         cosine = torch.stack([F.cosine_similarity(gradient(batch), whole, dim=0) for batch in batches]).mean()
         print(f"batch of {size:3}: cosine {cosine:.1f}, cost {size / 2000:.1%} of a look at all")
 
 # %% [markdown]
-# A single review may well point the wrong way. But a batch of 64, for a thirtieth of the price, agrees with the full
-# look by half, and thirty half-right steps mostly lead further than one that is all right. That is
+# A single review knows next to nothing of the way. But a batch of 64 already goes roughly along it, for a thirtieth of
+# the price; and over a few looks' worth, thirty rough steps lead further than one exact step. That is
 # **stochastic gradient descent**, and the loop around it is the same for every model:
 #
 # 1. the model answers a batch, and the **loss** says how wrong it was;
@@ -362,8 +371,9 @@ with device.one_thread():
 # softmax's loss of lesson 02, the mean over the batch. (With two labels only the difference of the two scores counts:
 # a sigmoid.)
 #
-# It also has **dropout**: while it trains, a random half of its 32 neurons is switched off at each step, so that none
-# can rely on another. When it is *asked*, all shall work. `model.train()` and `model.eval()` switch between the two,
+# It also has **dropout**: while it trains, each of its 32 neurons is switched off with a chance of one half, drawn anew
+# for each review (those that stay on count double), so that none can rely on another. When it is *asked*, all shall
+# work. `model.train()` and `model.eval()` switch between the two,
 # and nothing reminds you. Watch one batch pass through in both modes:
 
 # %%
@@ -383,8 +393,8 @@ print("after one step, asked again:", round(F.cross_entropy(network.eval()(x), l
 # %% [markdown]
 # **Your turn (12 minutes).** Write `run_epoch(model, optimizer, batches, held_out)`. Both are lists of batches `(x,
 # y)`, and batches can differ in size. Train on each batch of `batches` once, in order. Then measure on `held_out`,
-# without learning from it. Return two numbers: the mean loss over all training reviews, as they were met, and the
-# mean loss over all held-out reviews.
+# without learning from it. Return two numbers: the mean loss over all training reviews, each as it was when its batch
+# was met, and the mean loss over all held-out reviews.
 
 # %% tags=["exercise"]
 # Write one epoch of training, and the measurement after it.
@@ -420,7 +430,8 @@ check.run_epoch(run_epoch)
 
 # %% [markdown]
 # The library's `training.train` is this loop, with the things around it that the next blocks bring. It knows no model:
-# you give it one, batches, and a function `(model, batch) -> loss`.
+# you give it one, batches, and a function that takes a model and a batch, and returns the mean loss and the number of
+# reviews that it is the mean over.
 #
 # **Is the plumbing right?** Before anyone trains for an hour there is a test of one second: **take one batch and
 # learn it by heart.** A loss that will not go to 0 on 32 reviews tells of a bug: labels shifted, gradients cut off, a
@@ -447,9 +458,9 @@ with device.one_thread():
         print(f"{name:10} loss on the batch below 0.05: {on_batch < 0.05}")
 
 # %% [markdown]
-# Both go to 0. The test tells that the loop can learn, and nothing about *what*. **A falling training loss is no
-# evidence of understanding**: nonsense can be learnt by heart as well. The held-out loss is the one to watch, so let us
-# watch both, for the 2,000 reviews, and beside them the control with shuffled labels. **Predict** four curves: which
+# Both come close to 0. The test tells that the loop can learn, and nothing about *what*. **A falling training loss is
+# no evidence of understanding**: nonsense can be learnt by heart as well. The held-out loss is the one to watch, so let
+# us watch both, for the 2,000 reviews, and beside them the control with shuffled labels. **Predict** four curves: which
 # ones fall, and does one of them fall and then rise?
 
 # %% tags=["boilerplate", "folded"]
@@ -488,7 +499,7 @@ assert lines["held out, shuffled labels"][1][-1] > 0.9
 print("held out, true labels: lowest below 0.45, and at the end at least 0.1 above it")
 
 # %% [markdown]
-# The best moment is early, around step 100 of 400. From the turn of the held-out curve on the network learns its 2,000
+# The best moment is early, around step 80 of 400. From the turn of the held-out curve on the network learns its 2,000
 # reviews by heart: it **overfits**. The control shows what that is in pure form: with shuffled labels there is nothing
 # else to learn, and the longer it learns, the worse than a coin it gets, because it becomes *sure* of nonsense.
 
@@ -636,8 +647,9 @@ viz.explore(draw_run, rate=viz.Choice(RATES, value=0.0001, label="learning rate"
 
 # %% [markdown]
 # Too low, and in 100 steps it hardly leaves the coin. Too high, and it does not fall apart here, but ends at a higher
-# held-out loss. Between them, from 0.003 to 0.03, a factor of ten does not matter much. **The learning rate is the one
-# setting to try first**, in factors of three.
+# held-out loss. Between them, from 0.003 to 0.03, a factor of ten does not matter much. (With shuffled labels the
+# held-out loss stays near the coin's at every rate.) **The learning rate is the one setting to try first**, in factors
+# of three.
 
 # %% [markdown]
 # ## Pull the plug
@@ -704,9 +716,9 @@ print({key: record[key] for key in ["step", "epoch", "batches_read"]})
 # Before a network is praised it should be compared with something plain that was done well: a **baseline**, a bar to
 # jump over. Ours is the neuron of the first block, with an input for each word.
 #
-# One refinement. *The* occurs in all reviews and says nothing; *waste* in few, and says a lot. So weigh each count:
-# **TF-IDF**, term frequency times inverse document frequency. A word that stands n times in a review, and in d of all N
-# reviews, gets
+# One refinement. *The* occurs in nearly all reviews and says next to nothing; *waste* in few, and says a lot. So weigh
+# each count: **TF-IDF**, term frequency times inverse document frequency. A word that stands n times in a review, and in
+# d of all N reviews, gets
 #
 # $$(1 + \log n) \cdot \left(1 + \log \frac{N}{d}\right)$$
 #
@@ -723,9 +735,9 @@ print(f"in all reviews: {1 + np.log(20_000 / 20_000):.1f}, in 54 of them: {1 + n
 # far does the neuron get?
 #
 # > **Common belief:** *"Traditional methods are rules and statistics that people design for one task; learning from
-# > examples begins with neural networks."* (So, in short, the article that this course began from: section 6.2 has
-# > the traditional ones built "mainly through rule engines, statistical methods and methods based on trees".) True or
-# > false? Decide: where will the numbers come from that the next cell prints?
+# > examples begins with neural networks."* (The first half is in the article that this course began from: section 6.2
+# > has the traditional ones designed "mainly through rule engines, statistical methods and methods based on trees",
+# > each for its task.) True or false? Decide: where will the numbers come from that the next cell prints?
 
 # %% tags=["boilerplate"]
 # The words of all reviews, each different word kept once in memory; the weights of TF-IDF; the neuron.
@@ -763,7 +775,7 @@ assert 0.86 < right.mean() < 0.89
 # **logistic regression**, as statisticians call this neuron (Cox, 1958), is a network of one layer. What people
 # designed by hand is what goes *in*: words, their counts, TF-IDF.
 #
-# How much of this bar did the leak put there? The same neuron, scored on a fifth of the reviews drawn at random:
+# How much higher would the bar be with the leak? The same neuron, scored on a fifth of the reviews drawn at random:
 
 # %% tags=["nbval-ignore-output"]
 # The same features and the same neuron, but films on both sides.
@@ -773,7 +785,8 @@ print(f"films on both sides: {leaky:.1%}; held-out films: {right.mean():.1%}")
 assert leaky > right.mean() + 0.003
 
 # %% [markdown]
-# What lies between the two exists mostly on paper. In many a comparison it would have been the whole progress.
+# A point that exists on paper only; in many a comparison it would have been the whole progress. It is a rough measure:
+# in the five draws of shelves that we tried the gap was now smaller, now larger, and never the other way round.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 38-43. Type** the neuron (2 lines) and the words (2 lines).
@@ -784,9 +797,9 @@ assert leaky > right.mean() + 0.003
 # %% [markdown]
 # ## Three readers
 #
-# > **Common belief:** *"Deep learning beats counting words."* The article puts it so (1.1): convolutional networks,
-# > recurrent ones and attention arrived, and the results of language processing "improved significantly". True here?
-# > Decide, with the percentages that you wrote down at the beginning.
+# > **Common belief:** *"Deep learning beats counting words."* The article comes close (1.1): convolutional
+# > networks, recurrent ones and attention arrived, and the results of language processing "improved significantly".
+# > True here? Decide, with the percentages that you wrote down at the beginning.
 #
 # All three now get the 20,000 training reviews, and are asked about the 5,000 on the held-out shelves.
 #
@@ -797,21 +810,22 @@ assert leaky > right.mean() + 0.003
 #   loop, trains it.
 #
 # The neuron has passed the target of 87%. Who else will? To finish within a minute the network reads only the **last
-# hundred words** of a review. Is that fair? A control will tell: the neuron on the same hundred words.
+# hundred words** of a review, and skips those that are not among the 10,000 most frequent. Is that fair? A control will
+# tell: the neuron on the last hundred words.
 
 # %% tags=["hero"]
 # What the network will read: the last hundred words of a review, as padded numbers.
 from course_lib import fasttext, sequences
 
 KNOWN, LONGEST = 10_000, 100
-ids = [np.asarray(vocab.encode(one)) for one in words]
+ids = [np.asarray(vocab.encode(one[-LONGEST:])) for one in words]
 
 
 def padded(rows):
     """(input_ids, attention_mask, labels) of reviews; number 0 is padding."""
     input_ids = torch.zeros(len(rows), LONGEST, dtype=torch.long)
     for place, row in enumerate(rows):
-        known = ids[row][ids[row] < KNOWN][-LONGEST:]  # numbers go by frequency
+        known = ids[row][ids[row] < KNOWN]  # numbers go by frequency
         input_ids[place, : len(known)] = torch.from_numpy(known.astype(np.int64)) + 1
     return input_ids, input_ids > 0, torch.from_numpy(y[rows])
 
@@ -848,7 +862,7 @@ reads, asked = padded(train_rows), [padded(some) for some in held_rows.reshape(2
 vectors = KeyedVectors.load_npz(data.path("vectors_skipgram"))
 
 
-def network_reads(name, learning_rate, vectors=None):
+def network_reads(name, vectors=None):
     began = time.process_time()
     torch.manual_seed(1)
     network = sequences.CNNClassifier(KNOWN + 1, 2, d_model=100, widths=(3,), filters=64, dropout=0.3)
@@ -857,15 +871,15 @@ def network_reads(name, learning_rate, vectors=None):
             for i, word in enumerate(vocab.index_to_key[:KNOWN], start=1):
                 if word in vectors:
                     network.embedding.weight[i] = torch.from_numpy(vectors.get_vector(word).copy())
-    config = training.TrainingConfig(steps=400, learning_rate=learning_rate, warmup_steps=40)
+    config = training.TrainingConfig(steps=400, learning_rate=1e-2, warmup_steps=40)
     with device.one_thread():
         training.train(network, training.shuffled(*reads, batch_size=64), sequences.classification_loss, config)
         shares[name] = training.evaluate(network, asked, sequences.accuracy)
     print(f"{name:26} {shares[name]:.1%} right, {time.process_time() - began:.0f} CPU seconds")
 
 
-network_reads("CNN, from nothing", 1e-2)  # with 3e-3 it reads worse
-network_reads("CNN, lesson 03's vectors", 3e-3, vectors)
+network_reads("CNN, from nothing")
+network_reads("CNN, lesson 03's vectors", vectors)
 
 # %% tags=["hero", "nbval-ignore-output"]
 # All of them side by side. A coin is the control.
@@ -880,13 +894,15 @@ print("lesson 03's vectors help the network:", given > scratch)
 
 # %% [markdown]
 # The belief is **false here**. With 20,000 labels and a minute, counting wins: one neuron, with a number for each word
-# and no idea of their order, about level with fastText, which also sees pairs. Part of the lead is reading time: on the
-# same hundred words the neuron is about level with the better of the two networks (their bars overlap). Longer training
-# and more reading may well help the networks; here they had seconds, as everybody else.
+# and no idea of their order, about level with fastText, which also sees pairs. Part of the lead is reading time: on
+# the last hundred words the neuron is about level with the better of the two networks (their bars overlap). Longer
+# training and more reading may well help the networks; here they had seconds, as everybody else. One favour they did
+# have: of two learning rates we kept the one that did better on these very films. (The bars take the reviews for
+# independent. Those of one film are not, so the true ones are wider.)
 #
-# What is true in the belief: the same network, started from lesson 03's vectors, gains a few points, and those were
-# learnt **without any label**. The network that starts from nothing must find out from 20,000 labels alone that *dull*
-# and *tedious* are alike. Section 6.2 of the article is right about that part: *first learn the language, then the
+# What is true in the belief: the same network, started from lesson 03's vectors, gains a few points, and the vectors
+# were learnt **without any label**. The network that starts from nothing must find out from 20,000 labels alone that
+# *dull* and *tedious* are alike. Section 6.2 of the article is right about that part: *first learn the language, then the
 # task*. Lessons 14 to 16 take this up, with the same test and the same bar.
 
 # %% [markdown] tags=["instructor"]

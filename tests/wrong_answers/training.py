@@ -111,6 +111,36 @@ def split_one_film(films, share, rng):
     return films == rng.choice(films)
 
 
+def split_answers_by_film(films, share, rng):
+    names = np.unique(films)
+    return np.isin(names, rng.choice(names, round(share * len(names)), replace=False))
+
+
+def split_repeated_film_numbers(films, share, rng):
+    names = np.unique(films)
+    return films[np.isin(films, rng.choice(names, round(share * len(names)), replace=False))]
+
+
+def split_among_places(films, share, rng):
+    number = len(np.unique(films))
+    return np.isin(films, rng.choice(number, round(share * number), replace=False))
+
+
+def split_in_a_set(films, share, rng):
+    names = np.unique(films)
+    return np.isin(films, set(rng.choice(names, round(share * len(names)), replace=False)))
+
+
+def split_unseeded(films, share, rng):
+    names = np.unique(films)
+    return np.isin(films, np.random.default_rng().choice(names, round(share * len(names)), replace=False))
+
+
+def split_rounded_up(films, share, rng):
+    names = np.unique(films)
+    return np.isin(films, rng.choice(names, math.ceil(share * len(names)), replace=False))
+
+
 # --- run_epoch ------------------------------------------------------------------------------------------------------
 
 
@@ -374,6 +404,27 @@ def epoch_of_probabilities(model, optimizer, batches, held_out):
     return total / sum(len(y) for _, y in batches), held_loss(model, held_out)
 
 
+def epoch_asked_each_batch(model, optimizer, batches, held_out):
+    model.train()
+    total = 0.0
+    for x, y in batches:
+        total += learn(model, optimizer, x, y) * len(y)
+        held = held_loss(model, held_out)
+    return total / sum(len(y) for _, y in batches), held
+
+
+def epoch_asked_before(model, optimizer, batches, held_out):
+    held = held_loss(model, held_out)
+    model.train()
+    total = sum(learn(model, optimizer, x, y) * len(y) for x, y in batches)
+    return total / sum(len(y) for _, y in batches), held
+
+
+def epoch_list_of_losses(model, optimizer, batches, held_out):
+    model.train()
+    return [learn(model, optimizer, x, y) * len(y) for x, y in batches], held_loss(model, held_out)
+
+
 # --- adamw_step -----------------------------------------------------------------------------------------------------
 
 
@@ -515,6 +566,38 @@ def adamw_other_order(parameter, mean, square, gradient, step, learning_rate, we
     return mean, square, finish(parameter, mean, square, step, learning_rate, weight_decay)
 
 
+def adamw_bracket_forgotten(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    m, v = moments(mean, square, gradient)
+    return finish(parameter, m, v, step, learning_rate, 0) + weight_decay * parameter, m, v
+
+
+def adamw_corrections_multiply(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    m, v = moments(mean, square, gradient)
+    move = m * (1 - 0.9**step) / ((v * (1 - 0.999**step)) ** 0.5 + 1e-8)
+    return parameter - learning_rate * (move + weight_decay * parameter), m, v
+
+
+def adamw_root_first(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    m, v = moments(mean, square, gradient)
+    move = m / (1 - 0.9**step) / (v.sqrt() / (1 - 0.999**step) + 1e-8)
+    return parameter - learning_rate * (move + weight_decay * parameter), m, v
+
+
+def adamw_steps_by_old_means(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    m, v = moments(mean, square, gradient)
+    return finish(parameter, mean, square, step, learning_rate, weight_decay), m, v
+
+
+def adamw_returns_the_change(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    m, v = moments(mean, square, gradient)
+    return finish(parameter, m, v, step, learning_rate, weight_decay) - parameter, m, v
+
+
+def adamw_means_exchanged(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    m, v = moments(mean, square, gradient)
+    return finish(parameter, m, v, step, learning_rate, weight_decay), v, m
+
+
 # --- learning_rate --------------------------------------------------------------------------------------------------
 
 
@@ -616,6 +699,14 @@ def rate_degrees(step, steps, warmup_steps, highest):
     return highest * 0.5 * (1 + math.cos(180 * (step - warmup_steps) / (steps - warmup_steps)))
 
 
+def rate_warmup_to_one(step, steps, warmup_steps, highest):
+    return (step + 1) / warmup_steps if step < warmup_steps else highest * cosine(step, steps, warmup_steps)
+
+
+def rate_one_step_more(step, steps, warmup_steps, highest):
+    return highest * ((step + 1) / warmup_steps if step <= warmup_steps else cosine(step, steps, warmup_steps))
+
+
 BANK = {
     "split_by_film": [
         Wrong("each review drawn by itself", split_reviews, "reviews-not-films"),
@@ -637,7 +728,13 @@ BANK = {
         Wrong("places instead of a mask", split_places, "places-not-mask"),
         Wrong("numbers of films", split_film_numbers, "films-not-reviews"),
         Wrong("both sides", split_two_sides, "two-answers"),
-        Wrong("nothing held out", split_nothing),
+        Wrong("an answer for each film", split_answers_by_film, "films-not-reviews"),
+        Wrong("numbers of films, one a review", split_repeated_film_numbers, "films-not-reviews"),
+        Wrong("places for film numbers", split_among_places, "none-held-out"),
+        Wrong("isin of a set", split_in_a_set, "none-held-out"),
+        Wrong("nothing held out", split_nothing, "none-held-out"),
+        Wrong("another generator", split_unseeded, "another-rng"),
+        Wrong("rounded up", split_rounded_up, "rounded-up"),
         Wrong("one film", split_one_film),
     ],
     "run_epoch": [
@@ -670,7 +767,10 @@ BANK = {
         Wrong("return inside the loop", epoch_return_in_the_loop, "one-round"),
         Wrong("one number", epoch_one_number),
         Wrong("twice over the data", epoch_twice_over_the_data),
-        Wrong("softmax before the loss", epoch_of_probabilities),
+        Wrong("softmax before the loss", epoch_of_probabilities, "softmax-twice"),
+        Wrong("asked after each batch", epoch_asked_each_batch, "asked-after-each-batch"),
+        Wrong("asked before the training", epoch_asked_before, "asked-before"),
+        Wrong("a list of losses", epoch_list_of_losses),
     ],
     "adamw_step": [
         Wrong("no correction", adamw_uncorrected, "correction-forgotten"),
@@ -695,6 +795,12 @@ BANK = {
         Wrong("decay after the step", adamw_decay_after, "decay-after-the-step"),
         Wrong("decay grows", adamw_decay_grows, "decay-grows"),
         Wrong("another order", adamw_other_order, "other-order"),
+        Wrong("no bracket", adamw_bracket_forgotten, "bracket-forgotten"),
+        Wrong("corrections multiply", adamw_corrections_multiply, "correction-multiplies"),
+        Wrong("root before the correction", adamw_root_first, "root-before-the-correction"),
+        Wrong("steps by the old means", adamw_steps_by_old_means, "old-mean-used"),
+        Wrong("the change", adamw_returns_the_change, "change-returned"),
+        Wrong("means exchanged", adamw_means_exchanged, "other-order"),
         Wrong("in place", adamw_in_place),
         Wrong("steps counted from 0", adamw_step_from_zero),
     ],
@@ -716,6 +822,8 @@ BANK = {
         Wrong("the way down a step early", rate_one_step_early, "one-step-off"),
         Wrong("the warm-up over all steps", rate_rises_slowly, "warm-up-too-long"),
         Wrong("no pi", rate_without_pi, "pi-forgotten"),
+        Wrong("the warm-up a share", rate_warmup_to_one, "highest-ignored"),
+        Wrong("a step more of warm-up", rate_one_step_more, "one-step-off"),
         Wrong("divides by a warm-up of 0", rate_divides_by_zero),
         Wrong("degrees", rate_degrees),
     ],
