@@ -98,7 +98,7 @@ print(f"slopes: of w {((p - 1) * x).round(3)}, of b {p - 1:.3f}")
 # Nobody wants to do this by hand for a million weights, and nobody must. Let each number **remember what it was made
 # from**, and how steep that step was. Then the way back can be walked by a program that knows nothing of neurons:
 
-# %%
+# %% tags=["boilerplate"]
 # A number that remembers where it came from: [(parent, slope of the step from that parent), ...].
 import math
 
@@ -155,7 +155,8 @@ for turn in ["first", "second"]:
 # empty it.** Forget that, and every step goes along the sum of all gradients so far. Remember it for the loop.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-13. Type** forward and back (4 lines), `__mul__` and `backward` (5 lines; the rest of the class is there).
+# **Minutes 0-13. Type** forward and back (5 lines) and the same in PyTorch (6 lines after the imports). The class is
+# there: read `__mul__` and `backward` aloud, and let the room find each row of the table in them.
 #
 # **Poll:** "backward() twice: the gradient..."
 # - *stays*: thinks of it as a property of the loss. It is a place to add to.
@@ -200,7 +201,7 @@ def fit_neuron(X, y, C=1.0):
                              options={"maxiter": 100}).x  # fmt: skip
 
 
-# %%
+# %% tags=["boilerplate"]
 # The names of each review.
 import re
 import sys
@@ -209,7 +210,7 @@ names = [[sys.intern(name) for name in re.findall(r"(?<=[a-z,] )[A-Z][a-z]+", on
 print("the names in the first review:", " ".join(names[0]))
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["boilerplate", "nbval-ignore-output"]
 # The score of a neuron that sees only those.
 def score_of_names(held_out):
     vocab = Vocab.from_corpus([names[i] for i in np.flatnonzero(~held_out)], min_count=2)
@@ -228,7 +229,7 @@ assert 0.64 < by_chance < 0.75
 # From names alone! Has it found out that some actors only play in bad films? Or is something wrong with the question?
 # Look at where the reviews stand.
 
-# %%
+# %% tags=["boilerplate"]
 # The places of one name in the file; and how many pairs of reviews share a name, side by side and far apart.
 print("Antwone:", *[place for place, found in enumerate(names) if "Antwone" in found])
 for apart in [1, 100]:
@@ -291,7 +292,7 @@ check.split_by_film(split_by_film)
 # `np.isin(films, chosen)` asks of each review whether its film is among those.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 13-24. Type** the shelves (4 lines), the solution (3 lines). The time belongs to the two percentages: let
+# **Minutes 13-24. Type** the shelves (6 lines), the solution (3 lines). The time belongs to the two percentages: let
 # the room explain the first one *before* you show the second.
 #
 # **The planned mistake:** `rng.random(len(films)) < share`, the line that everyone has written once.
@@ -341,7 +342,7 @@ def small_network(seed=1):
     return nn.Sequential(nn.Linear(len(few_vocab), 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 2))
 
 
-# %%
+# %% tags=["boilerplate"]
 # The gradient of all 2,000, and how well a batch points the same way: the mean of 100 batches.
 network = small_network().eval()
 
@@ -376,7 +377,7 @@ with device.one_thread():
 # work. `model.train()` and `model.eval()` switch between the two,
 # and nothing reminds you. Watch one batch pass through in both modes:
 
-# %%
+# %% tags=["boilerplate"]
 # The same 64 reviews, the same weights: three losses in training mode, three in evaluation mode; then one step.
 network, x, labels_64 = small_network(), few[0][:64], few[1][:64]
 for mode in [network.train, network.eval]:
@@ -438,7 +439,7 @@ check.run_epoch(run_epoch)
 # step that never happens. **Predict:** the network reaches almost 0 on 32 reviews. And on the same 32 with their
 # labels *shuffled*, so that there is nothing to understand: does the loss stay at that of a coin, ln 2 = 0.69?
 
-# %%
+# %% tags=["boilerplate"]
 # 32 reviews learnt by heart: with their own labels, and with shuffled ones.
 from course_lib import training
 
@@ -504,8 +505,8 @@ print("held out, true labels: lowest below 0.45, and at the end at least 0.1 abo
 # else to learn, and the longer it learns, the worse than a coin it gets, because it becomes *sure* of nonsense.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 24-38. Type** the one step (4 lines), then the solution in two halves: the training part (8 lines) and the
-# measuring part (3 lines).
+# **Minutes 24-38.** Run the cell of the one step, and have the room name the job of each of its last lines. **Type**
+# the solution in two halves: the training part (8 lines) and the measuring part (4 lines).
 #
 # **The planned mistake:** leave out `optimizer.zero_grad()`. It runs, and the loss even falls. The reply is below.
 #
@@ -658,7 +659,7 @@ viz.explore(draw_run, rate=viz.Choice(RATES, value=0.0001, label="learning rate"
 # happened**? The weights, of course. **Write down what else**, before you read on. Then we pull the plug at step 40 of
 # 60, with a checkpoint every 30 steps.
 
-# %%
+# %% tags=["boilerplate"]
 # One run in peace; one that breaks off at step 40; one that resumes from its checkpoint.
 import tempfile
 
@@ -682,7 +683,7 @@ with device.one_thread(), tempfile.TemporaryDirectory() as folder:
     record, tensors = training.read_checkpoint(folder)
     training.train(resumed, batches, two_scores_loss, config, checkpoint=folder, resume=True, progress=False)
 
-# %%
+# %% tags=["boilerplate"]
 # And one that goes on from the saved weights alone. Which of the two ends where the run in peace did?
 weights_alone.load_state_dict({k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")})
 rest = training.TrainingConfig(steps=30, learning_rate=1e-3, decay="constant")
@@ -695,7 +696,7 @@ for name, model in {"resumed": resumed, "from the weights alone": weights_alone}
 # %% [markdown]
 # Bit for bit, though ten steps were done twice. And what was in the checkpoint?
 
-# %%
+# %% tags=["boilerplate"]
 # The checkpoint of step 30: how many numbers of each kind, and the small record beside them.
 for kind in ["model", "optimizer", "numbers", "history"]:
     print(kind, f"{sum(t.numel() for k, t in tensors.items() if k.startswith(kind + '.')):,}")
@@ -717,8 +718,8 @@ print({key: record[key] for key in ["step", "epoch", "batches_read"]})
 # jump over. Ours is the neuron of the first block, with an input for each word.
 #
 # One refinement. *The* occurs in nearly all reviews and says next to nothing; *waste* in few, and says a lot. So weigh
-# each count: **TF-IDF**, term frequency times inverse document frequency. A word that stands n times in a review, and in
-# d of all N reviews, gets
+# each count: **TF-IDF**, term frequency times inverse document frequency. A word that stands n times in a review, and
+# in d of all N reviews, gets
 #
 # $$(1 + \log n) \cdot \left(1 + \log \frac{N}{d}\right)$$
 #
@@ -777,7 +778,7 @@ assert 0.86 < right.mean() < 0.89
 #
 # How much higher would the bar be with the leak? The same neuron, scored on a fifth of the reviews drawn at random:
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["boilerplate", "nbval-ignore-output"]
 # The same features and the same neuron, but films on both sides.
 weights_leaky = fit_neuron(X[~shuffled], y[~shuffled])
 leaky = ((X[shuffled] @ weights_leaky[:-1] + weights_leaky[-1] > 0) == y[shuffled]).mean()
@@ -789,7 +790,7 @@ assert leaky > right.mean() + 0.003
 # in the five draws of shelves that we tried the gap was now smaller, now larger, and never the other way round.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-43. Type** the neuron (2 lines) and the words (2 lines).
+# **Minutes 38-43. Type** the neuron (2 lines), its words (3 lines) and its percentage.
 #
 # **Poll** before the words are shown: "which word is most against a film?" Collect three. *Worst*, *waste* and *awful*
 # are usually among them: people know these weights too.
@@ -813,7 +814,7 @@ assert leaky > right.mean() + 0.003
 # hundred words** of a review, and skips those that are not among the 10,000 most frequent. Is that fair? A control will
 # tell: the neuron on the last hundred words.
 
-# %% tags=["hero"]
+# %% tags=["boilerplate", "hero"]
 # What the network will read: the last hundred words of a review, as padded numbers.
 from course_lib import fasttext, sequences
 
@@ -830,7 +831,7 @@ def padded(rows):
     return input_ids, input_ids > 0, torch.from_numpy(y[rows])
 
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The neuron on the last hundred words, as a control, and fastText's classifier on all.
 import time
 
@@ -854,7 +855,7 @@ print(f"{BAG:26} {shares[BAG]:.1%} right, {time.process_time() - began:.0f} CPU 
 # lesson 03** as its first layer, read from a file. (Those had seen these reviews too, held-out ones among them, but
 # never a label.) Will that help?
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The network, twice: word vectors drawn at random, and word vectors of lesson 03.
 from course_lib.keyed_vectors import KeyedVectors
 
@@ -881,11 +882,11 @@ def network_reads(name, vectors=None):
 network_reads("CNN, from nothing")
 network_reads("CNN, lesson 03's vectors", vectors)
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # All of them side by side. A coin is the control.
 viz.show(*pictures.accuracies(shares, len(held_rows), "Who reads best? Reviews of held-out films"))
 
-# %% tags=["hero"]
+# %% tags=["boilerplate", "hero"]
 # The target, and what should hold on any machine.
 scratch, given = shares["CNN, from nothing"], shares["CNN, lesson 03's vectors"]
 print("the target, 87% or more:", max(shares.values()) >= 0.87)
@@ -902,8 +903,8 @@ print("lesson 03's vectors help the network:", given > scratch)
 #
 # What is true in the belief: the same network, started from lesson 03's vectors, gains a few points, and the vectors
 # were learnt **without any label**. The network that starts from nothing must find out from 20,000 labels alone that
-# *dull* and *tedious* are alike. Section 6.2 of the article is right about that part: *first learn the language, then the
-# task*. Lessons 14 to 16 take this up, with the same test and the same bar.
+# *dull* and *tedious* are alike. Section 6.2 of the article is right about that part: *first learn the language, then
+# the task*. Lessons 14 to 16 take this up, with the same test and the same bar.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 43-50.** Start the run, then vote again: has anyone changed their mind since minute 0?
