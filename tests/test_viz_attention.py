@@ -146,6 +146,7 @@ def test_tensors_lists_and_layers(make, kind):
     whole = make(weights, "abcd").weights
     assert make(list(weights), "abcd").weights == make(weights.tolist(), "abcd").weights == whole
     assert make([torch.tensor(layer) for layer in weights], "abcd").view["layers"] == [0, 1]
+    assert make(tensor, torch.arange(4)).view["queries"] == ["0", "1", "2", "3"]
 
 
 def test_the_static_copy_is_whole_while_small_and_then_carries_what_is_shown(make):
@@ -192,8 +193,8 @@ def test_other_weights_give_another_picture_and_the_same_give_the_same(make):
 def test_hostile_tokens_are_text(make):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a font that lacks a sign would warn, in red, in a notebook
-        view = make(softmax(len(HOSTILE), len(HOSTILE)), HOSTILE, title="</script><b>")
-    text = page(view)
+        view = make(softmax(len(HOSTILE), len(HOSTILE)), HOSTILE, title="</script><b>国王🙂")
+        text = page(view)
     text.encode()
     assert text.count("<script>") == text.count("</script>") == 1
     assert "<!--" not in text
@@ -202,6 +203,41 @@ def test_hostile_tokens_are_text(make):
     assert carried["queries"] == [shown(token) for token in HOSTILE]
     (alt,) = re.findall(r'<img src="[^"]*" alt="([^"]*)"', text)
     assert "<" not in alt
+
+
+@pytest.mark.parametrize(("queries", "keys", "heads"), [
+    (2, 2, 4), (6, 6, 8), (24, 24, 12), (30, 30, 12), (64, 64, 12), (10, 30, 4)])
+def test_the_still_picture_keeps_its_legend_and_its_names_inside(queries, keys, heads):
+    names = "The quick brown fox jumps over".split() * 11
+    weights = softmax(heads, queries, keys)
+    figure = module.still(weights, names[:queries], names[:keys], range(heads), f"Title\nall {heads} heads")
+    module.small_png(figure, range(heads))
+    lines, matrix, bar = figure.axes
+    legend = lines.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == [f"head {head}" for head in range(heads)]
+    labels = matrix.get_xticklabels()
+    for part in (legend, bar.yaxis.label, matrix.xaxis.label, *labels, *matrix.get_yticklabels(), *lines.texts):
+        box = part.get_window_extent()
+        assert min(box.x0, box.y0) >= 0
+        assert box.x1 <= figure.bbox.x1
+        assert box.y1 <= figure.bbox.y1
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(left.x1 <= right.x0 + 1 for left, right in zip(boxes, boxes[1:])), "names of keys run into each other"
+
+
+def test_a_sign_comes_from_the_first_font_that_has_it_and_is_a_box_in_none(monkeypatch):
+    monkeypatch.setattr(module, "FONTS", ("DejaVu Sans", "STIXGeneral", "No Such Font"))
+    module.fonts.cache_clear()
+    try:
+        assert [*module.fonts()] == ["DejaVu Sans", "STIXGeneral"], "both come with Matplotlib"
+        one = next(chr(c) for c in module.fonts()["STIXGeneral"].get_charmap()
+                   if not module.fonts()["DejaVu Sans"].get_char_index(c) and c > 0x2000)
+        assert module.drawable(f"é{one}国") == f"é{one}□"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            module.small_png(module.still(np.ones((1, 1, 1)), [one], [one], [0], one), [0])
+    finally:
+        module.fonts.cache_clear()
 
 
 def test_the_script_and_the_style_ship_and_need_no_network():
@@ -240,9 +276,17 @@ def bad(value, head=0):
     ((np.zeros((0, 0)), []), {}, r"shape \(0, 0\)"),
     (([], []), {}, r"shape \(0,\)"),
     (("text", list("text")), {}, "a str that holds no numbers"),
+    ((None, list("abc")), {}, "a NoneType that holds no numbers"),
+    (([None, None], list("ab")), {}, "a list that holds no numbers"),
+    ((np.eye(2).astype(complex), list("ab")), {}, "holds no numbers"),
+    ((torch.eye(2, device="meta"), list("ab")), {}, "a Tensor that holds no numbers"),
+    ((np.eye(2), None), {}, r"tokens is None \(NoneType\): give a list of tokens"),
+    ((np.eye(2), list("ab")), {"key_tokens": 2}, r"key_tokens is 2 \(int\)"),
+    ((softmax(3, 3).T, list("abc")), {}, "its sum is 1.23.: its columns do, so the softmax ran over the queries"),
+    ((np.full((2, 2), 0.4), ["x" * 500, "b"]), {}, r"query 0 \(x{40}\) in layer 0"),
     (([[1.0], [0.5, 0.5]], list("ab")), {}, "unlike shapes"),
     (([torch.eye(2), torch.eye(3)], list("ab")), {}, "unlike shapes"),
-    ((bad(np.nan), list("abc")), {}, r"query 1 \(b\) in layer 0, head 0 holds NaN"),
+    ((bad(np.nan), list("abc")), {}, r"query 1 \(b\) in layer 0, head 0 holds NaN: a softmax over nothing but -inf"),
     ((bad(np.inf), list("abc")), {}, "does not sum to one .its sum is inf"),
     ((bad(-0.5, 1), list("abc")), {}, "head 1 has a negative weight .its smallest is -0.5"),
     ((bad(3.0, 1), list("abc")), {}, "head 1 does not sum to one .its sum is"),

@@ -202,6 +202,7 @@ def test_token_text_is_data(made):
         ((np.empty((1, 0, 0)), []), {}, r"shape \(1, 0, 0\)"),
         ((WEIGHTS, "abc"), {}, "tokens is the text 'abc': give a list of tokens"),
         ((WEIGHTS, TOKENS), {"key_tokens": "abc"}, "key_tokens is the text 'abc'"),
+        ((WEIGHTS, None), {}, r"tokens is None \(NoneType\)"),
         ((WEIGHTS, TOKENS), {"view": "neuron"}, "view='neuron': bertviz has 'head' and 'model'"),
         ((np.eye(512), [*map(str, range(512))]), {}, r"262,144 lines for weights of shape \(1, 1, 512, 512\)"),
         ((np.broadcast_to(np.eye(64), (12, 12, 64, 64)), [*map(str, range(64))]), {"view": "model"}, "589,824 lines"),

@@ -55,6 +55,14 @@ def test_digits_are_written_into_the_cells_dark_on_light_and_light_on_dark():
     assert texts[1, 0] == ("2.5", "black")
 
 
+def test_signs_that_no_font_has_are_boxes_and_do_not_warn():
+    figure, alt = heatmap(np.eye(2), ["国", "\U0010fffd"], ["a", "b"], "\U0010fffd t", "\U0010fffd l")
+    assert pixels(figure) == 800
+    assert figure.axes[0].get_yticklabels()[1].get_text() == "□"
+    assert figure.axes[0].get_title() == "□ t"
+    assert "\U0010fffd with b 1" in alt
+
+
 def test_nan_is_a_cell_without_a_value():
     masked = TABLE.copy()
     masked[1, 2] = np.nan

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import anywidget
+import matplotlib
 import numpy as np
 import traitlets
 from jaxtyping import Float, UInt
@@ -43,6 +44,9 @@ TANGLE = 160  # heads times tokens; beyond this one head is shown first, unless 
 MOST_LINES = 64  # tokens; beyond this the lines of all of them at once would be a grey mass
 STATIC_BYTES = 24_000  # of weights in a committed notebook
 BLUES = colormaps["Blues"]
+# After the font that comes with Matplotlib: fonts with Chinese or with emoji, of which a machine may have some.
+FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "PingFang SC",
+         "Hiragino Sans GB", "Microsoft YaHei", "Noto Emoji", "Segoe UI Symbol", "Symbola")
 UNSAFE = "\\u003c"  # how a string in a script writes <
 INVISIBLE = {" ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥"}
 
@@ -61,8 +65,8 @@ def attention_view(attention: Any, tokens: Sequence[str], *, key_tokens: Sequenc
     that does not exist.
     """
     weights = _checked(attention)
-    names = [shown(token) for token in tokens]
-    key_names = names if key_tokens is None else [shown(token) for token in key_tokens]
+    names = _names(tokens, "tokens")
+    key_names = names if key_tokens is None else _names(key_tokens, "key_tokens")
     _check_names(weights, names, key_names, key_tokens is not None)
     _check_rows(weights, names)
     layer = _place(layer, weights.shape[0], "layer")
@@ -119,9 +123,11 @@ def _array(attention: Any) -> np.ndarray:
 def _checked(attention: Any) -> Float[np.ndarray, "L H Q K"]:
     try:
         weights = _array(attention)
+        if weights.dtype.kind in "OcSUmM":  # None would become NaN, and a complex number lose its half
+            raise TypeError
         # half precision keeps two or three digits of a sum
         weights = weights.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         if str(error).startswith("The parts"):
             raise
         kind = type(attention).__name__
@@ -130,6 +136,14 @@ def _checked(attention: Any) -> Float[np.ndarray, "L H Q K"]:
         raise ValueError(f"The attention has shape {weights.shape}: give (queries, keys), (heads, queries, keys) or "
                          "(layers, heads, queries, keys), at least one of each (of a batch, take one example).")
     return weights.reshape((1,) * (4 - weights.ndim) + weights.shape)
+
+
+def _names(tokens: Sequence[str], what: str) -> list[str]:
+    try:
+        # the items of a tensor would be called tensor(7)
+        return [shown(token) for token in (tokens.tolist() if hasattr(tokens, "tolist") else tokens)]
+    except TypeError:
+        raise ValueError(f"{what} is {str(tokens)[:40]} ({type(tokens).__name__}): give a list of tokens.") from None
 
 
 def _check_names(weights: np.ndarray, names: list[str], key_names: list[str], cross: bool) -> None:
@@ -150,10 +164,15 @@ def _check_rows(weights: Float[np.ndarray, "L H Q K"], names: list[str]) -> None
     for wrong, words in problems:
         if wrong.any():
             layer, head, query = np.argwhere(wrong)[0]
-            row = weights[layer, head, query]
-            value = f"its smallest is {row.min():.3g}" if "neg" in words else f"its sum is {row.sum():.3g}"
-            raise ValueError(f"The row of query {query} ({names[query]}) in layer {layer}, head {head} {words} "
-                             f"({value}): give the weights that the softmax over the keys returned, without dropout.")
+            row, columns = weights[layer, head, query], weights[layer, head].sum(0)
+            value = f" (its smallest is {row.min():.3g})" if "neg" in words else f" (its sum is {row.sum():.3g})"
+            advice = "give the weights that the softmax over the keys returned, without dropout."
+            if "NaN" in words:
+                value, advice = "", "a softmax over nothing but -inf gives that. For no keys, give zeros."
+            elif "sum" in words and np.allclose(columns, 1, atol=0.01):
+                advice = "its columns do, so the softmax ran over the queries. Take it over the keys."
+            raise ValueError(f"The row of query {query} ({names[query][:40]}) in layer {layer}, head {head} "
+                             f"{words}{value}: {advice}")
 
 
 def _place(number: Any, length: int, what: str) -> int:
@@ -291,16 +310,18 @@ def still(weights: Float[np.ndarray, "H Q K"], names: Sequence[str], key_names: 
     height = float(np.clip(0.34 * count, 2.2, 8.5)) + 0.9 if lines else 8
     figure = Figure(figsize=(8, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=13, parse_math=False)
-    axes = figure.subplots(1, 2 if lines else 1, squeeze=False, width_ratios=(1.15, 1) if lines else (1,))[0]
-    if lines:
-        _draw_lines(axes[0], weights, [_drawable(n) for n in names], [_drawable(n) for n in key_names], heads)
-    _draw_heatmap(axes[-1], weights[list(heads)].mean(0), names, key_names, len(heads))
+    with matplotlib.rc_context({"font.family": [*fonts()]}):
+        figure.suptitle("\n".join(map(drawable, title.split("\n"))), fontsize=13, parse_math=False)
+        axes = figure.subplots(1, 2 if lines else 1, squeeze=False, width_ratios=(1.15, 1) if lines else (1,))[0]
+        if lines:
+            _draw_lines(axes[0], weights, [_short(n) for n in names], [_short(n) for n in key_names], heads)
+        _draw_heatmap(axes[-1], weights[list(heads)].mean(0), names, key_names, len(heads))
     return figure
 
 
 def small_png(figure: Figure, heads: Sequence[int]) -> str:
     """The figure as a `data:` address, in no more colours than it needs: it is committed with every notebook."""
+    figure.draw_without_rendering()  # the layout of a flat figure settles at the second attempt
     figure.canvas.draw()
     picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
     white, shares = np.ones(3), np.linspace(0, 1, 14)[:, None]
@@ -319,10 +340,21 @@ def _faintest(weights: np.ndarray) -> float:
     return 0.01 if max(weights.shape[1:]) <= 24 else 0.04
 
 
-def _drawable(name: str) -> str:
-    """A name for Matplotlib, which has one font: signs that it lacks become boxes, and long names are cut."""
-    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
-    name = "".join(c if font.get_char_index(ord(c)) else "□" for c in name if c not in "\u200d\ufe0f")
+@functools.cache
+def fonts() -> dict[str, Any]:
+    """Those of FONTS that this machine has; Matplotlib takes a sign from the first that knows it."""
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    return {name: font_manager.get_font(font_manager.findfont(name)) for name in FONTS if name in there}
+
+
+def drawable(text: str) -> str:
+    """Text for Matplotlib: signs that no font here knows become boxes, which would otherwise warn in red."""
+    return "".join(c if any(font.get_char_index(ord(c)) for font in fonts().values()) else "□"
+                   for c in text if c not in "\u200d\ufe0f")
+
+
+def _short(name: str) -> str:
+    name = drawable(name)
     return name if len(name) <= 14 else name[:13] + "…"
 
 
@@ -358,10 +390,10 @@ def _style(head: int) -> tuple:
 
 def _draw_heatmap(axes: Axes, matrix: np.ndarray, names: Sequence[str], key_names: Sequence[str], heads: int) -> None:
     picture = axes.imshow(matrix, cmap=BLUES, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
-    for words, ticks, most in ((names, axes.set_yticks, MOST_LINES), (key_names, axes.set_xticks, 40)):
-        labels = [_drawable(word) for word in words] if len(words) <= most else []
-        size = float(np.clip(400 / len(words), 4.5, 11))
-        ticks(range(len(labels)), labels, fontsize=size, parse_math=False)
+    for words, axis, most, room in ((names, axes.yaxis, MOST_LINES, 400), (key_names, axes.xaxis, 40, 180)):
+        labels = [_short(word) for word in words] if len(words) <= most else []
+        size = float(np.clip(room / len(words), 4.5, 11))  # room: points that there are
+        axis.set_ticks(range(len(labels)), labels, fontsize=size, parse_math=False)
     axes.tick_params(length=0)
     axes.tick_params(axis="x", rotation=90 if max(map(len, key_names)) > 2 else 0)
     axes.set(xlabel="key", ylabel="query" if len(names) > MOST_LINES else None)

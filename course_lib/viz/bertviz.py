@@ -46,8 +46,8 @@ def bertviz_view(attention: Any, tokens: Sequence[str], *, key_tokens: Sequence[
         if isinstance(texts, str):
             raise ValueError(f"{name} is the text {texts[:40]!r}: give a list of tokens.")
     weights = viewer._checked(attention)
-    names = [viewer.shown(token) for token in tokens]
-    key_names = names if key_tokens is None else [viewer.shown(token) for token in key_tokens]
+    names = viewer._names(tokens, "tokens")
+    key_names = names if key_tokens is None else viewer._names(key_tokens, "key_tokens")
     viewer._check_names(weights, names, key_names, key_tokens is not None)
     viewer._check_rows(weights, names)
     lines = weights[0].size if view == "head" else weights.size

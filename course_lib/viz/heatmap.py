@@ -7,12 +7,15 @@ model, and returns (figure, alt). The colours run from light to dark in brightne
 import textwrap
 from collections.abc import Sequence
 
+import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from course_lib.viz.attention import drawable, fonts
 
 NO_VALUE = "#BBBBBB"  # the colour of NaN
 COLOURS = colormaps["Blues"].with_extremes(bad=NO_VALUE)
@@ -35,14 +38,15 @@ def heatmap(matrix: Float[np.ndarray, "R C"], rows: Sequence[str], columns: Sequ
     side = min(0.9, 6.2 / matrix.shape[1])  # inches a cell
     figure = Figure(figsize=(8, 1.9 + side * matrix.shape[0]), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    image = axes.imshow(matrix, cmap=COLOURS, vmin=low, vmax=high, interpolation="nearest")
-    axes.set_title("\n".join(textwrap.wrap(title, 60)), fontsize=15, parse_math=False)
-    _name(axes, rows, columns, side)
-    if digits is not None:
-        _write(axes, matrix, (low + high) / 2, digits)
-    bar = figure.colorbar(image, ax=axes, shrink=0.8)
-    bar.set_label(label, fontsize=12, parse_math=False)
+    with matplotlib.rc_context({"font.family": [*fonts()]}):
+        axes = figure.add_subplot()
+        image = axes.imshow(matrix, cmap=COLOURS, vmin=low, vmax=high, interpolation="nearest")
+        axes.set_title("\n".join(textwrap.wrap(drawable(title), 60)), fontsize=15, parse_math=False)
+        _name(axes, rows, columns, side)
+        if digits is not None:
+            _write(axes, matrix, (low + high) / 2, digits)
+        bar = figure.colorbar(image, ax=axes, shrink=0.8)
+        bar.set_label(drawable(label), fontsize=12, parse_math=False)
     return figure, _words(matrix, rows, columns, title, label)
 
 
@@ -60,7 +64,7 @@ def _checked(matrix, rows: Sequence[str], columns: Sequence[str]) -> np.ndarray:
 def _name(axes: Axes, rows: Sequence[str], columns: Sequence[str], side: float) -> None:
     size = float(np.clip(side * 34, 6, 12))
     for names, ticks in ((rows, axes.set_yticks), (columns, axes.set_xticks)):
-        shown = [*names] if len(names) <= MOST_NAMES else []
+        shown = [drawable(str(name)) for name in names] if len(names) <= MOST_NAMES else []
         ticks(range(len(shown)), shown, fontsize=size, parse_math=False)
     longest = max((len(str(name)) for name in columns), default=0)
     if longest * size * 0.6 / 72 > side:  # names wider than a cell stand upright

@@ -31,7 +31,7 @@ viz.attention_view(large / large.sum(-1, keepdims=True), [f"word{i}" for i in ra
 
 # %%
 # Cross attention from one token to 512.
-viz.attention_view(np.full((1, 512), 1 / 512), ["one"], key_tokens=[f"key{i}" for i in range(512)])
+viz.attention_view(np.full((1, 512), 1 / 512), ["one"], key_tokens=["שלום", *(f"key{i}" for i in range(1, 512))])
 '''
 ALT = "“the” 0.20"
 
@@ -130,6 +130,7 @@ def answers(page, box):
     assert box.get_by_role("button", pressed=True).all_inner_texts() == ["2", "lines"]
     box.get_by_role("button", name="heatmap").click()
     assert drawn(box)
+    assert box.locator(".course-attention-scale").inner_text().split() == ["weight", "0", "0.25"]
     box.get_by_role("img").focus()
     page.keyboard.press("ArrowDown")
     assert state.inner_text() == "Head 2, query “<script>hacked = 1</script>” to key “the” 0.250."
@@ -194,6 +195,14 @@ def test_cells_that_run_are_live(page, address):
     wide.get_by_role("button", name="lines").click()
     wide.get_by_role("button", name="query “one”").focus()
     assert numbers(wide, 1) == ["<.01"] * 512
+    assert "“\u2068שלום\u2069” <.01, “key1” <.01" in wide.get_by_role("status").inner_text(), "the number stays behind"
+
+    place = viewer(page).evaluate_handle("box => box.parentNode")  # JupyterLab keeps it when the cell runs again
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function("place => !place.isConnected && !place.childNodes.length", arg=place, timeout=30_000)
+    page.wait_for_function("document.querySelectorAll('.course-attention').length === 3", timeout=30_000)
+    assert drawn(viewer(page))
 
 
 def test_a_page_from_a_file_is_live_without_a_network(chromium, folder):

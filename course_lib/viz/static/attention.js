@@ -28,7 +28,7 @@ function reader(bytes, view) {
 
 const format = (value, digits = 2) =>
   value === 0 ? "0" : value < 0.5 * 10 ** -digits ? `<${(10 ** -digits).toFixed(digits).slice(1)}` : value.toFixed(digits);
-const bright = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b > 140;
+const bright = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b > 100; // black is read better on it than white
 const dark = (node) => bright((getComputedStyle(node).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number)); // light text
 const parse = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
 const blend = (a, b, t) => a.map((x, i) => Math.round(x + (b[i] - x) * t));
@@ -60,7 +60,9 @@ function render({ model, el }) {
   let held = null, hovered = null; // {side: 0 for queries, 1 for keys, index}
 
   const twice = [queries, keys].map((names) => names.filter((name, i) => names.indexOf(name) !== i));
-  const called = (side, i) => { const name = [queries, keys][side][i]; return `“${name}”` + (twice[side].includes(name) ? ` (${i})` : ""); };
+  // Hebrew and Arabic would pull the number that follows them to their other side: signs of isolation hold it.
+  const isolated = (name) => /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/.test(name) ? `\u2068${name}\u2069` : name;
+  const called = (side, i) => { const name = [queries, keys][side][i]; return `“${isolated(name)}”` + (twice[side].includes(name) ? ` (${i})` : ""); };
   const listed = (numbers) => numbers.length > 1 ? `heads ${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}` : `head ${numbers[0]}`;
 
   const box = element("div", { class: "course-attention", role: "group", "aria-label": view.title || "Attention viewer" });
@@ -318,8 +320,10 @@ function render({ model, el }) {
     const grid = element("div", { class: "course-attention-grid" });
     const across = on.length < 2 ? 1 : on.length <= 4 ? 2 : on.length <= 9 ? 3 : 4;
     grid.style.gridTemplateColumns = `repeat(${across}, minmax(0, 1fr))`;
-    stage.replaceChildren(grid);
-    const style = getComputedStyle(box), colours = palette(RAMPS[dark(box) ? "dark" : "light"]), scale = 255 * (stretch ? 1 / largest() : 1);
+    const ramp = RAMPS[dark(box) ? "dark" : "light"], most = stretch ? largest() : 1, strip = element("i");
+    strip.style.backgroundImage = `linear-gradient(to right, ${ramp.map((colour) => `rgb(${colour})`).join(", ")})`;
+    stage.replaceChildren(grid, element("p", { class: "course-attention-scale" }, "weight 0 ", strip, ` ${format(most)}`));
+    const style = getComputedStyle(box), colours = palette(ramp), scale = 255 / most;
     const shade = (weight) => colours[Math.min(255, Math.round(weight * scale))];
     for (const h of on) {
       const surface = element("canvas", { tabindex: 0, role: "img", "aria-label": `Heatmap of head ${heads[h]}: arrow keys read one cell after the other.` });
@@ -416,7 +420,7 @@ function render({ model, el }) {
     const averaged = on.length > 1 ? `mean of ${listed(on.map((h) => heads[h]))}` : listed([heads[on[0]]]);
     const table = element("table"), head = element("tr");
     const cell = (value) => element("td", {}, format(value, digits));
-    const name = (text, scope) => element("th", { scope }, element("bdi", {}, text));
+    const name = (text, scope) => element("th", { scope, title: text }, element("bdi", { class: "course-attention-token" }, text));
     table.append(element("caption", {}, `Weights, ${where}${whole ? averaged : listed(on.map((h) => heads[h]))}.` + (whole ? " Rows are queries, columns keys." : "")), element("thead", {}, head));
     const body = table.appendChild(element("tbody"));
     if (whole) {
@@ -450,11 +454,20 @@ function render({ model, el }) {
 
   draw();
   let width = 0, night = dark(box);
-  const size = new ResizeObserver(() => { if (box.clientWidth !== width) { width = box.clientWidth; if (width && mode !== "table") draw(); } });
+  const theme = new MutationObserver(() => {
+    if (!box.isConnected) theme.disconnect(); // out of the page: the page's body must not hold on to it
+    else if (dark(box) !== night) { night = !night; draw(); }
+  });
+  const size = new ResizeObserver(() => {
+    if (box.clientWidth === width) return;
+    width = box.clientWidth;
+    if (!width) return;
+    theme.observe(document.body, { attributes: true });
+    night = dark(box);
+    if (mode !== "table") draw();
+  });
   size.observe(box);
-  const theme = new MutationObserver(() => { if (dark(box) !== night) { night = !night; draw(); } });
-  theme.observe(document.body, { attributes: true });
-  return () => { size.disconnect(); theme.disconnect(); };
+  return () => { size.disconnect(); theme.disconnect(); box.remove(); }; // JupyterLab keeps el after a rerun: keep it empty
 }
 
 /** Where there is no kernel: CSS and STATE stand above this file, and the viewer takes the still picture's place. */

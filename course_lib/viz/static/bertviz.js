@@ -72,9 +72,10 @@ function render({ model, el }) {
   }
   addEventListener("message", heard);
   model.on("msg:custom", arrived);
-  el.append(element("div", { class: "course-bertviz" }, still, state, frame));
+  const box = element("div", { class: "course-bertviz" }, still, state, frame);
+  el.append(box);
   model.send({ ask: "page" });
-  return () => { clearTimeout(patience); removeEventListener("message", heard); model.off("msg:custom", arrived); };
+  return () => { clearTimeout(patience); removeEventListener("message", heard); model.off("msg:custom", arrived); box.remove(); };
 }
 
 export default { render };

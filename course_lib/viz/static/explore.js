@@ -81,7 +81,7 @@ function render({ model, el }) {
   box.append(row, picture, problem, state);
   el.append(box);
   draw();
-  return () => { clearTimeout(pause); clearTimeout(patience); model.off("change:picture", draw); };
+  return () => { clearTimeout(pause); clearTimeout(patience); model.off("change:picture", draw); box.remove(); };
 }
 
 export default { render };
