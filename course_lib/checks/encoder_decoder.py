@@ -283,6 +283,15 @@ def _all_places(logits, labels, pad_id):
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
 
 
+def _reads_its_own(decode, target_ids, pad_id):
+    """Token by token, each place handed what the decoder said at the one before."""
+    ids, scores = target_ids[:, :1], []
+    for written in range(1, target_ids.shape[1]):
+        scores.append(decode(ids, _lower(written))[:, -1])
+        ids = torch.cat([ids, scores[-1].argmax(-1, keepdim=True)], dim=1)
+    return _mean_of_real(torch.stack(scores, dim=1), target_ids[:, 1:], pad_id)
+
+
 _FORCING_MISCONCEPTIONS = [
     *_each(
         "target-not-shifted",
@@ -339,6 +348,18 @@ _FORCING_MISCONCEPTIONS = [
         _forcing(mask=lambda T: _lower(T, 1)),
     ),
     *_each(
+        "mask-shows-the-token-alone",
+        "each place sees its own token and none before it (a diagonal mask). It may see all that is read so far: on "
+        "*and below* the diagonal",
+        _forcing(mask=lambda T: torch.eye(T, dtype=torch.bool)),
+    ),
+    *_each(
+        "reads-what-it-wrote",
+        "the decoder reads the tokens that it wrote itself. Under teacher forcing it reads the target's own, mistakes "
+        "or not, target_ids[:, :-1], and one run is enough",
+        _reads_its_own,
+    ),
+    *_each(
         "mask-hides-the-token-itself",
         "the mask is off by one: a place does not see the token that stands there. That one it has read already, it "
         "is the *next* one that is asked for: the diagonal belongs to the mask",
@@ -348,6 +369,11 @@ _FORCING_MISCONCEPTIONS = [
         "padding-counted",
         "the padding is asked for too. Nobody wrote it: take the mean over the places where labels != pad_id",
         _forcing(price=_all_places),
+    ),
+    *_each(
+        "padding-zeroed-but-counted",
+        "the padding's prices are set to 0, but its places still count in the mean, which makes the loss too small. "
+        "Divide by the number of places where labels != pad_id",
         _forcing(price=lambda logits, labels, pad_id: _terms(logits, labels, pad_id).mean()),
     ),
     *_each(
@@ -367,6 +393,13 @@ _FORCING_MISCONCEPTIONS = [
         "sign",
         "the minus is missing: log p is below 0, its price is -log p",
         _forcing(price=lambda *args: -_mean_of_real(*args)),
+    ),
+    *_each(
+        "other-unit",
+        "the price is right but in another unit: in bits (the logarithm to base 2) or as a perplexity (its "
+        "exponential). We asked for the mean of -log p, with the natural logarithm",
+        _forcing(price=lambda *args: _mean_of_real(*args) / math.log(2)),
+        _forcing(price=lambda *args: _mean_of_real(*args).exp()),
     ),
     *_each(
         "no-logarithm",
@@ -412,6 +445,7 @@ def teacher_forcing_loss(function: Callable) -> Result:
 # --- exact_match ------------------------------------------------------------------------------------------------------
 
 _START, _END, _VOCAB = 1, 2, 8
+_PATIENCE = 50  # ids: a learner's loop without max_length must come to an end
 
 
 def _scripted(script: dict[tuple[int, ...], int]) -> Callable:
@@ -422,8 +456,14 @@ def _scripted(script: dict[tuple[int, ...], int]) -> Callable:
 
     def decode(ids: Sequence[int]) -> Float[Tensor, "T V"]:
         ids = torch.as_tensor(ids).flatten().tolist()
-        if not ids or not all(0 <= i < _VOCAB for i in ids):
-            raise ValueError(f"decode takes the ids written so far, with the start token in front, and got {ids}.")
+        if not ids:
+            raise ValueError("decode got no ids: hand it those written so far, with the start token in front.")
+        if len(ids) > _PATIENCE:
+            raise ValueError(f"decode was handed {len(ids)} ids, and max_length is less than 10: the model may never "
+                             "say the end token, so stop after max_length tokens, too.")  # fmt: skip
+        if not all(0 <= i < _VOCAB for i in ids):
+            raise ValueError(f"decode got the ids {ids}, and a token is a number from 0 to {_VOCAB - 1}: argmax over "
+                             "all rows at once counts through all of them, so take the last row first.")  # fmt: skip
         scores = torch.sin(torch.arange(len(ids) * _VOCAB, dtype=torch.float32) * 1.7).view(len(ids), _VOCAB)
         for place in range(len(ids)):
             scores[place, follow(tuple(ids[: place + 1]))] += 2.5

@@ -188,6 +188,36 @@ def forcing_padding_counted(decode, target_ids, pad_id):
     return F.cross_entropy(scores.transpose(1, 2), labels)
 
 
+def forcing_right(decode, target_ids, pad_id):
+    inputs, labels = target_ids[:, :-1], target_ids[:, 1:]
+    mask = torch.ones(inputs.shape[1], inputs.shape[1]).tril().bool()
+    return F.cross_entropy(decode(inputs, mask).transpose(1, 2), labels, ignore_index=pad_id)
+
+
+def forcing_bits(decode, target_ids, pad_id):
+    return forcing_right(decode, target_ids, pad_id) / math.log(2)
+
+
+def forcing_perplexity(decode, target_ids, pad_id):
+    return torch.exp(forcing_right(decode, target_ids, pad_id))
+
+
+def forcing_diagonal(decode, target_ids, pad_id):
+    inputs, labels = target_ids[:, :-1], target_ids[:, 1:]
+    mask = torch.eye(inputs.shape[1]) == 1
+    return F.cross_entropy(decode(inputs, mask).transpose(1, 2), labels, ignore_index=pad_id)
+
+
+def forcing_free_running(decode, target_ids, pad_id):
+    read, prices = target_ids[:, :1], []
+    for t in range(1, target_ids.shape[1]):
+        last = decode(read, torch.ones(t, t, dtype=torch.bool).tril())[:, -1]
+        price = F.cross_entropy(last, target_ids[:, t], reduction="none")
+        prices.append(price[target_ids[:, t] != pad_id])
+        read = torch.cat([read, last.argmax(1)[:, None]], dim=1)
+    return torch.cat(prices).mean()
+
+
 def forcing_padding_in_the_mean(decode, target_ids, pad_id):
     inputs, labels = target_ids[:, :-1], target_ids[:, 1:]
     log_p = decode(inputs, causal(inputs.shape[1])).log_softmax(-1).gather(2, labels[:, :, None]).squeeze(2)
@@ -270,6 +300,27 @@ def forcing_last_place_alone(decode, target_ids, pad_id):
 
 
 # --- exact_match --------------------------------------------------------------------------------------------------
+
+
+def match_without_limit(decode, target, start_id, end_id, max_length):
+    ids = [start_id]
+    while (token := int(decode(ids)[-1].argmax())) != end_id:
+        ids.append(token)
+    return ids[1:], ids[1:] == target
+
+
+def match_over_all_rows(decode, target, start_id, end_id, max_length):
+    ids = [start_id]
+    while len(ids) <= max_length and (token := int(decode(ids).argmax())) != end_id:
+        ids.append(token)
+    return ids[1:], ids[1:] == target
+
+
+def match_starts_empty(decode, target, start_id, end_id, max_length):
+    ids = []
+    while len(ids) < max_length and (token := int(decode(ids)[-1].argmax())) != end_id:
+        ids.append(token)
+    return ids, ids == target
 
 
 def match_teacher_forced(decode, target, start_id, end_id, max_length):
@@ -455,7 +506,7 @@ BANK = {
         Wrong("sees one more", forcing_one_more, "mask-shows-the-next-token"),
         Wrong("sees one less", forcing_one_less, "mask-hides-the-token-itself"),
         Wrong("padding counted", forcing_padding_counted, "padding-counted"),
-        Wrong("padding zeroed and counted", forcing_padding_in_the_mean, "padding-counted"),
+        Wrong("padding zeroed and counted", forcing_padding_in_the_mean, "padding-zeroed-but-counted"),
         Wrong("padding is 0", forcing_pad_is_zero, "pad-id-ignored"),
         Wrong("mean of means", forcing_mean_of_means, "mean-of-means"),
         Wrong("sum", forcing_sum, "summed"),
@@ -469,6 +520,10 @@ BANK = {
         Wrong("no logarithm", forcing_no_logarithm, "no-logarithm"),
         Wrong("a mask of numbers", forcing_float_mask),
         Wrong("the last place alone", forcing_last_place_alone),
+        Wrong("sees itself alone", forcing_diagonal, "mask-shows-the-token-alone"),
+        Wrong("reads its own tokens", forcing_free_running, "reads-what-it-wrote"),
+        Wrong("bits", forcing_bits, "other-unit"),
+        Wrong("perplexity", forcing_perplexity, "other-unit"),
     ],
     "exact_match": [
         Wrong("reads the target", match_teacher_forced, "reads-the-target"),
@@ -491,5 +546,8 @@ BANK = {
         Wrong("compares lengths", match_length_alone, "order-not-compared"),
         Wrong("compares sets", match_as_sets, "order-not-compared"),
         Wrong("draws", match_draws),
+        Wrong("no limit", match_without_limit),
+        Wrong("argmax over all rows", match_over_all_rows),
+        Wrong("starts with nothing", match_starts_empty),
     ],
 }
