@@ -18,12 +18,13 @@ Shapes: B sequences, H heads, T queries, S keys, D size of a query (d_model / H 
 """
 
 import math
-import numbers
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+
+from course_lib.settings import require, whole
 
 # --- The equation ---------------------------------------------------------------------------------------------------
 
@@ -40,7 +41,7 @@ def scaled_dot_product_attention(
     `mask`, of any shape that broadcasts to (..., T, S), is True where a query may attend. `dropout` sets that share of
     the weights to zero before they meet the values; the weights returned are those before.
     """
-    _check(query, key, value, mask)
+    _check(query, key, value)
     scores = query @ key.mT / math.sqrt(query.shape[-1])  # (..., T, S)
     weights = masked_softmax(scores, mask)
     return F.dropout(weights, dropout) @ value, weights  # (..., T, V), (..., T, S)
@@ -57,6 +58,7 @@ def masked_softmax(
     """
     if mask is None:
         return scores.softmax(-1)
+    _check_mask(mask, scores.shape)
     # The softmax of -inf alone is NaN, and so is its gradient: give such a row all keys, then take the weights away.
     nothing = _nothing(mask)  # (..., T, 1)
     weights = scores.masked_fill(~(mask | nothing), -math.inf).softmax(-1)
@@ -92,7 +94,7 @@ def _nothing(mask: Bool[Tensor, "... T S"]) -> Bool[Tensor, "... T 1"]:
     return ~mask.any(-1, keepdim=True)
 
 
-def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
+def _check(query: Tensor, key: Tensor, value: Tensor) -> None:
     """ValueError for shapes that do not fit. Before any arithmetic: what broadcasts by accident gives wrong numbers."""
     for name, tensor in (("query", query), ("key", key), ("value", value)):
         if tensor.dim() < 2 or 0 in tensor.shape:
@@ -104,8 +106,6 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
     if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
         shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (query, key, value))
         raise ValueError(f"Query, key and value have shapes {shapes}: all but the last two sizes must be equal.")
-    if mask is not None:
-        _check_mask(mask, (*query.shape[:-1], key.shape[-2]))
 
 
 def _check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
@@ -138,8 +138,10 @@ def fused_attention(
     `is_causal` adds the causal mask. It costs no memory where T = S and there is no other mask. On the CPU torch has no
     fused kernel with dropout, nor for V unlike D: there it writes the weights down after all.
     """
-    _check(query, key, value, mask)
+    _check(query, key, value)
     T, S = query.shape[-2], key.shape[-2]
+    if mask is not None:
+        _check_mask(mask, (*query.shape[:-1], S))
     if is_causal and (mask is not None or T != S):
         mask, is_causal = _and_causal(mask, T, S, query.device), False
     if query.device.type == "cpu" and not (_finite(query) and _finite(key)):
@@ -263,7 +265,7 @@ class MultiHeadAttention(nn.Module):
         `cache`: in self attention this call's positions follow those of the calls before, and S counts them all; in
         cross attention the first call fills the cache and later ones, with the same key, read it.
         """
-        self._check(query, key, value, mask)
+        self._check(query, key, value, mask, cache)
         B, T, _ = query.shape
         q = self._heads(self.query(query))  # (B, H, T, D)
         k, v = self._keys_and_values(query, key, value, cache)  # (B, H, S, D) both
@@ -299,7 +301,8 @@ class MultiHeadAttention(nn.Module):
         cache.source = None if is_self else key
         return cache.extend(k, v)
 
-    def _check(self, query, key, value, mask) -> None:
+    def _check(self, query, key, value, mask, cache) -> None:
+        """ValueError for inputs that do not fit, before a cache takes them in."""
         if value is not None and key is None:
             raise ValueError("A value came without a key: give both, or neither for self attention.")
         if key is not None and self.rotary is not None:
@@ -308,17 +311,21 @@ class MultiHeadAttention(nn.Module):
         for name, tensor, layer in inputs:
             if tensor is not None:
                 _check_input(name, tensor, layer)
-        if mask is not None and mask.dim() not in (2, 4):
+        if mask is None:
+            return
+        if mask.dim() not in (2, 4):
             raise ValueError(
                 f"The mask has shape {tuple(mask.shape)}: give (queries, keys) or (batch, heads, queries, keys), where "
                 "batch, heads and queries may be 1."
             )
+        B, T, _ = query.shape
+        S = T + (cache.length if cache else 0) if key is None else key.shape[1]
+        _check_mask(mask, (B, self.num_heads, T, S))
 
 
 def _check_sizes(**sizes: int) -> None:
     for name, number in sizes.items():
-        if not (isinstance(number, numbers.Integral) and number >= 1):
-            raise ValueError(f"{name}={number!r} cannot be used: {name} must be a whole number of 1 or more.")
+        require(whole(number, 1), name, number, "a whole number of 1 or more")
 
 
 def _check_input(name: str, x: Tensor, layer: nn.Linear) -> None:
@@ -352,7 +359,7 @@ class AdditiveAttention(nn.Module):
         _check_input("query", query, self.query)
         _check_input("key", key, self.key)
         q, k = self.query(query), self.key(key)  # (B, T, d_hidden), (B, S, d_hidden)
-        _check(q, k, value, mask)
+        _check(q, k, value)
         scores = self.score(torch.tanh(q[:, :, None] + k[:, None])).squeeze(-1)  # (B, T, S)
         weights = masked_softmax(scores, mask)
         return weights @ value, weights  # (B, T, V), (B, T, S)

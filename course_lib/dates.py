@@ -20,6 +20,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from course_lib.settings import require, whole
+
 MONTHS = ("January February March April May June July August September October November December").split()
 WEEKDAYS = ("Monday Tuesday Wednesday Thursday Friday Saturday Sunday").split()
 ORDINALS = (
@@ -46,8 +48,7 @@ def examples(count: int, seed: int = 1) -> list[tuple[str, str]]:
     Held-out pairs come from another seed. Of those, about 1 - exp(-n / 2,045,372) also stand among n training pairs:
     1.5% for n = 30,000; leave them out where it matters. Whole days repeat more often, in other forms.
     """
-    if count < 0:
-        raise ValueError(f"count={count} cannot be used: it is how many examples you want, 0 or more.")
+    require(whole(count, 0), "count", count, "a whole number of 0 or more")
     draw = random.Random(seed)
     pairs = []
     for _ in range(count):

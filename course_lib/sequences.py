@@ -168,7 +168,8 @@ class NgramModel:
         """p of every symbol, in the order of `symbols` and then the unknown, after a context; they sum to one."""
         self._check_fitted()
         contexts = self._start()
-        for symbol in self._encode(context)[max(0, len(context) - self.order + 1) :]:
+        ids = self._encode(_plain(context))
+        for symbol in ids[max(0, len(ids) - self.order + 1) :]:
             contexts = self._after(contexts, symbol)
         return self._next(contexts)
 
@@ -176,7 +177,7 @@ class NgramModel:
         """`length` symbols drawn one after another, the prompt before them; a string where strings were counted."""
         require(whole(length, 0), "length", length, "a whole number of 0 or more")
         self._check_fitted()
-        rng, contexts, drawn = np.random.default_rng(seed), self._start(), list(prompt)
+        rng, contexts, drawn = np.random.default_rng(seed), self._start(), list(_plain(prompt))
         for symbol in self._encode(drawn):
             contexts = self._after(contexts, symbol)
         for _ in range(length):
@@ -268,9 +269,14 @@ class NgramModel:
                 reached = reached - chosen
 
 
+def _plain(text: Sequence) -> Sequence:
+    """The text, as Python's own strings or numbers: a tensor's are told apart by their place in memory."""
+    return text.tolist() if hasattr(text, "tolist") else text
+
+
 def _symbols(text: Sequence, name: str) -> Sequence:
-    """The text, as Python's own strings or numbers, or a ValueError."""
-    text = text.tolist() if hasattr(text, "tolist") else text
+    """The text by `_plain`, or a ValueError."""
+    text = _plain(text)
     if not isinstance(text, Sequence):
         raise ValueError(f"The {name} is a {type(text).__name__}: give a string, or a list of words or numbers.")
     if not text:
@@ -308,11 +314,11 @@ class Cell(nn.Module):
                              f"input_size={self.input_size}.")  # fmt: skip
         return F.linear(x, self.weight_ih, self.bias)
 
-    def zeros(self, like: Float[Tensor, "B gates*H"]) -> tuple[Float[Tensor, "B H"], ...]:
+    def zeros(self, like: Float[Tensor, "... gates*H"]) -> tuple[Float[Tensor, "... H"], ...]:
         """The state before the first word."""
         raise NotImplementedError
 
-    def step(self, projected: Float[Tensor, "B gates*H"], state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def step(self, projected: Float[Tensor, "... gates*H"], state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """One word further: the new state, its first part the output."""
         raise NotImplementedError
 
@@ -321,13 +327,13 @@ class RNNCell(Cell):
     """Elman's cell: h' = tanh(W x + U h + b), W = weight_ih [H, I], U = weight_hh [H, H], b = bias [H]."""
 
     def zeros(self, like):
-        return (like.new_zeros(len(like), self.hidden_size),)
+        return (like.new_zeros(*like.shape[:-1], self.hidden_size),)
 
     def step(self, projected, state):
         (h,) = state
         return (torch.tanh(projected + F.linear(h, self.weight_hh)),)
 
-    def forward(self, x: Float[Tensor, "B I"], h: Float[Tensor, "B H"] | None = None) -> Float[Tensor, "B H"]:
+    def forward(self, x: Float[Tensor, "... I"], h: Float[Tensor, "... H"] | None = None) -> Float[Tensor, "... H"]:
         projected = self.project(x)
         return self.step(projected, self.zeros(projected) if h is None else (h,))[0]
 
@@ -353,17 +359,17 @@ class LSTMCell(Cell):
             self.bias[hidden_size : 2 * hidden_size] = forget_bias
 
     def zeros(self, like):
-        return like.new_zeros(len(like), self.hidden_size), like.new_zeros(len(like), self.hidden_size)
+        return tuple(like.new_zeros(*like.shape[:-1], self.hidden_size) for _ in range(2))
 
     def step(self, projected, state):
         h, c = state
-        i, f, g, o = (projected + F.linear(h, self.weight_hh)).chunk(4, dim=-1)  # (B, H) each
+        i, f, g, o = (projected + F.linear(h, self.weight_hh)).chunk(4, dim=-1)  # (..., H) each
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c
 
     def forward(
-        self, x: Float[Tensor, "B I"], state: tuple[Float[Tensor, "B H"], Float[Tensor, "B H"]] | None = None
-    ) -> tuple[Float[Tensor, "B H"], Float[Tensor, "B H"]]:
+        self, x: Float[Tensor, "... I"], state: tuple[Float[Tensor, "... H"], Float[Tensor, "... H"]] | None = None
+    ) -> tuple[Float[Tensor, "... H"], Float[Tensor, "... H"]]:
         projected = self.project(x)
         return self.step(projected, self.zeros(projected) if state is None else state)
 
@@ -665,14 +671,18 @@ class CNNClassifier(nn.Module):
 def next_token_loss(model: nn.Module, batch: Tensor | tuple[Tensor, ...]) -> tuple[Float[Tensor, ""], int]:
     """Mean of -log p(next token) in nats, and over how many tokens. A batch is input_ids (B, T), perhaps with a mask.
 
-    Works with any model that gives logits (B, T, V). The last place has nothing to predict, padding is no answer.
+    Works with any model that gives logits (B, T, V). The last place has nothing to predict; padding, on either side,
+    neither is an answer nor gives one.
     """
     input_ids, attention_mask = (*batch, None)[:2] if isinstance(batch, (tuple, list)) else (batch, None)
     if input_ids.shape[1] < 2:
         raise ValueError(f"input_ids has the shape {tuple(input_ids.shape)}: a next token needs a length of 2 or more.")
     logits = model(input_ids) if attention_mask is None else model(input_ids, attention_mask)
     targets = input_ids[:, 1:]
-    real = torch.ones_like(targets, dtype=torch.bool) if attention_mask is None else attention_mask[:, 1:]
+    if attention_mask is None:
+        real = torch.ones_like(targets, dtype=torch.bool)
+    else:
+        real = attention_mask[:, 1:] & attention_mask[:, :-1]
     return F.cross_entropy(logits[:, :-1][real], targets[real]), int(real.sum())
 
 

@@ -22,6 +22,7 @@ import math
 import numbers
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -208,7 +209,7 @@ def _move(batch, place: torch.device):
 
 
 def _loss_and_count(answer: Tensor | tuple[Tensor, float]) -> tuple[Tensor, float]:
-    loss, count = answer if isinstance(answer, tuple) else (answer, 1.0)
+    loss, count = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, 1.0)
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
         raise ValueError(f"loss_fn returned {got}: it must return one number as a tensor, the mean loss of the batch.")
@@ -260,12 +261,14 @@ def train(
     held_out:   batches to evaluate on, every `evaluate_every` steps (then also before the first) and at the end.
     checkpoint: a folder that holds the run's latest checkpoint, written every `checkpoint_every` steps and at the end.
     resume:     go on from that checkpoint; from the beginning where there is none yet. The end is the same, bit for
-                bit, as without the break, if all chance is torch's: `generator`'s in `batches`, dropout's in the model.
+                bit, as without the break, if all chance is torch's (`generator`'s in `batches`, dropout's in the model;
+                not that of a DataLoader with a generator of its own) and the kind of device has not changed.
     progress:   True shows a bar with the live loss; a function is called with a `Progress` a few times a second.
     on_step:    the one hook: called with a `Progress` after each step, its (clipped) gradients still in place.
 
     torch's random numbers start from `config.seed`, and afterwards go on as if nothing had been trained. Raises
     RuntimeError when a loss or a gradient is no longer a number: the model then has the weights of the step before.
+    (In float16, which overflows easily, a gradient costs its step instead, and the next is scaled down.)
     """
     config = config or TrainingConfig()
     run = Run(model, batches, config)
@@ -383,6 +386,7 @@ class Run:
         """Take up the run where `save` left it."""
         record, tensors = read_checkpoint(folder)
         _check_config(folder, record["config"], self.config)
+        self.data.move_to(record["epoch"], record["batches_read"])
         _load_weights(folder, tensors, self.model)
         for name, parameter in self.model.named_parameters():
             prefix = f"optimizer.{name}."
@@ -397,8 +401,8 @@ class Run:
             tensors["history.gradient_norms"].tolist(),
             [tuple(pair) for pair in record["held_out"]],
         )
-        self.data.move_to(record["epoch"], record["batches_read"])
-        _set_numbers(self.place, {kind: tensors[f"numbers.{kind}"] for kind in _numbers(self.place)})
+        saved = {key.removeprefix("numbers."): value for key, value in tensors.items() if key.startswith("numbers.")}
+        _set_numbers(self.place, _numbers(self.place) | saved)  # a checkpoint made elsewhere lacks this device's
 
 
 class Data:
@@ -515,20 +519,27 @@ RECORD = "checkpoint.json"
 def write_checkpoint(folder: str | Path, record: dict, tensors: dict[str, Tensor]) -> None:
     """Put tensors and a small record into a folder, in the place of the checkpoint that it held.
 
-    The record names the file of tensors and is replaced last, in one stroke: it always points to a whole file.
+    Both files are written in a folder of their own and brought to the disk before they take their places. The record
+    names the file of tensors and is replaced last, in one stroke: it always points to a whole file.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file: a checkpoint is a folder; give another name.")
     folder.mkdir(parents=True, exist_ok=True)
     name = f"step_{record['step']}_{secrets.token_hex(4)}.safetensors"
+    unfinished = folder / f"{RECORD}.part"
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed in the middle of this
     try:
-        _write(folder / name, lambda part: safetensors.torch.save_file(_unshared(tensors), part))
-        text = _json(record | {"tensors": name})
-        _write(folder / RECORD, lambda part: part.write_text(text, "utf-8"))
+        unfinished.mkdir()
+        safetensors.torch.save_file(_unshared(tensors), unfinished / name)
+        (unfinished / RECORD).write_text(_json(record | {"tensors": name}), "utf-8")
+        for file in (name, RECORD):
+            _bring_to_disk(unfinished / file)
+            os.replace(unfinished / file, folder / file)
     finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
         current = _named_by_record(folder)
-        for file in folder.glob("step_*_????????.safetensors*"):
+        for file in folder.glob("step_*_????????.safetensors"):
             if file.name != current and (file.name == name or current == name):
                 file.unlink(missing_ok=True)  # the old one if all went well, else the new one
 
@@ -544,16 +555,9 @@ def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return apart
 
 
-def _write(path: Path, write: Callable[[Path], Any]) -> None:
-    """The whole file or none: written beside, brought to the disk, then renamed."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        write(part)
-        with open(part, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+def _bring_to_disk(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _json(record: dict) -> str:
@@ -609,7 +613,7 @@ MAY_CHANGE = {"evaluate_every", "checkpoint_every"}  # they change no weight
 
 def _check_config(folder: Path, saved: dict, config: TrainingConfig) -> None:
     now = json.loads(_json(asdict(config)))  # tuples become lists, as in the file
-    for name in now.keys() - MAY_CHANGE:
-        if saved.get(name) != now[name]:
+    for name in now:
+        if name not in MAY_CHANGE and saved.get(name) != now[name]:
             raise ValueError(f"The checkpoint in {folder} was made with {name}={saved.get(name)!r}, not {now[name]!r}: "
                              "resume with the same settings, or name another folder.")  # fmt: skip

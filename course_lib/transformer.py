@@ -107,6 +107,8 @@ def _angles(context_length: int, size: int) -> Float[Tensor, "context_length siz
 
 
 def _check_positions(start: int, length: int, context_length: int) -> None:
+    if start < 0:
+        raise ValueError(f"start={start} cannot be used: positions count from 0.")
     if start + length > context_length:
         raise ValueError(
             f"The sequence has {start + length} positions and the model knows {context_length}: cut the sequence, or "
@@ -197,8 +199,7 @@ class FeedForward(nn.Module):
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation={activation!r} is not known: use one of {', '.join(ACTIVATIONS)}.")
         d_ff = 4 * d_model if d_ff is None else d_ff
-        if d_ff < 1:
-            raise ValueError(f"d_ff={d_ff} cannot be used: give a whole number of 1 or more, or None for 4 * d_model.")
+        require(whole(d_ff, 1), "d_ff", d_ff, "a whole number of 1 or more, or None for 4 * d_model")
         self.hidden = nn.Linear(d_model, d_ff, bias=bias)
         self.output = nn.Linear(d_ff, d_model, bias=bias)
         self.activation = ACTIVATIONS[activation]
@@ -544,8 +545,7 @@ class EncoderDecoder(nn.Module):
 
         The tokens after `start`; a row that has said `end` repeats it. Call `eval()` first, or dropout guesses along.
         """
-        if max_length < 1:
-            raise ValueError(f"max_length={max_length} leaves nothing to write: give 1 or more.")
+        require(whole(max_length, 1), "max_length", max_length, "a whole number of 1 or more")
         memory = self.encode(source_ids, source_mask)
         cache = self.decoder.new_cache()
         token = torch.full_like(source_ids[:, :1], start)  # (B, 1)
@@ -562,7 +562,7 @@ class EncoderDecoder(nn.Module):
 
 @torch.no_grad()
 def initialise(module: nn.Module, init: str, std: float = 0.02, scale_residual: bool = False) -> nn.Module:
-    """Draw the module's weights anew; biases become zeros. Returns the module.
+    """Draw the weights of all linear layers and embeddings anew; their biases become zeros. Returns the module.
 
     "xavier", for the model of 2017: matrices uniform with variance 2 / (inputs + outputs) (Glorot & Bengio 2010), and
     embeddings normal with variance 1 / d_model. "normal", for BERT and GPT: all normal with standard deviation `std`.

@@ -57,6 +57,11 @@ def random_mask(*shape, generator):
     return mask.scatter(-1, kept, True)
 
 
+def after_text(batch, length, generator):
+    """One True a token and then False for the padding: the first is never padding, so every causal row has a key."""
+    return torch.arange(length) < torch.randint(1, length + 1, (batch, 1), generator=generator)
+
+
 def inputs(*shapes, dtype=torch.float64, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return [torch.randn(s, generator=generator, dtype=torch.float64).to(dtype).requires_grad_() for s in shapes]
@@ -76,7 +81,7 @@ def test_attention_by_hand():
 @FEW
 @given(
     st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 20), st.integers(1, 20), st.integers(1, 9)),
-    st.sampled_from(["none", "causal", "padding", "per row", "per head"]),
+    st.sampled_from(["none", "causal", "padding", "causal and padding", "per row", "per head"]),
     DTYPES,
     st.integers(0, 99),
 )
@@ -84,10 +89,12 @@ def test_both_paths_equal_torch_in_outputs_and_gradients(sizes, kind, dtype, see
     batch, heads, queries, keys, size = sizes
     keys = max(queries, keys)
     generator = torch.Generator().manual_seed(seed)
+    causal = torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
     mask = {
         "none": lambda: None,
-        "causal": lambda: torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries),
+        "causal": lambda: causal,
         "padding": lambda: random_mask(batch, 1, 1, keys, generator=generator),
+        "causal and padding": lambda: causal & after_text(batch, keys, generator)[:, None, None],
         "per row": lambda: random_mask(queries, keys, generator=generator),
         "per head": lambda: random_mask(batch, heads, queries, keys, generator=generator),
     }[kind]()
@@ -95,8 +102,9 @@ def test_both_paths_equal_torch_in_outputs_and_gradients(sizes, kind, dtype, see
     peer = with_gradients(lambda: F.scaled_dot_product_attention(*qkv, attn_mask=mask), qkv)
     slow = with_gradients(lambda: scaled_dot_product_attention(*qkv, mask)[0], qkv)
     fast = with_gradients(lambda: fused_attention(*qkv, mask), qkv)
-    if kind == "causal":
-        fast = with_gradients(lambda: fused_attention(*qkv, is_causal=True), qkv)
+    if "causal" in kind:
+        others = None if kind == "causal" else mask[:, :, -1:]  # what the last query sees, causal or not: the padding
+        fast = with_gradients(lambda: fused_attention(*qkv, others, is_causal=True), qkv)
     for ours in (slow, fast):
         assert_close(ours[0], peer[0])
         assert_close(ours[1], peer[1])
@@ -264,7 +272,7 @@ def own_gradients(ours, tensors, run):
 @FEW
 @given(
     st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(1, 9), st.integers(1, 9)),
-    st.sampled_from(["none", "causal", "padding", "per row", "per head"]),
+    st.sampled_from(["none", "causal", "padding", "causal and padding", "per row", "per head"]),
     st.sampled_from(["self", "cross", "cross, own size"]),
     st.booleans(),
     DTYPES,
@@ -289,6 +297,10 @@ def test_heads_equal_torch_in_outputs_weights_and_gradients(sizes, masked, form,
     elif masked == "padding":
         tokens = random_mask(batch, keys, generator=generator)
         mine, others = {"mask": padding_mask(tokens)}, {"key_padding_mask": ~tokens}
+    elif masked == "causal and padding":
+        tokens = after_text(batch, keys, generator)
+        mine = {"mask": padding_mask(tokens), "is_causal": True}
+        others = {"attn_mask": ~causal_mask(queries, keys), "key_padding_mask": ~tokens}
     elif masked == "per row":
         mask = random_mask(queries, keys, generator=generator)
         mine, others = {"mask": mask}, {"attn_mask": ~mask}
@@ -496,6 +508,8 @@ def test_a_cache_refuses_gradients_and_other_batches():
         module(torch.randn(B, T, D_MODEL), cache=cache)
         with pytest.raises(ValueError, match=r"\(2, 3, 5, 4\).*\(1, 3, 1, 4\).*one cache"):
             module(torch.randn(1, 1, D_MODEL), cache=cache)
+        with pytest.raises(ValueError, match=r"\(2, 1, 1, 5\).*\(2, 3, 1, 6\)"):  # forgot that the cache counts too
+            module(torch.randn(B, 1, D_MODEL), mask=padding_mask(torch.ones(B, T).bool()), cache=cache)
         assert cache.length == T
 
 
@@ -531,6 +545,9 @@ def test_additive_attention_with_nothing_to_see_gives_zeros():
 
 # --- bad input --------------------------------------------------------------------------------------------------------
 
+Z = torch.zeros
+TRUE = torch.ones(T, S, dtype=torch.bool)
+
 
 @pytest.mark.parametrize(
     ("make", "sentence"),
@@ -538,6 +555,9 @@ def test_additive_attention_with_nothing_to_see_gives_zeros():
         (lambda: MultiHeadAttention(10, 4), "d_model=10 is not divisible by num_heads=4: give a multiple"),
         (lambda: MultiHeadAttention(0, 1), "d_model=0 cannot be used.*whole number of 1 or more"),
         (lambda: MultiHeadAttention(8, 2.0), "num_heads=2.0 cannot be used"),
+        (lambda: MultiHeadAttention(8, True), "num_heads=True cannot be used"),
+        (lambda: masked_softmax(Z(2, 3), Z(2, 3)), "type torch.float32: give booleans"),
+        (lambda: masked_softmax(Z(2, 3), Z(4, 2, 3).bool()), r"shape \(4, 2, 3\).*\(2, 3\)"),
         (lambda: MultiHeadAttention(8, 2, d_memory=0), "d_memory=0 cannot be used"),
         (lambda: MultiHeadAttention(8, 2, dropout=1.0), "dropout=1.0 cannot be used.*below 1"),
         (lambda: AdditiveAttention(8, 8, 0), "d_hidden=0 cannot be used"),
@@ -550,10 +570,6 @@ def test_additive_attention_with_nothing_to_see_gives_zeros():
 def test_settings_and_masks_that_cannot_be(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
-
-
-Z = torch.zeros
-TRUE = torch.ones(T, S, dtype=torch.bool)
 
 
 @pytest.mark.parametrize("path", [scaled_dot_product_attention, fused_attention])
@@ -621,4 +637,5 @@ def test_rotary_heads_count_along_one_sequence_and_additive_inputs_fit():
 def test_the_docstrings_examples():
     import doctest
 
+    assert doctest.testmod(attention).attempted >= 2
     assert doctest.testmod(attention).failed == 0

@@ -85,6 +85,8 @@ def test_counts_that_cannot_be():
     assert dates.examples(0) == []
     with pytest.raises(ValueError, match="count=-1 cannot be used"):
         dates.examples(-1)
+    with pytest.raises(ValueError, match="count=2.5 cannot be used"):
+        dates.examples(2.5)
 
 
 # ---- characters ----

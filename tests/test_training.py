@@ -366,6 +366,7 @@ def test_a_held_out_loss_that_is_no_number_stops_it():
         (lambda model, batch: 3.0, "returned 3.0"),
         (lambda model, batch: loss_fn(model, batch).detach(), "depends on no parameter"),
         (lambda model, batch: (loss_fn(model, batch), 0), "mean over 0 things"),
+        (lambda model, batch: (loss_fn(model, batch), 4, 1), r"returned \(tensor.*one number as a tensor"),
         (lambda model, batch: (loss_fn(model, batch), math.nan), "mean over nan things"),
     ],
 )
@@ -519,17 +520,47 @@ train(nn.Linear(2, 1), [torch.ones(1, 2)], lambda model, x: model(x).sum() ** 2,
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows sends no SIGINT to another process")
-def test_ctrl_c_leaves_the_last_checkpoint_whole(tmp_path):
+@pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
+def test_a_killed_run_leaves_the_last_checkpoint_whole(tmp_path, how):
     command = [sys.executable, "-c", ENDLESS, tmp_path]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, how))
     said = process.communicate(timeout=60)[1]
-    assert b"KeyboardInterrupt" in said
+    assert (b"KeyboardInterrupt" in said) == (how == "SIGINT")
     step = load_weights(tmp_path, nn.Linear(2, 1))
     assert step >= 9
     assert step % 3 == 0
+    assert len(list(tmp_path.iterdir())) == 2 or how == "SIGKILL"
+
+
+def test_what_a_kill_left_behind_goes_with_the_next_checkpoint(tmp_path, monkeypatch):
+    run(checkpoint=tmp_path)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with monkeypatch.context() as patch:  # a killed process cleans nothing up
+        patch.setattr(training.shutil, "rmtree", lambda *arguments, **keywords: None)
+        patch.setattr(training.Path, "unlink", lambda *arguments, **keywords: None)
+        patch.setattr(training.os, "fsync", lambda number: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(checkpoint=tmp_path, steps=6)
+    (tmp_path / "step_6_0123abcd.safetensors").touch()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(
+        [*before, "step_6_0123abcd.safetensors"])  # fmt: skip
+    (left,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert len(list(left.iterdir())) == 2
+    assert load_weights(tmp_path, net()) == 12
+    run(checkpoint=tmp_path, steps=7)
+    assert load_weights(tmp_path, net()) == 7
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_checkpoint_made_without_this_device_is_taken_up(tmp_path, monkeypatch):
+    run(checkpoint=tmp_path, steps=6)
+    real = training._numbers
+    monkeypatch.setattr(training, "_numbers", lambda place: real(place) | {"cuda": torch.zeros(3, dtype=torch.uint8)})
+    model, history = run(net(8), checkpoint=tmp_path, steps=6, resume=True)
+    assert len(history.losses) == load_weights(tmp_path, net()) == 6
+    assert weights(model) == weights(run(steps=6)[0])
 
 
 def test_a_checkpoint_that_is_cut_off_is_named(tmp_path):
@@ -575,10 +606,13 @@ def test_a_checkpoint_of_another_model_is_refused_and_changes_nothing(tmp_path, 
 def test_a_run_of_other_settings_or_less_data_is_not_resumed(tmp_path):
     run(checkpoint=tmp_path, steps=np.int64(5))
     with pytest.raises(ValueError, match="made with learning_rate=0.05, not 0.1"):
-        run(checkpoint=tmp_path, steps=5, learning_rate=0.1, resume=True)
+        run(checkpoint=tmp_path, steps=5, learning_rate=0.1, warmup_steps=3, resume=True)  # the first is named
     run(checkpoint=tmp_path, steps=5, evaluate_every=2, checkpoint_every=2, held_out=[(X, Y)], resume=True)
+    model = net(8)
+    before = weights(model)
     with pytest.raises(ValueError, match="data ended after 1 batches, of which the checkpoint had read 5"):
-        run(batches=[(X, Y)], checkpoint=tmp_path, steps=5, resume=True)
+        run(model, batches=[(X, Y)], checkpoint=tmp_path, steps=5, resume=True)
+    assert weights(model) == before
 
 
 def test_places_that_hold_no_checkpoint(tmp_path):
@@ -644,7 +678,7 @@ def test_gradients_too_large_for_16_bits_cost_a_step_and_no_weight(monkeypatch, 
 @halves
 def test_a_resumed_run_in_mixed_precision_ends_in_the_same_bits(tmp_path, monkeypatch, dtype, place):
     monkeypatch.setattr(training.devices, "autocast_dtype", lambda place: dtype)
-    settings = {"steps": 17, "checkpoint_every": 4, "evaluate_every": 5, "held_out": [(X, Y)]}
+    settings = {"steps": 17, "checkpoint_every": 4, "evaluate_every": 5, "held_out": [(X, Y)], "accumulate": 2}
     whole, history = run(net().to(place), **settings)
 
     def stop(state):

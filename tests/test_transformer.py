@@ -1,13 +1,15 @@
 """transformer: pieces and blocks against torch's, causality, the cache, initialisation, and what cannot be."""
 
+import copy
 import math
+import pickle
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_attention import Largest, assert_close, copy_heads, inputs, random_mask, shuffle, with_gradients
+from test_attention import Largest, after_text, assert_close, copy_heads, inputs, random_mask, shuffle, with_gradients
 from torch import nn
 
 from course_lib.attention import causal_mask, padding_mask
@@ -194,7 +196,7 @@ def compare(ours: Block, theirs, tensors, mine, peer) -> None:
     st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(1, 7), st.integers(1, 9)),
     st.sampled_from(NORMS),
     st.sampled_from(["relu", "gelu"]),
-    st.sampled_from(["none", "causal", "padding", "per row"]),
+    st.sampled_from(["none", "causal", "padding", "causal and padding", "per row"]),
     DTYPES,
     st.integers(0, 99),
 )
@@ -215,6 +217,10 @@ def test_a_block_equals_torchs_encoder_layer(sizes, norm, activation, masked, dt
     elif masked == "padding":
         kept = random_mask(batch, length, generator=generator)
         mine, others = {"mask": padding_mask(kept)}, {"src_key_padding_mask": ~kept}
+    elif masked == "causal and padding":
+        kept = after_text(batch, length, generator)
+        mine = {"mask": padding_mask(kept), "is_causal": True}
+        others = {"src_mask": ~causal_mask(length), "src_key_padding_mask": ~kept}
     elif masked == "per row":
         mask = random_mask(length, length, generator=generator)
         mine, others = {"mask": mask}, {"src_mask": ~mask}
@@ -227,14 +233,24 @@ def test_a_block_equals_torchs_encoder_layer(sizes, norm, activation, masked, dt
 
 
 @FEW
-@given(st.sampled_from(NORMS), st.booleans(), DTYPES, st.integers(0, 99))
-def test_a_cross_block_equals_torchs_decoder_layer(norm, padded, dtype, seed):
-    ours = Block(D_MODEL, H, D_FF, norm=norm, cross=True).to(dtype)
-    theirs = nn.TransformerDecoderLayer(D_MODEL, H, D_FF, 0.0, batch_first=True, norm_first=norm == "pre").to(dtype)
+@given(
+    st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 7), st.integers(1, 7), st.integers(1, 9)),
+    st.sampled_from(NORMS),
+    st.booleans(),
+    DTYPES,
+    st.integers(0, 99),
+)
+def test_a_cross_block_equals_torchs_decoder_layer(sizes, norm, padded, dtype, seed):
+    batch, heads, length, sources, d_ff = sizes
+    d_model = 4 * heads
+    ours = Block(d_model, heads, d_ff, norm=norm, cross=True, eps=1e-3).to(dtype)
+    theirs = nn.TransformerDecoderLayer(
+        d_model, heads, d_ff, 0.0, "relu", 1e-3, batch_first=True, norm_first=norm == "pre"
+    ).to(dtype)
     shuffle(ours, seed)
     copy_block(ours, theirs)
-    x, memory = inputs((B, T, D_MODEL), (B, S, D_MODEL), dtype=dtype, seed=seed)
-    kept = random_mask(B, S, generator=torch.Generator().manual_seed(seed))
+    x, memory = inputs((batch, length, d_model), (batch, sources, d_model), dtype=dtype, seed=seed)
+    kept = random_mask(batch, sources, generator=torch.Generator().manual_seed(seed))
     mine = {"memory_mask": padding_mask(kept)} if padded else {}
     others = {"memory_key_padding_mask": ~kept} if padded else {}
 
@@ -242,11 +258,11 @@ def test_a_cross_block_equals_torchs_decoder_layer(norm, padded, dtype, seed):
         answer = ours(x, is_causal=True, memory=memory, return_attention=return_attention, **mine)
         if not return_attention:
             return answer
-        assert answer[1].attention.shape == (B, H, T, T)
-        assert answer[1].cross.shape == (B, H, T, S)
+        assert answer[1].attention.shape == (batch, heads, length, length)
+        assert answer[1].cross.shape == (batch, heads, length, sources)
         return answer[0]
 
-    compare(ours, theirs, [x, memory], run, lambda: theirs(x, memory, tgt_mask=~causal_mask(T), **others))
+    compare(ours, theirs, [x, memory], run, lambda: theirs(x, memory, tgt_mask=~causal_mask(length), **others))
 
 
 def test_a_pre_norm_stream_is_never_normalised():
@@ -393,6 +409,30 @@ def test_memory_without_weights_is_linear_in_the_length():
     assert mode.numbers >= H * 400 * 400
 
 
+@every_kind
+def test_copies_of_a_model_answer_alike(config):
+    torch.manual_seed(0)
+    model, source, target = EncoderDecoder(config), tokens(B, S), tokens(B, T, vocab=TARGETS)
+    other = EncoderDecoder(config)
+    assert not torch.equal(other(source, target), model(source, target))
+    other.load_state_dict(model.state_dict())
+    for same in (other, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(same(source, target), model(source, target))
+    shared = copy.deepcopy(EncoderDecoder(replace(config, target_vocab_size=None)))
+    assert shared.source.tokens is shared.target.tokens
+    half = copy.deepcopy(model).half()(source, target)
+    assert half.dtype == torch.float16
+    torch.testing.assert_close(half.float(), model(source, target), atol=0.02, rtol=0)
+
+
+@torch.no_grad()
+def test_padding_before_the_text_moves_no_turn():
+    torch.manual_seed(0)
+    encoder, x = Encoder(replace(SMALL, positions="rotary")), torch.randn(B, T, D_MODEL)
+    padded, seen = torch.cat([torch.randn(B, 2, D_MODEL), x], 1), torch.arange(T + 2).expand(B, -1) >= 2
+    torch.testing.assert_close(encoder(padded, seen, is_causal=True)[:, 2:], encoder(x, is_causal=True))
+
+
 # --- the cache and generating -----------------------------------------------------------------------------------------
 
 
@@ -504,7 +544,6 @@ def test_xavier_initialisation():
         assert 0.98 * bound < weight.abs().max() <= bound
         assert spread(weight) == pytest.approx(bound / math.sqrt(3), rel=0.05)  # uniform, not normal
     assert spread(model.source.tokens.weight) == pytest.approx(1 / 8, rel=0.05)
-    plain = model.source(tokens(B, T)) - sinusoidal_positions(T, 64)
     model.eval()
     plain = model.source(tokens(B, T)) - sinusoidal_positions(T, 64)
     torch.testing.assert_close(plain, 8 * model.source.tokens.weight[tokens(B, T)])
@@ -600,7 +639,9 @@ IDS, X = tokens(B, T, vocab=TARGETS), torch.zeros(B, T, D_MODEL)
         (lambda: MODEL(IDS, IDS, torch.ones(B, T)), "type torch.float32: give booleans"),
         (lambda: MODEL(IDS, IDS, None, torch.ones(B, T)), "type torch.float32: give booleans"),
         (lambda: MODEL.decoder(X, X, memory_mask=torch.ones(B, S).bool()), r"memory_mask has shape \(2, 7\): give"),
-        (lambda: MODEL.generate(IDS, 1, 2, 0), "max_length=0 leaves nothing to write"),
+        (lambda: MODEL.generate(IDS, 1, 2, 0), "max_length=0 cannot be used"),
+        (lambda: MODEL.generate(IDS, 1, 2, 2.5), "max_length=2.5 cannot be used"),
+        (lambda: MODEL.source(IDS[:, :1], start=-1), "start=-1 cannot be used: positions count from 0"),
         (lambda: MODEL.encoder(torch.zeros(B, 0, D_MODEL)), r"query has shape \(2, 0, 12\)"),
         (lambda: MODEL.encoder(torch.zeros(B, T, 8)), r"shape \(2, 5, 8\)"),
         (lambda: Block(D_MODEL, H, norm="pre")(torch.zeros(B, T, 8)), r"shape \(2, 5, 8\): give \(..., 12\)"),
@@ -609,6 +650,7 @@ IDS, X = tokens(B, T, vocab=TARGETS), torch.zeros(B, T, D_MODEL)
         (lambda: Block(D_MODEL, 5), "d_model=12 is not divisible by num_heads=5"),
         (lambda: Block(D_MODEL, H, norm="none"), "norm='none' is not known: use one of pre, post"),
         (lambda: FeedForward(D_MODEL, 0), "d_ff=0 cannot be used"),
+        (lambda: FeedForward(D_MODEL, 2.5), "d_ff=2.5 cannot be used"),
         (lambda: FeedForward(D_MODEL, activation="step"), "activation='step' is not known: use one of relu"),
         (lambda: initialise(nn.Linear(2, 2), "ones"), "init='ones' is not known"),
         (lambda: sinusoidal_positions(4, 5), "4 positions of size 5"),
