@@ -190,6 +190,7 @@ _NORM_MISCONCEPTIONS = [
         lambda x, weight, bias, eps: (x - _mean(x, -1)) / (_variance(x, -1) * x.shape[-1] + eps).sqrt() * weight + bias,
         lambda x, weight, bias, eps: (x - _mean(x, -1)) / ((x - _mean(x, -1)).norm(dim=-1, keepdim=True) + eps) * weight
         + bias,
+        lambda x, weight, bias, eps: torch.nn.functional.normalize(x - _mean(x, -1), dim=-1) * weight + bias,
     ),
     *_each(
         "not-squared",
@@ -210,6 +211,11 @@ _NORM_MISCONCEPTIONS = [
         "weight-and-bias-forgotten",
         "the weight is not used. Multiply by it before the bias is added",
         _norm(finish=lambda normed, weight, bias: normed + bias),
+    ),
+    *_each(
+        "weight-and-bias-forgotten",
+        "a LayerNorm of torch's was called with a weight, a bias and an eps of its own. Use the three that come in",
+        lambda x, weight, bias, eps: torch.nn.functional.layer_norm(x, x.shape[-1:]),
     ),
     *_each(
         "bias-before-weight",

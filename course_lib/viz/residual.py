@@ -11,7 +11,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from course_lib.viz.embeddings import COLOURS, LINES, MARKERS
 
@@ -64,6 +64,8 @@ def _plain_log(axes: Axes) -> None:
     if high / low > 100:  # else no power of ten might be named
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
+        if high / low > 10:  # nine names a decade would run into one another
+            axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
 
 

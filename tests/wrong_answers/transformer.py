@@ -146,6 +146,14 @@ def norm_by_length(x, weight, bias, eps):
     return centred / (centred.norm(dim=-1, keepdim=True) + eps) * weight + bias
 
 
+def norm_of_unit_length(x, weight, bias, eps):
+    return torch.nn.functional.normalize(x - x.mean(-1, keepdim=True), dim=-1) * weight + bias
+
+
+def norm_of_torch_itself(x, weight, bias, eps):
+    return torch.nn.LayerNorm(x.shape[-1])(x)
+
+
 def norm_in_place(x, weight, bias, eps):
     x -= x.mean(-1, keepdim=True)
     return x / torch.sqrt((x**2).mean(-1, keepdim=True) + eps) * weight + bias
@@ -377,6 +385,8 @@ BANK = {
         Wrong("no brackets", norm_no_brackets, "brackets-forgotten"),
         Wrong("squares of x", norm_squares_of_x, "squares-of-x"),
         Wrong("divided by the length", norm_by_length, "summed-not-averaged"),
+        Wrong("torch's normalize", norm_of_unit_length, "summed-not-averaged"),
+        Wrong("torch's LayerNorm with numbers of its own", norm_of_torch_itself, "weight-and-bias-forgotten"),
         Wrong("in place", norm_in_place),
     ],
     "pre_norm_block": [
