@@ -18,6 +18,7 @@ Shapes: B sequences, H heads, T queries, S keys, D size of a query (d_model / H 
 """
 
 import math
+import numbers
 
 import torch
 import torch.nn.functional as F
@@ -41,7 +42,7 @@ def scaled_dot_product_attention(
     `mask`, of any shape that broadcasts to (..., T, S), is True where a query may attend. `dropout` sets that share of
     the weights to zero before they meet the values; the weights returned are those before.
     """
-    _check(query, key, value)
+    _check(query, key, value, dropout)
     scores = query @ key.mT / math.sqrt(query.shape[-1])  # (..., T, S)
     weights = masked_softmax(scores, mask)
     return F.dropout(weights, dropout) @ value, weights  # (..., T, V), (..., T, S)
@@ -82,6 +83,7 @@ def causal_mask(
 
 def padding_mask(attention_mask: Bool[Tensor, "B S"]) -> Bool[Tensor, "B 1 1 S"]:
     """The mask for all heads and all queries of a batch, out of one True (a token) or False (padding) a position."""
+    check_tensor("attention_mask", attention_mask)
     if attention_mask.dtype != torch.bool or attention_mask.dim() != 2:
         raise ValueError(
             f"attention_mask has shape {tuple(attention_mask.shape)} and type {attention_mask.dtype}: give booleans "
@@ -94,9 +96,17 @@ def _nothing(mask: Bool[Tensor, "... T S"]) -> Bool[Tensor, "... T 1"]:
     return ~mask.any(-1, keepdim=True)
 
 
-def _check(query: Tensor, key: Tensor, value: Tensor) -> None:
-    """ValueError for shapes that do not fit. Before any arithmetic: what broadcasts by accident gives wrong numbers."""
+def check_tensor(name: str, x: object) -> None:
+    """ValueError for anything but a tensor: NumPy's arrays and lists are near enough to one to go wrong much later."""
+    if not isinstance(x, Tensor):
+        raise ValueError(f"The {name} is a {type(x).__name__}: give a tensor (torch.as_tensor makes one of an array).")
+
+
+def _check(query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0) -> None:
+    """ValueError for what does not fit. Before any arithmetic: what broadcasts by accident gives wrong numbers."""
+    require(isinstance(dropout, numbers.Real) and 0 <= dropout <= 1, "dropout", dropout, "a share from 0 to 1")
     for name, tensor in (("query", query), ("key", key), ("value", value)):
+        check_tensor(name, tensor)
         if tensor.dim() < 2 or 0 in tensor.shape:
             raise ValueError(f"The {name} has shape {tuple(tensor.shape)}: give (..., length, size), each 1 or more.")
     if key.shape[-2] != value.shape[-2]:
@@ -109,6 +119,7 @@ def _check(query: Tensor, key: Tensor, value: Tensor) -> None:
 
 
 def _check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
+    check_tensor("mask", mask)
     if mask.dtype != torch.bool:
         raise ValueError(
             f"The mask is of type {mask.dtype}: give booleans, True where a query may attend "
@@ -136,12 +147,14 @@ def fused_attention(
     """The output of `scaled_dot_product_attention`, in memory that grows with T + S instead of T * S.
 
     `is_causal` adds the causal mask. It costs no memory where T = S and there is no other mask. On the CPU torch has no
-    fused kernel with dropout, nor for V unlike D: there it writes the weights down after all.
+    fused kernel with dropout, nor for V unlike D: there it writes the weights down after all. It also looks at the
+    queries and keys there, for NaN: `torch.compile` stops for that, and `torch.vmap` cannot do it at all.
     """
-    _check(query, key, value)
+    _check(query, key, value, dropout)
     T, S = query.shape[-2], key.shape[-2]
     if mask is not None:
         _check_mask(mask, (*query.shape[:-1], S))
+        mask = torch.atleast_2d(mask)  # the kernels take no fewer axes
     if is_causal and (mask is not None or T != S):
         mask, is_causal = _and_causal(mask, T, S, query.device), False
     if query.device.type == "cpu" and not (_finite(query) and _finite(key)):
@@ -236,7 +249,7 @@ class MultiHeadAttention(nn.Module):
         _check_sizes(d_model=d_model, num_heads=num_heads, d_memory=d_memory)
         if d_model % num_heads:
             raise ValueError(f"d_model={d_model} is not divisible by num_heads={num_heads}: give a multiple of it.")
-        if not 0 <= dropout < 1:
+        if not (isinstance(dropout, numbers.Real) and 0 <= dropout < 1):
             raise ValueError(f"dropout={dropout!r} cannot be used: give a share of the weights, from 0 to below 1.")
         self.d_model, self.num_heads, self.dropout, self.rotary = d_model, num_heads, dropout, rotary
         self.query = nn.Linear(d_model, d_model, bias=bias)
@@ -288,10 +301,11 @@ class MultiHeadAttention(nn.Module):
     def _keys_and_values(self, query, key, value, cache) -> tuple[Tensor, Tensor]:
         is_self = key is None
         key = query if is_self else key
-        if cache is not None and not is_self and cache.length:
-            if cache.source is not key:
+        if cache is not None and cache.length:
+            if cache.source is not (None if is_self else key):
                 raise ValueError("The cache holds the keys of another sequence: start a new cache for this one.")
-            return cache.read()
+            if not is_self:
+                return cache.read()
         k = self._heads(self.key(key))
         v = self._heads(self.value(key if value is None else value))
         if self.rotary is not None:  # before they are cached: a key's position never changes
@@ -313,6 +327,7 @@ class MultiHeadAttention(nn.Module):
                 _check_input(name, tensor, layer)
         if mask is None:
             return
+        check_tensor("mask", mask)
         if mask.dim() not in (2, 4):
             raise ValueError(
                 f"The mask has shape {tuple(mask.shape)}: give (queries, keys) or (batch, heads, queries, keys), where "
@@ -329,6 +344,7 @@ def _check_sizes(**sizes: int) -> None:
 
 
 def _check_input(name: str, x: Tensor, layer: nn.Linear) -> None:
+    check_tensor(name, x)
     size = layer.in_features
     if x.dim() != 3 or x.shape[-1] != size or 0 in x.shape:
         raise ValueError(f"The {name} has shape {tuple(x.shape)}: give (batch, length, {size}), all 1 or more.")

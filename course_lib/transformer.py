@@ -15,6 +15,7 @@ Shapes: B sequences, T positions (of the target, where there are two sides), S p
 """
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +26,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from course_lib.attention import KeyValueCache, MultiHeadAttention, causal_mask, padding_mask
+from course_lib.attention import KeyValueCache, MultiHeadAttention, causal_mask, check_tensor, padding_mask
 from course_lib.settings import require, whole
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -73,6 +74,8 @@ class TransformerConfig:
             require(value is None or whole(value, 1), name, value, "None or a whole number of 1 or more")
         for name, known in (("norm", NORMS), ("activation", ACTIVATIONS), ("positions", POSITIONS), ("init", INITS)):
             require(getattr(self, name) in known, name, getattr(self, name), f"one of {', '.join(known)}")
+        for name in ("dropout", "eps"):
+            require(isinstance(getattr(self, name), numbers.Real), name, getattr(self, name), "a number")
         require(0 <= self.dropout < 1, "dropout", self.dropout, "a share from 0 to below 1")
         require(self.eps > 0, "eps", self.eps, "above 0")
         whole_heads = self.d_model % self.num_heads == 0
@@ -157,6 +160,9 @@ class RotaryPositions(nn.Module):
     def forward(self, x: Float[Tensor, "... T D"], start: int = 0) -> Float[Tensor, "... T D"]:
         """The vectors of positions start, start + 1, ..., each turned by its own angles."""
         T, D = x.shape[-2:]
+        size = 2 * self.cos.shape[1]
+        if D != size:
+            raise ValueError(f"The vectors have size {D}: these positions turn vectors of size {size}.")
         _check_positions(start, T, len(self.cos))
         cos, sin = (table[start : start + T].to(x.dtype) for table in (self.cos, self.sin))  # (T, D / 2)
         even, odd = x[..., 0::2], x[..., 1::2]  # (..., T, D / 2)
@@ -342,6 +348,7 @@ class Stack(nn.Module):
         return [BlockCache(KeyValueCache(), KeyValueCache()) for _ in self.blocks]
 
     def _run(self, x, attention_mask, is_causal, cache, return_attention, memory=None, memory_mask=None):
+        self._check(x, cache, memory)
         mask, is_causal = _masks(attention_mask, is_causal, x, cache)  # once, not in every block
         memory_mask = None if memory_mask is None else _padding("memory_mask", memory_mask, len(x), memory.shape[1])
         maps = []
@@ -364,6 +371,16 @@ class Stack(nn.Module):
         own, crossed = zip(*maps)
         return x, BlockAttention(torch.stack(own), None if memory is None else torch.stack(crossed))
 
+    def _check(self, x, cache, memory) -> None:
+        """ValueError for what would fail somewhere inside, or leave a cache half filled."""
+        check_tensor("stream", x)
+        if x.dim() != 3:
+            raise ValueError(f"The stream has shape {tuple(x.shape)}: give (batch, length, d_model).")
+        if cache is not None and not (isinstance(cache, list) and len(cache) == len(self.blocks)):
+            raise ValueError(f"The cache is none for these {len(self.blocks)} blocks: make it with new_cache().")
+        if self.blocks[0].cross:
+            check_tensor("memory", memory)
+
 
 def _masks(attention_mask: Tensor | None, is_causal: bool, x: Tensor, cache: list | None) -> tuple[Tensor | None, bool]:
     """The mask for all blocks. Padding alone stays (B, 1, 1, S), small; the causal mask makes it (B, 1, T, S)."""
@@ -378,6 +395,7 @@ def _masks(attention_mask: Tensor | None, is_causal: bool, x: Tensor, cache: lis
 
 
 def _padding(name: str, attention_mask: Tensor, B: int, S: int) -> Bool[Tensor, "B 1 1 S"]:
+    check_tensor(name, attention_mask)
     if tuple(attention_mask.shape) != (B, S):
         raise ValueError(f"{name} has shape {tuple(attention_mask.shape)}: give ({B}, {S}), one boolean a token.")
     return padding_mask(attention_mask)
@@ -457,10 +475,11 @@ class Embedding(nn.Module):
         return self.dropout(x)
 
     def _check(self, input_ids: Tensor) -> None:
-        if input_ids.dim() != 2 or input_ids.is_floating_point() or input_ids.numel() == 0:
+        check_tensor("batch of token ids", input_ids)
+        if input_ids.dim() != 2 or input_ids.dtype not in (torch.int64, torch.int32) or input_ids.numel() == 0:
             raise ValueError(
                 f"The token ids have shape {tuple(input_ids.shape)} and type {input_ids.dtype}: give whole numbers "
-                "(batch, length), at least one token."
+                "(torch.int64) of shape (batch, length), at least one token."
             )
         if input_ids.device.type == "cpu":  # elsewhere looking would make the device wait
             low, high = int(input_ids.min()), int(input_ids.max())
@@ -546,6 +565,8 @@ class EncoderDecoder(nn.Module):
         The tokens after `start`; a row that has said `end` repeats it. Call `eval()` first, or dropout guesses along.
         """
         require(whole(max_length, 1), "max_length", max_length, "a whole number of 1 or more")
+        require(isinstance(end, numbers.Integral), "end", end, "the number of a token")
+        require(isinstance(start, numbers.Integral), "start", start, "the number of a token")
         memory = self.encode(source_ids, source_mask)
         cache = self.decoder.new_cache()
         token = torch.full_like(source_ids[:, :1], start)  # (B, 1)

@@ -167,6 +167,17 @@ def test_what_is_no_number_stays_visible(path, dtype, keys, wrong):
             assert output[1].isfinite().all()  # and harms no other sequence
 
 
+def test_a_nan_changes_neither_the_causal_mask_nor_the_dropout():
+    q, k, v = (x.detach() for x in inputs((B, H, T, 4), (B, H, T, 4), (B, H, T, 4)))
+    clean = fused_attention(q, k, v, is_causal=True)
+    k[0, :, -1] = math.nan  # seen by the last query alone, for the values are numbers
+    output = fused_attention(q, k, v, is_causal=True)
+    torch.testing.assert_close(output[:, :, :-1], clean[:, :, :-1])
+    torch.testing.assert_close(output[1], clean[1])
+    assert output[0, :, -1].isnan().all()
+    assert (fused_attention(q, k, torch.ones_like(v), dropout=0.5)[1] != 1).any()
+
+
 @pytest.mark.parametrize("path", ["equation", "fused"])
 def test_nothing_but_nan_to_attend_to_is_not_zero(path):
     q, k, v = inputs((1, 1, T, 4), (1, 1, 3, 4), (1, 1, 3, 4), dtype=torch.float32)
@@ -415,6 +426,14 @@ def test_weights_fall_out_in_training_alone():
     torch.testing.assert_close(module(x), module(x, return_attention=True)[0])
 
 
+def test_projections_start_as_xavier_uniform_with_biases_of_zero():
+    module = MultiHeadAttention(48, 4, d_memory=24)
+    for layer, inputs_and_outputs in ((module.query, 96), (module.key, 72), (module.value, 72), (module.output, 96)):
+        edge = math.sqrt(6 / inputs_and_outputs)
+        assert 0.95 * edge < layer.weight.abs().max() <= edge
+        assert (layer.bias == 0).all()
+
+
 def test_the_kernel_runs_unless_weights_are_asked_for(monkeypatch):
     calls = []
     kernel = F.scaled_dot_product_attention
@@ -491,6 +510,17 @@ def test_cross_attention_projects_its_memory_once(module, monkeypatch):
 
 
 @torch.no_grad()
+def test_a_cache_serves_one_kind_of_attention():
+    module, x = MultiHeadAttention(D_MODEL, H), torch.randn(B, T, D_MODEL)
+    for first, second in (((x, x), (x,)), ((x,), (x, x))):  # cross, then self; self, then cross
+        cache = KeyValueCache()
+        module(*first, cache=cache)
+        with pytest.raises(ValueError, match="another sequence.*new cache"):
+            module(*second, cache=cache)
+        assert cache.length == T
+
+
+@torch.no_grad()
 def test_a_cache_is_copied_rarely():
     cache, places = KeyValueCache(), []
     for step in range(100):
@@ -560,6 +590,11 @@ TRUE = torch.ones(T, S, dtype=torch.bool)
         (lambda: masked_softmax(Z(2, 3), Z(4, 2, 3).bool()), r"shape \(4, 2, 3\).*\(2, 3\)"),
         (lambda: MultiHeadAttention(8, 2, d_memory=0), "d_memory=0 cannot be used"),
         (lambda: MultiHeadAttention(8, 2, dropout=1.0), "dropout=1.0 cannot be used.*below 1"),
+        (lambda: MultiHeadAttention(8, 2, dropout="0.1"), "dropout='0.1' cannot be used"),
+        (lambda: masked_softmax(Z(2, 3), TRUE.numpy()), "mask is a ndarray: give a tensor"),
+        (lambda: padding_mask([[True]]), "attention_mask is a list: give a tensor"),
+        (lambda: MultiHeadAttention(8, 2)(Z(B, T, 8).numpy()), "query is a ndarray: give a tensor"),
+        (lambda: MultiHeadAttention(8, 2)(Z(B, T, 8), mask=[[True]]), "mask is a list: give a tensor"),
         (lambda: AdditiveAttention(8, 8, 0), "d_hidden=0 cannot be used"),
         (lambda: causal_mask(3, 2), "3 queries cannot be the last positions of 2 keys"),
         (lambda: causal_mask(0, 2), "0 queries"),
@@ -587,11 +622,28 @@ def test_settings_and_masks_that_cannot_be(make, sentence):
         (Z(1, 1, 0, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), None, r"query has shape \(1, 1, 0, 4\)"),
         (Z(1, 1, T, 4), Z(1, 1, 0, 4), Z(1, 1, 0, 4), None, r"key has shape \(1, 1, 0, 4\)"),
         (Z(4), Z(1, 1, S, 4), Z(1, 1, S, 4), None, r"query has shape \(4,\)"),
+        (Z(1, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), TRUE.numpy(), "mask is a ndarray: give a tensor"),
+        (Z(1, 1, T, 4), Z(1, 1, S, 4).numpy(), Z(1, 1, S, 4), None, "key is a ndarray: give a tensor"),
     ],
 )
 def test_shapes_that_do_not_fit(path, q, k, v, mask, sentence):
     with pytest.raises(ValueError, match=sentence):
         path(q, k, v, mask)
+
+
+@pytest.mark.parametrize("path", [scaled_dot_product_attention, fused_attention])
+@pytest.mark.parametrize("share", [-0.1, 1.5, math.nan, "0.1"])
+def test_shares_that_cannot_be_dropped(path, share):
+    with pytest.raises(ValueError, match=f"dropout={share!r} cannot be used: dropout must be a share from 0 to 1"):
+        path(Z(T, 4), Z(S, 4), Z(S, 4), dropout=share)
+
+
+@pytest.mark.parametrize("mask", [torch.arange(S) != 2, torch.tensor(True), torch.tensor([False])])
+def test_a_mask_may_have_few_axes_on_both_paths(mask):
+    q, k, v = inputs((B, H, T, 4), (B, H, S, 4), (B, H, S, 4))
+    output, weights = scaled_dot_product_attention(q, k, v, mask)
+    torch.testing.assert_close(fused_attention(q, k, v, mask), output)
+    torch.testing.assert_close(weights != 0, mask.expand(B, H, T, S))
 
 
 @pytest.mark.parametrize("return_attention", [False, True])
