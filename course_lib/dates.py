@@ -113,7 +113,10 @@ class Characters:
     def decode(self, ids: Int[Tensor, "B T"] | Iterable[Sequence[int]]) -> list[str]:
         """The texts of the rows: each stops at its first end, start and padding are left out."""
         texts = []
-        for row in torch.as_tensor(ids).tolist():
+        for row in ids.tolist() if hasattr(ids, "tolist") else map(list, ids):
+            wrong = [i for i in row if i not in range(len(self))]
+            if wrong:
+                raise ValueError(f"There is no character {wrong[0]}: numbers go from 0 to {len(self) - 1}.")
             row = row[: row.index(self.end_id)] if self.end_id in row else row
             texts.append("".join(self.symbols[i] for i in row if i not in (self.pad_id, self.start_id)))
         return texts

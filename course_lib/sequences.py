@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from course_lib.attention import AdditiveAttention
+from course_lib.attention import AdditiveAttention, check_tensor
 from course_lib.settings import require, whole
 
 PIECE = 1 << 20  # symbols scored at once, to bound the memory
@@ -403,6 +403,9 @@ class Recurrent(nn.Module):
         self, inputs: Float[Tensor, "B T I"], lengths: Int[Tensor, " B"] | None = None, state: State | None = None
     ) -> tuple[Float[Tensor, "B T H"], State]:
         _check_sequences(inputs, lengths)
+        if state is not None and len(state) != len(self.cells):
+            raise ValueError(f"The state is one of {len(state)} cells, and here are {len(self.cells)}: "
+                             "give the state that this module returned.")  # fmt: skip
         x, new_state = inputs, []
         for first in range(0, len(self.cells), self.directions):
             outputs = []
@@ -461,16 +464,22 @@ def _check_sequences(inputs: Tensor, lengths: Tensor | None) -> None:
     B, T, _ = inputs.shape
     if not B or not T:
         raise ValueError(f"The input has the shape {tuple(inputs.shape)}: give at least one sequence of one place.")
-    if lengths is not None and (lengths.shape != (B,) or lengths.min() < 1 or lengths.max() > T):
-        raise ValueError(f"lengths is {lengths.tolist()}: give one for each of the {B} sequences, from 1 to {T}.")
+    if lengths is None:
+        return
+    check_tensor("batch of lengths", lengths)
+    whole_numbers = not (lengths.is_floating_point() or lengths.dtype == torch.bool)
+    if not whole_numbers or lengths.shape != (B,) or lengths.min() < 1 or lengths.max() > T:
+        raise ValueError(f"lengths is {lengths.tolist()}: give each of the {B} sequences a whole number from 1 to {T}.")
 
 
 def lengths_of(attention_mask: Bool[Tensor, "B T"] | None, input_ids: Int[Tensor, "B T"]) -> Int[Tensor, " B"] | None:
     """How long each sequence is, from its mask: True for the text, then False for the padding after it."""
+    check_tensor("batch of token ids", input_ids)
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"input_ids has the shape {tuple(input_ids.shape)}: it must be (batch, length), neither 0.")
     if attention_mask is None:
         return None
+    check_tensor("attention_mask", attention_mask)
     if attention_mask.dtype != torch.bool or attention_mask.shape != input_ids.shape:
         got = f"{attention_mask.dtype} of shape {tuple(attention_mask.shape)}"
         raise ValueError(f"attention_mask is {got}: it must be boolean, True for text, and of the shape of input_ids, "
@@ -487,6 +496,19 @@ def lengths_of(attention_mask: Bool[Tensor, "B T"] | None, input_ids: Int[Tensor
 # --- Models on top --------------------------------------------------------------------------------------------------
 
 LAYERS = {"rnn": RNN, "lstm": LSTM}
+
+
+def _embed(embedding: nn.Embedding, input_ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
+    """The vectors of the symbols. ValueError for one that the vocabulary lacks (on a GPU torch stops by itself)."""
+    check_tensor("batch of token ids", input_ids)
+    if input_ids.dtype not in (torch.int64, torch.int32):
+        raise ValueError(f"The token ids are of type {input_ids.dtype}: give whole numbers, of type torch.int64.")
+    try:
+        return embedding(input_ids)
+    except IndexError:
+        low, high = int(input_ids.min()), int(input_ids.max())
+        raise ValueError(f"There is no token {low if low < 0 else high}: ids go from 0 to "
+                         f"{embedding.num_embeddings - 1}.") from None  # fmt: skip
 
 
 def _layers(cell: str) -> type[Recurrent]:
@@ -518,7 +540,7 @@ class RecurrentLanguageModel(nn.Module):
         self, input_ids: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | None = None, state: State | None = None
     ) -> tuple[Float[Tensor, "B T V"], State]:
         """The logits, and the state to go on reading from."""
-        x, state = self.layers(self.dropout(self.embedding(input_ids)), lengths, state)
+        x, state = self.layers(self.dropout(_embed(self.embedding, input_ids)), lengths, state)
         return self.output(self.dropout(x)), state
 
     @torch.no_grad()
@@ -526,6 +548,7 @@ class RecurrentLanguageModel(nn.Module):
         self, input_ids: Int[Tensor, "B T"], length: int, generator: torch.Generator | None = None
     ) -> Int[Tensor, "B T+length"]:
         """The prompt and `length` words more, each drawn from the model's probabilities. (Call eval() first.)"""
+        require(whole(length, 0), "length", length, "a whole number of 0 or more")
         lengths_of(None, input_ids)  # refuses an empty prompt
         logits, state = self.read(input_ids)
         for _ in range(length):
@@ -551,7 +574,7 @@ class RecurrentClassifier(nn.Module):
         self, input_ids: Int[Tensor, "B T"], attention_mask: Bool[Tensor, "B T"] | None = None
     ) -> Float[Tensor, "B num_classes"]:
         lengths = lengths_of(attention_mask, input_ids)
-        _, state = self.layers(self.dropout(self.embedding(input_ids)), lengths)
+        _, state = self.layers(self.dropout(_embed(self.embedding, input_ids)), lengths)
         last = torch.cat([parts[0] for parts in state[-self.layers.directions :]], dim=-1)  # (B, H) or (B, 2H)
         return self.output(self.dropout(last))
 
@@ -592,12 +615,12 @@ class RecurrentEncoderDecoder(nn.Module):
 
     def _read(self, source_ids, source_mask) -> tuple[Float[Tensor, "B S 2D"], Float[Tensor, "B 2D"]]:
         """A vector for each place, and the last state of both directions."""
-        memory, state = self.encoder(self.embedding(source_ids), lengths_of(source_mask, source_ids))
+        memory, state = self.encoder(_embed(self.embedding, source_ids), lengths_of(source_mask, source_ids))
         return memory, torch.cat([parts[0] for parts in state], dim=-1)
 
     def _write(self, target_ids, memory, last, source_mask, state: State | None = None) -> tuple:
         """(logits, the decoder's state to go on from, weights or None)."""
-        y, state = self.decoder(self.embedding(target_ids), state=state)  # (B, T, D)
+        y, state = self.decoder(_embed(self.embedding, target_ids), state=state)  # (B, T, D)
         if self.attention is None:
             context, weights = last[:, None].expand(-1, y.shape[1], -1), None  # (B, T, 2D)
         else:
@@ -615,6 +638,7 @@ class RecurrentEncoderDecoder(nn.Module):
         The symbols after `start`; a row that has said `end` repeats it.
         """
         require(whole(max_length, 1), "max_length", max_length, "a whole number of 1 or more")
+        require(isinstance(end, numbers.Integral), "end", end, "the number of a symbol")
         memory, last = self._read(source_ids, source_mask)
         symbol, state, written = torch.full_like(source_ids[:, :1], start), None, []
         while len(written) < max_length and not (written and bool((symbol == end).all())):
@@ -647,11 +671,11 @@ class CNNClassifier(nn.Module):
     def forward(
         self, input_ids: Int[Tensor, "B T"], attention_mask: Bool[Tensor, "B T"] | None = None
     ) -> Float[Tensor, "B num_classes"]:
-        B, T = input_ids.shape if input_ids.ndim == 2 else (0, 0)
         lengths = lengths_of(attention_mask, input_ids)
+        B, T = input_ids.shape
         lengths = torch.full((B,), T, device=input_ids.device) if lengths is None else lengths
         places = torch.arange(T, device=input_ids.device)
-        x = self.embedding(input_ids) * (places < lengths[:, None])[:, :, None]  # (B, T, D), zeros on padding
+        x = _embed(self.embedding, input_ids) * (places < lengths[:, None])[:, :, None]  # (B, T, D), zeros on padding
         strongest = [self._strongest(convolution, x.transpose(1, 2), lengths) for convolution in self.convolutions]
         return self.output(self.dropout(torch.cat(strongest, dim=-1)))
 
@@ -695,4 +719,8 @@ def classification_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Fl
 def accuracy(model: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Float[Tensor, ""], int]:
     """The share of labels that have the highest score, and of how many: for `training.evaluate`."""
     *inputs, labels = batch
-    return (model(*inputs).argmax(-1) == labels).float().mean(), len(labels)
+    best = model(*inputs).argmax(-1)
+    if labels.shape != best.shape:  # (B, 1) beside (B,) would compare each text with every other's label
+        raise ValueError(f"There are labels of shape {tuple(labels.shape)} for answers of shape {tuple(best.shape)}: "
+                         "give one label a text.")  # fmt: skip
+    return (best == labels).float().mean(), len(labels)

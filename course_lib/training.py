@@ -23,6 +23,7 @@ import numbers
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -76,6 +77,7 @@ class TrainingConfig:
             self._require(name, whole(getattr(self, name), 1), "a whole number of 1 or more")
         for name in ("warmup_steps", "evaluate_every", "checkpoint_every", "seed"):
             self._require(name, whole(getattr(self, name), 0), "a whole number of 0 or more")
+        self._require("seed", self.seed < 2**63, "below 2**63")
         self._require("warmup_steps", self.warmup_steps <= self.steps, f"at most steps ({self.steps})")
         for name in ("learning_rate", "epsilon"):
             value = getattr(self, name)
@@ -117,7 +119,7 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
     """
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    done = min(1.0, (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps))
     span = config.learning_rate - config.min_learning_rate
     return config.min_learning_rate + span * DECAYS[config.decay](done)
 
@@ -213,7 +215,11 @@ def _loss_and_count(answer: Tensor | tuple[Tensor, float]) -> tuple[Tensor, floa
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
         raise ValueError(f"loss_fn returned {got}: it must return one number as a tensor, the mean loss of the batch.")
-    count = float(count)
+    try:
+        count = float(count)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"loss_fn returned a {type(count).__name__} beside the loss, which is no number: return the "
+                         "loss alone, or with it how many things it is the mean over.") from None  # fmt: skip
     if not 0 < count < math.inf:
         raise ValueError(f"loss_fn returned a mean over {count:g} things: a batch must hold at least one that counts.")
     return loss.reshape(()), count
@@ -278,6 +284,8 @@ def train(
     with _own_numbers(run.place, config.seed), _reporter(progress, run) as report:
         if resume and (store / RECORD).exists():
             run.load(store)
+        if store is not None and run.step < config.steps:
+            _make_folder(store)
         model.train()
         try:
             if held_out is not None and config.evaluate_every and run.step == 0:
@@ -328,6 +336,9 @@ class Run:
             share = count / first  # 1 where counts are alike; the mean over all is taken once the last is in
             self.scaler.scale(loss * share).backward()
             total, weight = total + loss.detach() * share, weight + share
+        if all(parameter.grad is None for parameter in self.parameters):
+            raise ValueError("The loss depends on no parameter of this model: loss_fn must call the model it is given, "
+                             "not another of the same name.")  # fmt: skip
         self.scaler.unscale_(self.optimizer)
         if weight != 1:
             for parameter in self.parameters:
@@ -523,9 +534,7 @@ def write_checkpoint(folder: str | Path, record: dict, tensors: dict[str, Tensor
     names the file of tensors and is replaced last, in one stroke: it always points to a whole file.
     """
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file: a checkpoint is a folder; give another name.")
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder)
     name = f"step_{record['step']}_{secrets.token_hex(4)}.safetensors"
     unfinished = folder / f"{RECORD}.part"
     shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed in the middle of this
@@ -542,6 +551,17 @@ def write_checkpoint(folder: str | Path, record: dict, tensors: dict[str, Tensor
         for file in folder.glob("step_*_????????.safetensors"):
             if file.name != current and (file.name == name or current == name):
                 file.unlink(missing_ok=True)  # the old one if all went well, else the new one
+
+
+def _make_folder(folder: Path) -> None:
+    """ValueError where no checkpoint can be written: `train` asks before its first step, not after its last."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file: a checkpoint is a folder; give another name.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(f"No checkpoint can be written in {folder} ({error.strerror}): name another folder.") from None
 
 
 def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -129,3 +129,11 @@ def test_texts_that_cannot_be_encoded():
         dates.Characters().encode("3 March")
     with pytest.raises(ValueError, match="'é' is no character of these dates: use ' ,-./0123"):
         dates.Characters().encode(["3 février"])
+
+
+def test_numbers_that_are_no_characters():
+    characters = dates.Characters()
+    assert characters.decode([[3, 2, 3], [4]]) == [characters.symbols[3], characters.symbols[4]]  # rows of any length
+    for wrong in (-1, len(characters)):
+        with pytest.raises(ValueError, match=f"no character {wrong}: numbers go from 0 to {len(characters) - 1}"):
+            characters.decode([[3, wrong]])

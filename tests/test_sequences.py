@@ -371,6 +371,9 @@ def test_dropout_falls_between_layers_only():
         (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4, 0])), r"\[4, 0\]"),
         (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([5, 1])), r"\[5, 1\]"),
         (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4])), "each of the 2 sequences"),
+        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4.0, 2.5])), r"\[4.0, 2.5\].*a whole number"),
+        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), [4, 2]), "lengths is a list: give a tensor"),
+        (lambda: LSTM(3, 2, 2)(torch.zeros(2, 4, 3), state=LSTM(3, 2)(torch.zeros(2, 4, 3))[1]), "1 cells.* are 2"),
     ],
 )
 def test_cells_and_layers_refuse(act, sentence):
@@ -510,6 +513,9 @@ def test_classifiers_learn_who_comes_first(kind):
         (lambda: CNNClassifier(V, 2, widths=(3, 0)), r"widths=\(3, 0\)"),
         (lambda: CNNClassifier(V, 2, dropout=-0.1), "dropout=-0.1"),
         (lambda: sequences.next_token_loss(RecurrentLanguageModel(V), torch.ones(2, 1).long()), "length of 2 or more"),
+        (lambda: RecurrentLanguageModel(V).sample(torch.ones(1, 2).long(), -1), "length=-1"),
+        (lambda: sequences.accuracy(lambda ids: torch.eye(2), (torch.ones(2, 3).long(), torch.tensor([[0], [1]]))),
+         r"labels of shape \(2, 1\) for answers of shape \(2,\): give one label a text"),
     ],
 )
 def test_models_refuse(act, sentence):
@@ -527,6 +533,11 @@ def test_models_refuse(act, sentence):
         (torch.ones(2, 3).long(), torch.ones(2, 2, dtype=torch.bool), r"\(2, 2\)"),
         (torch.ones(2, 3).long(), torch.tensor([[True] * 3, [False] * 3]), "Sequence 1 of the batch is empty"),
         (torch.ones(1, 3).long(), torch.tensor([[False, True, True]]), "True after False"),
+        ([[1, 2]], None, "batch of token ids is a list: give a tensor"),
+        (torch.ones(2, 3).long(), np.ones((2, 3), dtype=bool), "attention_mask is a ndarray: give a tensor"),
+        (torch.ones(2, 3), None, "type torch.float32: give whole numbers"),
+        (torch.tensor([[1, V]]), None, f"no token {V}: ids go from 0 to {V - 1}"),
+        (torch.tensor([[-1, V]]), None, "no token -1: ids go"),
     ],
 )
 def test_models_refuse_batches(kind, ids, mask, sentence):
@@ -646,6 +657,8 @@ def test_attention_learns_to_write_backwards():
         (lambda: RecurrentEncoderDecoder(V, D, cell="gru"), "cell='gru'"),
         (lambda: RecurrentEncoderDecoder(V, 0), "d_model=0"),
         (lambda: RecurrentEncoderDecoder(V, D).generate(torch.ones(1, 2).long(), 1, 2, 0), "max_length=0"),
+        (lambda: RecurrentEncoderDecoder(V, D).generate(torch.ones(1, 2).long(), 1, "2", 3), "end='2'"),
+        (lambda: RecurrentEncoderDecoder(V, D)(torch.ones(2, 1).long(), torch.ones(2, 1).long() * V), f"no token {V}"),
         (lambda: RecurrentEncoderDecoder(V, D)(torch.ones(2, 0).long(), torch.ones(2, 1).long()), r"\(2, 0\)"),
         (lambda: RecurrentEncoderDecoder(V, D)(torch.ones(2, 3).long(), torch.ones(2, 1).long(), torch.ones(2, 3)),
          "torch.float32"),

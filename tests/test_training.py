@@ -136,6 +136,12 @@ def test_shuffled_gives_every_row_once_in_a_new_order():
         shuffled(ids, batch_size=0)
 
 
+@pytest.mark.parametrize("decay", training.DECAYS)
+def test_after_the_last_step_the_learning_rate_stays(decay):
+    config = TrainingConfig(steps=10, learning_rate=1.0, min_learning_rate=0.1, decay=decay)
+    assert learning_rate(15, config) == learning_rate(10, config) == (1.0 if decay == "constant" else 0.1)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -143,7 +149,7 @@ def test_shuffled_gives_every_row_once_in_a_new_order():
         ("evaluate_every", -1), ("checkpoint_every", 0.5), ("seed", -1), ("decay", "step"), ("betas", 0.9),
         ("learning_rate", 0), ("learning_rate", math.nan), ("learning_rate", math.inf), ("min_learning_rate", 0.1),
         ("min_learning_rate", -1), ("weight_decay", -0.1), ("weight_decay", math.nan), ("betas", (0.9, 1.0)),
-        ("betas", (0.9,)), ("epsilon", 0), ("clip_norm", 0), ("clip_norm", math.inf),
+        ("betas", (0.9,)), ("epsilon", 0), ("clip_norm", 0), ("clip_norm", math.inf), ("seed", 2**63),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_used_are_named(name, value):
@@ -368,11 +374,22 @@ def test_a_held_out_loss_that_is_no_number_stops_it():
         (lambda model, batch: (loss_fn(model, batch), 0), "mean over 0 things"),
         (lambda model, batch: (loss_fn(model, batch), 4, 1), r"returned \(tensor.*one number as a tensor"),
         (lambda model, batch: (loss_fn(model, batch), math.nan), "mean over nan things"),
+        (lambda model, batch: (loss_fn(model, batch), model(batch[0])), "a Tensor beside the loss, which is no number"),
+        (lambda model, batch: (loss_fn(model, batch), {"right": 3}), "a dict beside the loss"),
+        (lambda model, batch: (loss_fn(model, batch), None), "a NoneType beside the loss"),
     ],
 )
 def test_a_loss_that_is_none_is_refused(loss, sentence):
     with pytest.raises(ValueError, match=sentence):
         run(loss=loss)
+
+
+def test_a_loss_of_another_model_is_refused():
+    model, old = net(), net()
+    before = weights(model), weights(old)
+    with pytest.raises(ValueError, match="no parameter of this model.*not another of the same name"):
+        run(model, loss=lambda model, batch: loss_fn(old, batch))
+    assert (weights(model), weights(old)) == before
 
 
 @pytest.mark.parametrize("batches", [[], iter([(X, Y)]), lambda generator: iter([])])
@@ -620,8 +637,11 @@ def test_places_that_hold_no_checkpoint(tmp_path):
         run(resume=True)
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(ValueError, match="is a file"):
-        run(checkpoint=file)
+    steps = []
+    for place, sentence in ((file, "is a file"), (file / "in", r"can be written in .*in \(.+\): name another folder")):
+        with pytest.raises(ValueError, match=sentence):
+            run(checkpoint=place, on_step=steps.append)
+    assert not steps  # said before the work, not after it
     alone = weights(run()[0])
     assert weights(run(checkpoint=tmp_path / "new", resume=True)[0]) == alone  # nothing there yet: from the beginning
 

@@ -463,6 +463,18 @@ def test_decoding_with_a_cache_equals_decoding_without(config):
     assert_close([torch.cat(parts, 1)], [model(source, target, seen)])
 
 
+def test_generate_sees_no_padding():
+    torch.manual_seed(0)
+    model, source = EncoderDecoder(SMALL).eval(), tokens(8, S)
+    for parameter in model.parameters():
+        parameter.data += 0.3 * torch.randn(parameter.shape)
+    padded = torch.cat([source, tokens(8, 3, seed=1)], 1)
+    seen = (torch.arange(S + 3) < S).expand(8, -1)
+    said = model.generate(source, 1, -1, 9)
+    assert torch.equal(model.generate(padded, 1, -1, 9, seen), said)
+    assert not torch.equal(model.generate(padded, 1, -1, 9), said)
+
+
 def test_generate_takes_the_likeliest_token_until_every_row_has_ended(monkeypatch):
     torch.manual_seed(0)
     model, source, start, end = EncoderDecoder(replace(SMALL, norm="pre")), tokens(8, S), 1, 8

@@ -190,6 +190,17 @@ def test_other_weights_give_another_picture_and_the_same_give_the_same(make):
     assert not np.array_equal(still(first), still(other))
 
 
+def test_the_still_picture_is_of_the_layer_and_heads_chosen(make):
+    weights = softmax(2, 3, 4, 4)
+    for layer, heads in ((1, [0, 2]), (0, [1]), (1, None)):
+        chosen = np.zeros_like(weights)
+        chosen[:] = np.eye(4)  # other layers and heads must leave no trace
+        every = range(3) if heads is None else heads
+        chosen[layer, [*every]] = weights[layer, [*every]]
+        one, other = (still(make(part, list("abcd"), layer=layer, head=heads)) for part in (weights, chosen))
+        assert np.array_equal(one, other)
+
+
 def test_hostile_tokens_are_text(make):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a font that lacks a sign would warn, in red, in a notebook
@@ -304,6 +315,12 @@ def test_each_bad_input_is_one_sentence(arguments, options, words):
     with pytest.raises(ValueError, match=words) as caught:
         viz.attention_view(*arguments, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_heads_may_be_chosen_by_a_tensor(make):
+    weights = softmax(2, 3, 2, 2)
+    for heads in (torch.tensor([0, 2]), np.array([0, 2])):
+        assert make(weights, list("ab"), head=heads).view["shown"] == [0, 2]
 
 
 def test_a_row_of_zeros_is_a_query_with_nothing_to_attend_to(make):

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 from course_lib.viz.heatmap import heatmap
 
@@ -91,5 +92,13 @@ def test_a_bad_matrix_is_refused_in_a_sentence(matrix, message):
 
 
 def test_colours_that_run_nowhere_are_refused():
-    with pytest.raises(ValueError, match="low=3 to high=3"):
-        heatmap(TABLE, ROWS, COLUMNS, "t", "l", low=3, high=3)
+    for low, high in ((3, 3), (-np.inf, 3), (0, np.nan)):
+        with pytest.raises(ValueError, match=f"low={low} to high={high}"):
+            heatmap(TABLE, ROWS, COLUMNS, "t", "l", low=low, high=high)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_tensor_is_a_table_too(dtype):
+    table = torch.tensor([[1.0, 2.0, 0.0, 4.0], [5.0, 6.0, 7.0, 8.0], [9.0, 1.0, 2.0, 3.0]]).to(dtype).requires_grad_()
+    figure, alt = heatmap(table, ROWS, COLUMNS, "t", "l")
+    assert alt == heatmap(table.tolist(), ROWS, COLUMNS, "t", "l")[1]

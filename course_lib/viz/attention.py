@@ -188,6 +188,7 @@ def _chosen(head: Any, weights: Float[np.ndarray, "L H Q K"]) -> list[int]:
     _, number, *tokens = weights.shape
     if head is None:
         return [*range(number if number * max(tokens) <= TANGLE else 1)]
+    head = head.tolist() if hasattr(head, "tolist") else head  # the items of a tensor are no plain numbers
     heads = [head] if np.ndim(head) == 0 else [*head]
     if not heads:
         raise ValueError(f"head={head!r} shows nothing: give one head, several, or None.")

@@ -33,8 +33,8 @@ def heatmap(matrix: Float[np.ndarray, "R C"], rows: Sequence[str], columns: Sequ
     matrix = _checked(matrix, rows, columns)
     low = min(0.0, float(np.nanmin(matrix))) if low is None else low
     high = max(float(np.nanmax(matrix)), low + 1e-9) if high is None else high
-    if not low < high:
-        raise ValueError(f"the colours run from low={low} to high={high}: low must be the smaller one.")
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"the colours run from low={low} to high={high}: low must be the smaller, both finite.")
     side = min(0.9, 6.2 / matrix.shape[1])  # inches a cell
     figure = Figure(figsize=(8, 1.9 + side * matrix.shape[0]), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -51,6 +51,8 @@ def heatmap(matrix: Float[np.ndarray, "R C"], rows: Sequence[str], columns: Sequ
 
 
 def _checked(matrix, rows: Sequence[str], columns: Sequence[str]) -> np.ndarray:
+    if hasattr(matrix, "detach"):  # a torch tensor, without importing torch
+        matrix = matrix.detach().cpu().double().numpy()
     matrix = np.asarray(matrix, dtype=np.float64)
     if matrix.ndim != 2 or 0 in matrix.shape or matrix.shape != (len(rows), len(columns)):
         raise ValueError(f"the matrix has shape {matrix.shape} for {len(rows)} rows and {len(columns)} columns: "
