@@ -9,7 +9,7 @@ Three promises. A mask is boolean, and True means "may attend". A query with not
 gradients, never NaN. A NaN that a query attends to shows in its output (one that the mask hides may show too: 0 * NaN
 is NaN).
 
-What it leaves out. Scores that depend on distance, grouped queries, and masks of added numbers (float masks).
+What it leaves out. Biases for distance, grouped queries, and masks of added numbers (float masks).
 
 Papers. Bahdanau, Cho, Bengio (2015), "Neural Machine Translation by Jointly Learning to Align and Translate"; Vaswani
 et al. (2017), "Attention Is All You Need"; for the kernel: Dao, Fu, Ermon, Rudra, Ré (2022), "FlashAttention".
@@ -40,7 +40,8 @@ def scaled_dot_product_attention(
     """softmax(Q K^T / sqrt(D)) V (2017, equation 1), and the softmax's weights, each row of which sums to one.
 
     `mask`, of any shape that broadcasts to (..., T, S), is True where a query may attend. `dropout` sets that share of
-    the weights to zero before they meet the values; the weights returned are those before.
+    the weights to zero before they meet the values; the weights returned are those before. ValueError for shapes,
+    masks or numbers that do not fit.
     """
     _check(query, key, value, dropout)
     scores = query @ key.mT / math.sqrt(query.shape[-1])  # (..., T, S)
@@ -69,7 +70,7 @@ def masked_softmax(
 def causal_mask(
     queries: int, keys: int | None = None, device: torch.device | str | None = None
 ) -> Bool[Tensor, "queries keys"]:
-    """True where a key is not later than the query. The queries are the last positions of the keys.
+    """True where a key is not later than the query. The queries are the last positions of the keys (else ValueError).
 
     >>> causal_mask(2, 3)
     tensor([[ True,  True, False],
@@ -148,7 +149,8 @@ def fused_attention(
 
     `is_causal` adds the causal mask. It costs no memory where T = S and there is no other mask. On the CPU torch has no
     fused kernel with dropout, nor for V unlike D: there it writes the weights down after all. It also looks at the
-    queries and keys there, for NaN: `torch.compile` stops for that, and `torch.vmap` cannot do it at all.
+    queries and keys there, for NaN: `torch.compile` breaks its graph at that, and `torch.vmap` fails. ValueErrors as in
+    `scaled_dot_product_attention`.
     """
     _check(query, key, value, dropout)
     T, S = query.shape[-2], key.shape[-2]
@@ -197,7 +199,10 @@ class KeyValueCache:
     def extend(
         self, key: Float[Tensor, "B H T D"], value: Float[Tensor, "B H T D"]
     ) -> tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]:
-        """Append, and return all keys and all values so far. Room doubles when it runs out, so that copying is rare."""
+        """Append, and return all keys and all values so far. Room doubles when it runs out, so that copying is rare.
+
+        RuntimeError where gradients are kept, ValueError for another batch, other heads or other sizes than before.
+        """
         if key.requires_grad or value.requires_grad:
             raise RuntimeError("A cache keeps no gradients: call the model under torch.no_grad(), or without a cache.")
         B, H, T, D = key.shape
@@ -276,7 +281,8 @@ class MultiHeadAttention(nn.Module):
 
         Without `key` the query attends to itself (self attention); without `value` the keys are the values too.
         `cache`: in self attention this call's positions follow those of the calls before, and S counts them all; in
-        cross attention the first call fills the cache and later ones, with the same key, read it.
+        cross attention the first call fills the cache and later ones, with the same key, read it. ValueError for
+        inputs, masks or caches that do not fit.
         """
         self._check(query, key, value, mask, cache)
         B, T, _ = query.shape
@@ -369,7 +375,7 @@ class AdditiveAttention(nn.Module):
     ) -> tuple[Float[Tensor, "B T V"], Float[Tensor, "B T S"]]:
         """The mean of the values (of the keys, where no value is given) for each query, and its weights.
 
-        For padding the mask is `attention_mask[:, None]`. Memory: B * T * S * d_hidden numbers.
+        For padding the mask is `attention_mask[:, None]`. Memory: B * T * S * d_hidden numbers. ValueErrors as above.
         """
         value = key if value is None else value
         _check_input("query", query, self.query)

@@ -273,8 +273,9 @@ def train(
     on_step:    the one hook: called with a `Progress` after each step, its (clipped) gradients still in place.
 
     torch's random numbers start from `config.seed`, and afterwards go on as if nothing had been trained. Raises
-    RuntimeError when a loss or a gradient is no longer a number: the model then has the weights of the step before.
-    (In float16, which overflows easily, a gradient costs its step instead, and the next is scaled down.)
+    ValueError for batches, a loss or a checkpoint that cannot be used, and RuntimeError when a loss or a gradient is no
+    longer a number: the model then has the weights of the step before. (In float16, which overflows easily, a gradient
+    costs its step instead, and the next is scaled down.)
     """
     config = config or TrainingConfig()
     run = Run(model, batches, config)

@@ -47,7 +47,7 @@ class TransformerConfig:
     `norm`: "post" normalises the residual stream after each sublayer, "pre" each sublayer's input. `dropout` falls on
     embeddings, attention weights and each sublayer's output. `init`: see `initialise`; with "xavier" token embeddings
     are also multiplied by sqrt(d_model). `scale_residual`: GPT-2's smaller start for the layers that write to the
-    residual stream.
+    residual stream. ValueError for a setting that cannot be used.
     """
 
     vocab_size: int = 37_000
@@ -158,7 +158,7 @@ class RotaryPositions(nn.Module):
         self.register_buffer("sin", angles.sin().float(), persistent=False)
 
     def forward(self, x: Float[Tensor, "... T D"], start: int = 0) -> Float[Tensor, "... T D"]:
-        """The vectors of positions start, start + 1, ..., each turned by its own angles."""
+        """The vectors of positions start, start + 1, ..., each turned by its own angles; ValueError beyond the last."""
         T, D = x.shape[-2:]
         size = 2 * self.cos.shape[1]
         if D != size:
@@ -467,7 +467,7 @@ class Embedding(nn.Module):
         initialise(self, config.init)
 
     def forward(self, input_ids: Int[Tensor, "B T"], start: int = 0) -> Float[Tensor, "B T D"]:
-        """The first token stands at position `start`."""
+        """The first token stands at position `start`. ValueError for an unknown token or a position beyond the last."""
         self._check(input_ids)
         x = self.tokens(input_ids) * self.scale  # (B, T, D)
         if self.positions is not None:

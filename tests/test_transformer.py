@@ -311,6 +311,10 @@ def test_maps_of_all_layers_on_request(config):
     model = EncoderDecoder(config).double()
     source, target = tokens(B, S), tokens(B, T, vocab=TARGETS)
     seen = torch.arange(S).expand(B, -1) < torch.tensor([[S], [S - 3]])
+    written = torch.arange(T).expand(B, -1) < torch.tensor([[T], [T - 2]])
+    logits, maps = model(source, target, seen, written, return_attention=True)
+    assert_close([model(source, target, seen, written)], [logits])
+    assert (maps.decoder[:, 1, :, :, T - 2 :] == 0).all()
     logits, maps = model(source, target, seen, return_attention=True)
     assert logits.shape == (B, T, TARGETS)
     assert maps.encoder.shape == (LAYERS, B, H, S, S)
@@ -544,7 +548,11 @@ def test_normal_initialisation_and_gpt2s_residual_layers():
     assert all((p == 0).all() for name, p in encoder.named_parameters() if name.endswith("bias"))
     decoder = Decoder(config)  # three layers a block write to its stream
     assert spread(decoder.blocks[0].cross_attention.output.weight) == pytest.approx(0.02 / math.sqrt(24), rel=0.08)
+    torch.manual_seed(3)
+    scaled = Encoder(config).blocks[1].feed_forward.output.weight
+    torch.manual_seed(3)
     plain = Encoder(replace(config, scale_residual=False))
+    torch.testing.assert_close(scaled * 4, plain.blocks[1].feed_forward.output.weight)
     assert spread(plain.blocks[0].attention.output.weight) == pytest.approx(0.02, rel=0.08)
 
 
