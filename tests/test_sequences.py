@@ -503,6 +503,40 @@ def test_classifiers_learn_who_comes_first(kind):
     assert evaluate(model, [(ids[128:], mask[128:], labels[128:])], sequences.accuracy) > 0.9
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_a_deep_classifier_answers_from_its_last_layer(cell):
+    torch.manual_seed(0)
+    model, ids = RecurrentClassifier(V, 3, D, num_layers=2, cell=cell, bidirectional=True), torch.tensor([[1, 2, 3]])
+    outputs, _ = model.layers(model.embedding(ids))  # (1, 3, 2D): each direction ends at its own end
+    last = torch.cat([outputs[:, -1, :D], outputs[:, 0, D:]], -1)
+    torch.testing.assert_close(model(ids), model.output(last))
+
+
+def test_a_language_models_dropout_falls_before_and_after_its_layers():
+    model, dropped = RecurrentLanguageModel(V, D, dropout=0.5), []
+    model.dropout.register_forward_hook(lambda module, inputs, output: dropped.append(output.eq(0).any()))
+    torch.manual_seed(0)
+    model(torch.ones(8, 5).long())
+    assert dropped == [True, True]
+
+
+@pytest.mark.parametrize("cell", [RNNCell, LSTMCell])
+def test_cells_start_as_torchs_do(cell):
+    made = cell(50, 64)
+    for weight in (made.weight_ih, made.weight_hh):
+        assert 0.95 / 8 < weight.abs().max() <= 1 / 8
+
+
+def test_a_sample_is_the_prompt_and_what_its_generator_draws():
+    torch.manual_seed(0)
+    model, prompt = RecurrentLanguageModel(V, D).eval(), torch.tensor([[1, 2], [3, 4]])
+    one, same, other = (model.sample(prompt, 20, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert one.shape == (2, 22)
+    assert torch.equal(one[:, :2], prompt)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
 @pytest.mark.parametrize(
     ("act", "sentence"),
     [

@@ -201,6 +201,14 @@ def test_the_still_picture_is_of_the_layer_and_heads_chosen(make):
         assert np.array_equal(one, other)
 
 
+@pytest.mark.parametrize(("count", "faintest"), [(24, 0.01), (25, 0.04)])
+def test_the_caption_says_which_weights_get_a_line(make, count, faintest):
+    names = [str(i) for i in range(count)]
+    assert f"with lines for weights from {faintest} up" in page(make(softmax(count, count), names))
+    lines = module.still(softmax(1, count, count), names, names, [0], "t").axes[0].collections[0]
+    assert len(lines.get_segments()) == (softmax(1, count, count) >= faintest).sum()
+
+
 def test_hostile_tokens_are_text(make):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a font that lacks a sign would warn, in red, in a notebook
