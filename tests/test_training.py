@@ -374,7 +374,7 @@ def test_a_held_out_loss_that_is_no_number_stops_it():
         (lambda model, batch: (loss_fn(model, batch), 0), "mean over 0 things"),
         (lambda model, batch: (loss_fn(model, batch), 4, 1), r"returned \(tensor.*one number as a tensor"),
         (lambda model, batch: (loss_fn(model, batch), math.nan), "mean over nan things"),
-        (lambda model, batch: (loss_fn(model, batch), model(batch[0]).detach()), "a Tensor beside the loss, which is no number"),
+        (lambda model, batch: (loss_fn(model, batch), model(batch[0]).detach()), "a Tensor beside the loss"),
         (lambda model, batch: (loss_fn(model, batch), {"right": 3}), "a dict beside the loss"),
         (lambda model, batch: (loss_fn(model, batch), None), "a NoneType beside the loss"),
     ],
