@@ -312,8 +312,8 @@ check.scaled_dot_product_attention(planned_mistake)
 # ## Why the root?
 #
 # A dot product of D random numbers with D others is a sum of D random terms, of about 1 each, half of them negative.
-# They partly cancel: the sum grows like the *root* of D, not like D. So for D = 64 a score is 8 or -8 as easily as 1,
-# and $e^8$ is about 3,000 times $e^0$.
+# They partly cancel: the sum grows like the *root* of D, not like D. So for D = 64 a score of 8 or of -8 is nothing
+# rare, and $e^8$ is about 3,000 times $e^0$.
 #
 # **Look.** One query, 64 keys, weights from the largest to the smallest. Predict: at which D does the undivided look
 # become a stare at one word? And what does dividing by D, not by its root, make of a large D?

@@ -772,6 +772,8 @@ assert min(of_heads[left], of_heads[right]) > 15
 # The picture: what is guessed with all heads, and without each.
 def draw_guesses(line):
     line = "".join(letter for letter in line if letter in number_of)[:32]
+    if not line:
+        raise ValueError("None of these signs stands in the plays: write a few letters.")
     ids, rows = torch.from_numpy(encode(line))[None], {}
     for name, columns in [("all heads", []), *((f"without head {head}", columns_of(head)) for head in range(4))]:
         with torch.no_grad(), silenced(model, columns, usual):
