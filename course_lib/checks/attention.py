@@ -230,7 +230,8 @@ def _filled(scores, mask, number, softmax=True):
 _MASKED_MISCONCEPTIONS = [
     *_each(
         "mask-ignored",
-        "the mask changes nothing: hidden keys keep their weight",
+        "the mask changes nothing: hidden keys keep their weight (`masked_fill` returns a new tensor and leaves the "
+        "old one as it is)",
         _variant(weigh=lambda s, m: s.softmax(-1)),
     ),
     *_each(
@@ -253,6 +254,13 @@ _MASKED_MISCONCEPTIONS = [
         _variant(weigh=lambda s, m: attention.masked_softmax(s, ~m)),
         _variant(weigh=lambda s, m: s.masked_fill(m, -math.inf).softmax(-1)),
         _variant(weigh=lambda s, m: s.masked_fill(m, -math.inf).softmax(-1).nan_to_num(0.0)),
+        _variant(weigh=lambda s, m: s.masked_fill(m, -1e9).softmax(-1)),
+    ),
+    *_each(
+        "all-for-any",
+        "a row becomes zeros as soon as one of its keys is hidden. Only a row that sees nothing should: `mask.any(-1, "
+        "keepdim=True)` is True where there is at least one key to look at",
+        _variant(weigh=lambda s, m: torch.where(m.all(-1, keepdim=True), attention.masked_softmax(s, m), 0.0)),
     ),
     *_each(
         "one-added",
@@ -314,8 +322,9 @@ def _more(function: Callable, result: Result) -> Result:
     if result.diagnosis:
         return result
     if compare(NAME, function, _right, _PLAIN[:2]).status == "passed":
-        return Result(result.status, f"{result.message} Without a batch in front all is right: exchange the *last two* "
-                      "axes of the keys (key.mT), and take the softmax over the last.", "batch-in-front")  # fmt: skip
+        return Result(result.status, f"{result.message} Without a batch in front all is right, so count axes from the "
+                      "end: key.mT exchanges the *last two*, the softmax runs over the last (-1), and D is "
+                      "query.shape[-1].", "batch-in-front")  # fmt: skip
     factor = _factor(function)
     return _wrong_scale(factor) if factor else result
 
@@ -346,6 +355,8 @@ def _in_words(result: Result, number: int) -> Result:
     text = re.sub(r"\bin item ([01])\b", lambda found: f"in the {('output', 'weights')[int(found[1])]}", result.message)
     if "Boolean value of Tensor with more than one value" in text:
         text += " To ask whether a mask was given, write `if mask is not None`."
+    if number == 0 and "'NoneType'" in text:
+        text += " Without a mask, `mask` is None: hide keys only `if mask is not None`."
     done = ["", "without a mask all is right. ", "without a mask and with one all is right. "][number]
     if result.status == "failed" and done:
         text = f"{NAME}: {done[0].upper()}{done[1:]}" + text.removeprefix(f"{NAME}: ")

@@ -14,9 +14,9 @@
 # # 10 Attention: each word asks, and takes what it needs
 #
 # In the lessons on word vectors *bank* had one arrow, in *river bank* and in *bank loan* alike. At the end of this
-# lesson a word looks at the others of its sentence and takes from them what it needs. You will have done it for six
-# words with a pencil, every number of it. It is the operation at the heart of every model from here to GPT, and it
-# fits into five lines.
+# lesson a word looks at the others of its sentence and takes from them what it needs. You will have done it with a
+# pencil, every number of it, for one word of six. It is the operation at the heart of every model from here to GPT, and
+# without its masks it fits into three lines.
 #
 # **You will build** scaled dot-product attention and the masks that say who may look at whom. Then one single question,
 # learned in seconds from 10,000 film reviews, will find for itself the words that matter.
@@ -56,8 +56,8 @@ for name, scores in {"as they are": products, "divided by 8": products / 8}.item
     print(f"{name:12} largest of 64 weights {scores.softmax(-1).max(-1).values.mean():.2f}")
 
 # %% [markdown]
-# As they are, one stranger out of 64 gets most of the weight, for no reason at all. Divided by 8, nobody is left
-# out. Where the 8 comes from, and why it decides whether such a thing can learn, we shall see. First: weights of what?
+# As they are, one stranger out of 64 gets most of the weight, for no reason at all. Divided by 8, nobody does. Where
+# the 8 comes from, and why it decides whether such a thing can learn, we shall see. First: weights of what?
 
 # %% [markdown]
 # ## Average, three ways
@@ -84,8 +84,9 @@ for token, row in zip(tokens, averages):
 
 # %%
 # The table of shares, and the averages as shares times what the words say.
+torch.set_printoptions(precision=2)
 shares = torch.ones(6, 6).tril() / torch.arange(1, 7)[:, None]
-print(shares.round(decimals=2))
+print(shares)
 print("the same averages:", torch.allclose(shares @ value, averages))
 
 # %% [markdown]
@@ -221,8 +222,8 @@ viz.explore(draw_sheet, word=viz.Choice(tokens, value="bank"), step=viz.Choice(p
 # %% [markdown]
 # A word that asks nothing gets the plain average: our honest control is a query of zeros, and it comes back below.
 #
-# Six worksheets at once are three lines. With the tables $Q$ [T, D], $K$ [S, D] and $V$ [S, V], for T words that ask
-# and S words that answer (here the same six):
+# Six worksheets at once are three lines. T words ask and S words answer (here the same six); the table $Q$ [T, D] holds
+# the queries, $K$ [S, D] the keys, and $V$ the values, S rows of any one length (here 2):
 #
 # $$\text{Attention}(Q, K, V) = \text{softmax}\left(\frac{Q K^\top}{\sqrt D}\right) V$$
 #
@@ -234,7 +235,7 @@ viz.explore(draw_sheet, word=viz.Choice(tokens, value="bank"), step=viz.Choice(p
 scores = query @ key.T / math.sqrt(4)
 weights = scores.softmax(-1)
 output = weights @ value
-print(weights.round(decimals=2))
+print(weights)
 print(f"bank: {output[5, 0]:.2f} of water, {output[5, 1]:.2f} of money")
 
 # %% [markdown]
@@ -315,17 +316,18 @@ check.scaled_dot_product_attention(planned_mistake)
 # They partly cancel: the sum grows like the *root* of D, not like D. So for D = 64 a score of 8 or of -8 is nothing
 # rare, and $e^8$ is about 3,000 times $e^0$.
 #
-# **Look.** One query, 64 keys, weights from the largest to the smallest. Predict: at which D does the undivided look
-# become a stare at one word? And what does dividing by D, not by its root, make of a large D?
+# **Look.** 64 keys, weights from the largest to the smallest, on average over 200 queries. Predict: from which D on
+# does the undivided look give most of its weight to one word? And what does dividing by D, not by its root, make of a
+# large D?
 
 # %% tags=["boilerplate"]
 # Random vectors of D numbers: three ways to scale.
 def draw_sharpness(D):
-    random = torch.Generator().manual_seed(4)
-    products = torch.randn(64, D, generator=random) @ torch.randn(D, generator=random)
+    random = torch.Generator().manual_seed(0)
+    products = (torch.randn(200, 1, D, generator=random) @ torch.randn(200, 64, D, generator=random).mT).squeeze(1)
     ways = {"as they are": 1, "divided by √D": math.sqrt(D), "divided by D": D}
-    weights = {name: (products / by).softmax(-1).numpy() for name, by in ways.items()}
-    return pictures.sharpness(weights, f"One random query, 64 random keys, D = {D}")
+    weights = {name: (products / by).softmax(-1).sort(descending=True).values.mean(0) for name, by in ways.items()}
+    return pictures.sharpness(weights, f"64 random keys, average of 200 random queries, D = {D}")
 
 
 viz.explore(draw_sharpness, D=viz.Choice([2, 4, 16, 64, 256, 1024], value=64))
@@ -386,22 +388,24 @@ check.padding_mask(padding_mask)
 # in the middle: `[:, None]`.
 
 # %% [markdown]
-# Masks combine with *and*. What may the second of three words see, in a text that is padded to five places? And one
-# last thing, which surprises many: predict what happens to the output of *bank* if the six words come in another
-# order.
+# Masks combine with *and*. Three words, padded to five places, under a causal mask: which of the five rows does the
+# padding mask change? And one last thing, which surprises many: predict what happens to the output of *bank* if the six
+# words come in another order.
 
 # %%
-# Both masks together; then bank, with the words that it looks at in two orders.
-both = attention.causal_mask(5) & (torch.arange(5) < 3)
-print("second word may see", both[1].int().tolist())
+# Rows that the padding mask changes; then bank, with the words that it looks at in two orders.
+causal = attention.causal_mask(5)
+both = causal & (torch.arange(5) < 3)
+print("row changed", (both != causal).any(-1).tolist())
 shuffled = torch.tensor([3, 5, 1, 0, 4, 2])
 for order in [torch.arange(6), shuffled]:
     new, _ = attention.scaled_dot_product_attention(query[5:], key[order], value[order])
     print(" ".join(tokens[i] for i in order), f"-> bank {new[0, 0]:.2f} {new[0, 1]:.2f}")
 
 # %% [markdown]
-# Nothing. **Attention does not know the order of the words**: it is an average, and sums have no order. (Only a causal
-# mask lets some of it in: it hides by place.) Lesson 13 tells words their places.
+# Only the last two rows change, and they are padding themselves: what stands behind a word is its future, and hidden
+# already. And *bank*? Nothing happens. **Attention does not know the order of the words**: it is an average, and sums
+# have no order. (Only a causal mask lets some of it in: it hides by place.) Lesson 13 tells words their places.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 28-38. Type** the typical scores (3 lines) and the padding (2 lines). Move the slider of D with the room.
@@ -434,12 +438,15 @@ def look(sentence):
     return attention.scaled_dot_product_attention(x, x, x)
 
 
+# %%
+# Who looks at whom?
 new, weights = look("he sat on the river bank")
 viz.attention_view(weights, tokens, title="Word vectors of lesson 03, nothing trained")
 
 # %% [markdown]
-# At itself, as all six do here: the product of a vector with itself is the square of its length, and hard to beat. Then
-# at *river*. (A good reason to have three vectors a word, and not one: one may ask for something other than oneself.)
+# At itself, as all six do here: the product of a vector with itself is the square of its length, and hard to beat.
+# Then, narrowly, at *river*. (A good reason to have three vectors a word, and not one: one may ask for something other
+# than oneself.)
 #
 # Does the new *bank* mean the river's edge? Compare its arrow with the arrows of four words, before and after, in two
 # sentences. The **control** is the plain average of the six words.
@@ -495,10 +502,12 @@ chances = [(len(a) - 1) / (len(a + b) - 1) for pair in pairs for a, b in (pair, 
 print(f"{'by chance':24} {sum(chances) / len(chances):.0%}")
 
 # %% [markdown]
-# Nobody told it which word came from where, and nothing was trained for this. **Look** at one of the pairs, a hard one:
-# in the handbook an *anthem*, in the play a *hymn*. Hover over a word, or step through the words with the keyboard.
-# Which words look across, and are they wrong to? (For the eye all queries are three times as long here: the same
-# order, larger differences.)
+# Nobody told it which word came from where, and nothing was trained for this. (Both books are part of the text that the
+# vectors were learned from: it knows their words, not the sentences.)
+#
+# **Look** at one of the pairs, a hard one: in the handbook an *anthem*, in the play a *hymn*. Hover over a word, or
+# step through the words with the keyboard. Which words look across, and are they wrong to? (For the eye all queries are
+# three times as long here: the same order, larger differences.)
 
 # %%
 # Two sentences in one pot.
@@ -509,7 +518,7 @@ viz.attention_view(at_home(first, second, real, sharpen=3)[1], first + second, t
 # ## Is it a linear layer?
 #
 # > **Common belief:** *"The weights of attention come from a linear layer with three inputs (query, key, value) and a
-# > softmax."* So the article has it that this course began with (3.1.1). True or false? Decide; the next cell settles
+# > softmax."* So says the article with which this course began (3.1.1). True or false? Decide; the next cell settles
 # > it.
 #
 # A linear layer takes numbers, multiplies each with a fixed weight and adds them up. Let us build exactly that: for
@@ -541,8 +550,8 @@ print(f"everything doubled: bank's water {output[5, 0]:.2f} becomes {double[5, 0
 # inputs, not three. Nor is the whole linear: twice the input would give twice 6.20.
 #
 # What is true in the belief: in a model, q, k and v are made out of one vector x a word, by **three linear layers with
-# one input each**: $q = W_q x$, $k = W_k x$, $v = W_v x$. These are all that is learned. Attention itself, the line
-# with the softmax, has not a single parameter.
+# one input each**: $q = W_q x$, $k = W_k x$, $v = W_v x$. What is learned is in these layers. Attention itself, the
+# line with the softmax, has not a single parameter.
 #
 # > **Common belief:** *"Attention means that the words of a sentence look at one another."* In its history of the field
 # > (1.1) the article puts "self-attention" for attention as such. Decide; then run.
@@ -555,8 +564,8 @@ _, weights = attention.scaled_dot_product_attention(stranger, x, x)
 print("weights", tuple(weights.shape), {word: round(w, 2) for word, w in zip(tokens, weights[0].tolist())})
 
 # %% [markdown]
-# One query, six keys: the one who asks need not be one of those who answer. When attention was invented (2015), the
-# words of a translation asked those of the original; lesson 09 did that with dates. Where a sequence asks itself it is
+# One query, six keys: the one who asks need not be one of those who answer. When attention was first published (2014),
+# it was the translation that asked the original; lesson 09 did that with dates. Where a sequence asks itself it is
 # *self*-attention; the other is *cross*-attention, and lesson 13 needs both. Our last run needs just **one query that
 # belongs to nobody.**
 
@@ -566,7 +575,7 @@ print("weights", tuple(weights.shape), {word: round(w, 2) for word, w in zip(tok
 # Is a film review a recommendation? The easiest way from hundreds of words to one verdict is the average of their
 # vectors, then one linear layer. It drowns two or three telling words in hundreds of others. So let a single query look
 # at the words, take the average that *it* weighs, and hand that to the same linear layer. The query is learned:
-# nobody tells it what to look for. All it ever sees is whether the review was for or against.
+# nobody tells it what to look for. All it is ever told is whether the review was for or against.
 #
 # The word vectors are those of lesson 03 and stay as they are. (All these reviews are part of the text that they were
 # trained on; the verdicts are not.) Each fifth block of 250 reviews is held out, for neighbours in the file are about
@@ -621,7 +630,7 @@ class OneQuestion(nn.Module):
         return self.verdict(output[:, 0])[:, 0], weights[:, 0]  # [B], [B, S]
 
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "folded"]
 # What training makes small, what we report, how it is trained; and the plain averages for the longer control.
 def loss(model, batch):
     words, lengths, label = batch
@@ -652,7 +661,7 @@ def averages_of(words, lengths, label):
 # question be worth more there, or less?
 
 # %% tags=["hero", "nbval-ignore-output"]
-# Train the control and the one that asks; then the control once more, ten times as long.
+# Train the control and the one that asks.
 sets = {"held-out reviews": held_out, "single sentences": tensors([r for r in snippets if numbers(r.text)])}
 right = {}
 for name in ["control: plain average", "one question"]:
@@ -660,6 +669,9 @@ for name in ["control: plain average", "one question"]:
     model = fit(OneQuestion(asks=name == "one question"), training.shuffled(*train_set, batch_size=64), loss, 500)
     right[name] = {s: training.evaluate(model, training.shuffled(*part, batch_size=250), share_right)
                    for s, part in sets.items()}  # fmt: skip
+
+# %% tags=["hero", "nbval-ignore-output"]
+# The control once more, ten times as long. Is the target reached?
 flat = nn.Sequential(nn.Linear(table.shape[1], 1), nn.Flatten(0))
 linear = fit(flat, training.shuffled(*averages_of(*train_set), batch_size=64),
              lambda model, batch: F.binary_cross_entropy_with_logits(model(batch[0]), batch[1]), 5000)  # fmt: skip
@@ -685,8 +697,9 @@ for name, order in {"most ": scores.argsort(descending=True), "least": scores.ar
 # Compare with your ten words. Nobody gave it a list of opinions: it had 10,000 verdicts, and vectors that were
 # learned from neighbours alone.
 #
-# On single sentences little is gained: in so few words there is not much to drown in. It is what the six words of
-# the river bank said as well: **attention pays where there is much to choose from.**
+# On single sentences less is gained. Perhaps because neither model was trained on such; perhaps because in so few words
+# there is not much to drown in. The six words of the river bank spoke for the second: **attention pays where there is
+# much to choose from.**
 #
 # **Look.** A review of your own. Shade is weight; + and - say to which side the word pushes the verdict. Then try to
 # fool it: one query can look at *not* and at *good*, and has no way to let the one change the other. Predict the
@@ -742,7 +755,7 @@ print(f"of 500 reviews: the largest weight moves the verdict furthest in {same /
       f"it speaks against the verdict in {against / 500:.0%}")
 
 # %% [markdown]
-# In a little more than half of the reviews the belief is right; in one of five or six the most attended word even
+# In half of the reviews, or somewhat more, the belief is right; in one of five or six the most attended word even
 # speaks for the *other* side. The weight says how much of a word was taken in. What that does to the verdict depends on
 # the word's value too, and on all that stands against it. Here the two can be multiplied and looked at; in a model of
 # many layers that is much harder, and lesson 21 takes the belief up again.
@@ -764,7 +777,7 @@ print(f"of 500 reviews: the largest weight moves the verdict furthest in {same /
 #
 # - Attention is an average whose shares depend on the words: query times key, divided by the root of D, softmax along
 #   the keys, times the values. A query of zeros is the plain average.
-# - Without the root, a softmax over long random vectors stares at one key, and a stare hardly learns.
+# - Without the root, a softmax over dot products of long random vectors stares at one key, and a stare hardly learns.
 # - A mask is boolean, True means "may look"; what is hidden gets minus infinity *before* the softmax. A row that sees
 #   nothing gets zeros.
 # - Attention has no parameters, and without a causal mask it knows no order. What is learned is how queries, keys and
@@ -843,9 +856,9 @@ print(f"of 500 reviews: the largest weight moves the verdict furthest in {same /
 # Right: 1 + 2 + 3 + 4 + 5.
 #
 # </details>
-# <details><summary>20.</summary>
+# <details><summary>21.</summary>
 #
-# That hides only the next word. The future is everything that comes later.
+# That hides from each word only the next. The future is everything that comes later.
 #
 # </details>
 
@@ -853,7 +866,7 @@ print(f"of 500 reviews: the largest weight moves the verdict furthest in {same /
 # **Papers and data**
 #
 # - Dzmitry Bahdanau, Kyunghyun Cho, Yoshua Bengio (2015). Neural Machine Translation by Jointly Learning to Align and
-#   Translate. ICLR. Attention's beginning, between two sentences.
+#   Translate. ICLR (arXiv, 2014). Attention's beginning, between two sentences.
 # - Ashish Vaswani and others (2017). Attention Is All You Need. NeurIPS. Equation 1; its footnote 4 explains the root.
 # - Sarthak Jain, Byron Wallace (2019). Attention is not Explanation. NAACL. And the answer: Sarah Wiegreffe, Yuval
 #   Pinter (2019). Attention is not not Explanation. EMNLP.

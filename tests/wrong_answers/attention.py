@@ -228,6 +228,28 @@ def sdpa_mask_inverted_cleaned(query, key, value, mask=None):
     return _finish(query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1]), value, None if mask is None else ~mask)
 
 
+def sdpa_mask_inverted_large(query, key, value, mask=None):
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    weights = (scores if mask is None else scores.masked_fill(mask, -1e9)).softmax(-1)
+    return weights @ value, weights
+
+
+def sdpa_all_for_any(query, key, value, mask=None):
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    if mask is None:
+        weights = scores.softmax(-1)
+    else:
+        weights = scores.masked_fill(~mask, -math.inf).softmax(-1)
+        weights = torch.where(mask.all(-1, keepdim=True), weights, 0.0)
+    return weights @ value, weights
+
+
+def sdpa_mask_always(query, key, value, mask=None):
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    weights = scores.masked_fill(~mask, -math.inf).softmax(-1)
+    return weights @ value, weights
+
+
 def sdpa_mask_added(query, key, value, mask=None):
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
     weights = (scores if mask is None else scores + mask.float()).softmax(-1)
@@ -267,6 +289,15 @@ def sdpa_ones_on_empty(query, key, value, mask=None):
 
 def sdpa_plain_transpose(query, key, value, mask=None):
     return _finish(query @ key.transpose(0, 1) / math.sqrt(query.shape[-1]), value, mask)
+
+
+def sdpa_size_of_axis_1(query, key, value, mask=None):
+    return _finish(query @ key.mT / math.sqrt(query.shape[1]), value, mask)
+
+
+def sdpa_softmax_over_axis_1(query, key, value, mask=None):
+    weights = torch.softmax(query @ key.mT / math.sqrt(query.shape[-1]), dim=1)
+    return weights @ value, weights
 
 
 def sdpa_keys_as_values(query, key, value, mask=None):
@@ -377,6 +408,9 @@ BANK = {
         Wrong("if mask", sdpa_if_mask),
         Wrong("mask inverted", sdpa_mask_inverted, "mask-inverted"),
         Wrong("mask inverted, zeros for NaN", sdpa_mask_inverted_cleaned, "mask-inverted"),
+        Wrong("mask inverted, with -1e9", sdpa_mask_inverted_large, "mask-inverted"),
+        Wrong("all for any", sdpa_all_for_any, "all-for-any"),
+        Wrong("mask used when there is none", sdpa_mask_always),
         Wrong("mask added", sdpa_mask_added, "one-added"),
         Wrong("hidden scores of -10", sdpa_mask_small, "hidden-scores-small"),
         Wrong("NaN on a fully masked row", sdpa_nan, "nan-on-an-empty-row"),
@@ -384,6 +418,8 @@ BANK = {
         Wrong("-1e9 for minus infinity", sdpa_large_negative, "looks-at-everything-on-an-empty-row"),
         Wrong("ones on an empty row", sdpa_ones_on_empty),
         Wrong("the wrong two axes transposed", sdpa_plain_transpose, "batch-in-front"),
+        Wrong("D read off axis 1", sdpa_size_of_axis_1, "batch-in-front"),
+        Wrong("softmax over axis 1", sdpa_softmax_over_axis_1, "batch-in-front"),
         Wrong("keys taken for values", sdpa_keys_as_values),
         Wrong("the best key alone", sdpa_hard),
     ],
