@@ -109,8 +109,9 @@ def _sheet_words(word, tokens, columns, weights, output, done) -> str:
 
 
 def sharpness(weights: Mapping[str, Float[np.ndarray, " S"]], title: str) -> tuple[Figure, str]:
-    """The weights of one query, largest first, for several ways to weigh: name -> weights. A grey line: all alike.
+    """Weights of a query, largest first, for several ways to weigh: name -> weights. A grey line: all alike.
 
+    Of many queries, hand over the mean of their sorted weights.
     Raises ValueError for no weights, unequal lengths, and weights that do not sum to one.
     """
     sizes = {np.shape(values) for values in weights.values()}

@@ -326,7 +326,8 @@ def draw_sharpness(D):
     random = torch.Generator().manual_seed(0)
     products = (torch.randn(200, 1, D, generator=random) @ torch.randn(200, 64, D, generator=random).mT).squeeze(1)
     ways = {"as they are": 1, "divided by √D": math.sqrt(D), "divided by D": D}
-    weights = {name: (products / by).softmax(-1).sort(descending=True).values.mean(0) for name, by in ways.items()}
+    shares = {name: (products / by).softmax(-1).sort(descending=True).values for name, by in ways.items()}
+    weights = {name: table.mean(0).numpy() for name, table in shares.items()}
     return pictures.sharpness(weights, f"64 random keys, average of 200 random queries, D = {D}")
 
 
@@ -408,7 +409,7 @@ for order in [torch.arange(6), shuffled]:
 # have no order. (Only a causal mask lets some of it in: it hides by place.) Lesson 13 tells words their places.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 28-38. Type** the typical scores (3 lines) and the padding (2 lines). Move the slider of D with the room.
+# **Minutes 28-38. Type** the typical scores (3 lines) and the padding (2 lines). Choose D with the room.
 #
 # **Poll:** "*dog bites man*, *man bites dog*: after attention without a mask, *dog* is..."
 # - *another word in each*: no; the same keys and values, in another order.
@@ -421,7 +422,7 @@ for order in [torch.arange(6), shuffled]:
 # a word, and it has to be query, key and value at once. Words that are said in like company have large dot products:
 # so each word looks at its relatives. Predict: at whom does *bank* look most, and second?
 
-# %%
+# %% tags=["boilerplate"]
 # Each word asks with its own vector; the vectors are keys and values too.
 from course_lib import data
 from course_lib.keyed_vectors import KeyedVectors
@@ -451,7 +452,7 @@ viz.attention_view(weights, tokens, title="Word vectors of lesson 03, nothing tr
 # Does the new *bank* mean the river's edge? Compare its arrow with the arrows of four words, before and after, in two
 # sentences. The **control** is the plain average of the six words.
 
-# %%
+# %% tags=["boilerplate"]
 # The cosine of bank with four words: alone, after attention, and as the plain average of its sentence.
 for sentence in ["he sat on the river bank", "he owed money to the bank"]:
     words = sentence.split()
@@ -660,7 +661,7 @@ def averages_of(words, lengths, label):
 # course also has reviews of a single sentence (Rotten Tomatoes), which neither model will see in training. Will the
 # question be worth more there, or less?
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Train the control and the one that asks.
 sets = {"held-out reviews": held_out, "single sentences": tensors([r for r in snippets if numbers(r.text)])}
 right = {}
@@ -670,7 +671,7 @@ for name in ["control: plain average", "one question"]:
     right[name] = {s: training.evaluate(model, training.shuffled(*part, batch_size=250), share_right)
                    for s, part in sets.items()}  # fmt: skip
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The control once more, ten times as long. Is the target reached?
 flat = nn.Sequential(nn.Linear(table.shape[1], 1), nn.Flatten(0))
 linear = fit(flat, training.shuffled(*averages_of(*train_set), batch_size=64),
@@ -740,7 +741,7 @@ for text in ["good", "not good", "this is a bad film", "this is not a bad film"]
 # Take one word out, and let the others share its weight: how far does the verdict move? Do so for every word of a
 # review. The belief says that it moves furthest for the word with the largest weight.
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # For 500 held-out reviews: the word with the largest weight, and the word that moves the verdict furthest.
 same = against = 0
 for words, n in zip(held_out[0][::5], held_out[1][::5]):
@@ -761,8 +762,8 @@ print(f"of 500 reviews: the largest weight moves the verdict furthest in {same /
 # many layers that is much harder, and lesson 21 takes the belief up again.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-50. Type** the believed layer (3 lines). Vote on both beliefs first. Start the big run at minute 42, and
-# collect the ten words while it runs.
+# **Minutes 38-50. Type** the two pictures (2 lines each), the believed layer (4 lines) and the stranger (3 lines). Vote
+# on all three beliefs first. Start the big run at minute 42; collect the ten words before.
 #
 # **The outputs below the cells are saved** from the machine that built this notebook; say so if you show them instead
 # of a run of your own.
