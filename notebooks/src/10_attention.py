@@ -404,7 +404,7 @@ for order in [torch.arange(6), shuffled]:
     print(" ".join(tokens[i] for i in order), f"-> bank {new[0, 0]:.2f} {new[0, 1]:.2f}")
 
 # %% [markdown]
-# Only the last two rows change, and they are padding themselves: what stands behind a word is its future, and hidden
+# Only the last two rows change, and they are padding themselves: what comes after a word is its future, and hidden
 # already. And *bank*? Nothing happens. **Attention does not know the order of the words**: it is an average, and sums
 # have no order. (Only a causal mask lets some of it in: it hides by place.) Lesson 13 tells words their places.
 
@@ -702,9 +702,9 @@ for name, order in {"most ": scores.argsort(descending=True), "least": scores.ar
 # there is not much to drown in. The six words of the river bank spoke for the second: **attention pays where there is
 # much to choose from.**
 #
-# **Look.** A review of your own. Shade is weight; + and - say to which side the word pushes the verdict. Then try to
-# fool it: one query can look at *not* and at *good*, and has no way to let the one change the other. Predict the
-# verdict on *not good*, and on *this is not a bad film*.
+# **Look.** A review of your own. Shade is weight; + and - say to which side a word of some weight pushes the verdict.
+# Then try to fool it: one query can look at *not* and at *good*, and has no way to let the one change the other. Predict
+# the verdict on *not good*, and on *this is not a bad film*.
 
 # %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
 # Read any review.
