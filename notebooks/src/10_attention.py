@@ -703,8 +703,8 @@ for name, order in {"most ": scores.argsort(descending=True), "least": scores.ar
 # much to choose from.**
 #
 # **Look.** A review of your own. Shade is weight; + and - say to which side a word of some weight pushes the verdict.
-# Then try to fool it: one query can look at *not* and at *good*, and has no way to let the one change the other. Predict
-# the verdict on *not good*, and on *this is not a bad film*.
+# Then try to fool it: one query can look at *not* and at *good*, and has no way to let the one change the other.
+# Predict the verdict on *not good*, and on *this is not a bad film*.
 
 # %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
 # Read any review.
