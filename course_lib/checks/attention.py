@@ -64,6 +64,11 @@ _CAUSAL_MISCONCEPTIONS = [
         lambda length: torch.eye(length, dtype=torch.bool),
     ),
     *_each(
+        "everything-hidden",
+        "nobody may look at anything. Who stands in row i may look at columns 0 to i",
+        lambda length: ~_ones(length),
+    ),
+    *_each(
         "scores-not-booleans",
         "this is what is added to scores, 0 and minus infinity. That works as well, and many programs do it; our masks "
         "are of True (may look) and False",
@@ -172,6 +177,12 @@ _PLAIN_MISCONCEPTIONS = [
         "the softmax came before the division, so that the weights of a query sum to 1 / sqrt(D) and not to 1",
         _variant(lambda q, k, v: 1.0, lambda s, m: s.softmax(-1) / 2.0),
         lambda q, k, v: ((w := (q @ k.mT).softmax(-1) / math.sqrt(q.shape[-1])) @ v, w),
+    ),
+    *_each(
+        "output-divided",
+        "the output was divided by the square root of D, and not the scores. The division comes before the softmax: "
+        "it is what keeps the weights from staring at one key",
+        lambda q, k, v: ((w := (q @ k.mT).softmax(-1)) @ v / math.sqrt(q.shape[-1]), w),
     ),
     *_each(
         "softmax-over-queries",
@@ -302,6 +313,18 @@ _EMPTY_MISCONCEPTIONS = [
         _variant(weigh=lambda s, m: _filled(s, m, torch.finfo(s.dtype).min)),
         _variant(weigh=lambda s, m: _filled(s, m | ~m.any(-1, keepdim=True), -math.inf)),
     ),
+    *_each(
+        "ones-on-an-empty-row",
+        "each weight of a query that may look at nothing is 1: it takes in all that is hidden, and in full. Set its "
+        "weights to 0",
+        _variant(weigh=lambda s, m: _filled(s, m, -math.inf).nan_to_num(1.0)),
+    ),
+    *_each(
+        "zeros-too-late",
+        "the weights of a query that may look at nothing were set to 0 after the output had been made of them, so that "
+        "the output is still NaN. Mend the weights first, then multiply them by the values",
+        lambda q, k, v, m: (_filled(q @ k.mT / math.sqrt(q.shape[-1]), m, -math.inf) @ v, _right(q, k, v, m)[1]),
+    ),
 ]
 
 
@@ -405,6 +428,18 @@ _PADDING_MISCONCEPTIONS = [
         lambda lengths, longest: _padding(lengths, longest) & _padding(lengths, longest).mT,
     ),
     *_each(
+        "axis-in-front",
+        "the values are right and the axis for the queries stands in front of the batch. It belongs between the texts "
+        "and the keys: mask[:, None]",
+        lambda lengths, longest: _padding(lengths, longest)[:, 0][None],
+    ),
+    *_each(
+        "scores-not-booleans",
+        "this is what is added to scores, 0 and minus infinity. Our masks are of True (may look) and False",
+        lambda lengths, longest: torch.zeros(len(lengths), 1, longest).masked_fill(
+            ~_padding(lengths, longest), -math.inf),
+    ),
+    *_each(
         "padding-in-front",
         "the padding lies in front of the words. Ours comes after them",
         lambda lengths, longest: _padding(lengths, longest).flip(-1),
@@ -421,6 +456,9 @@ def padding_mask(function: Callable) -> Result:
         Case((torch.tensor([0, 2, 3, 1]), 3), "lengths [0, 2, 3, 1] and longest 3"),
     ]
     result = compare("padding_mask", function, _padding, cases, _PADDING_MISCONCEPTIONS)
+    if result.status == "failed" and "must match the size of tensor b" in result.message:
+        return Result("failed", f"{result.message} Each length must meet each place: make a column of the lengths, "
+                      "`lengths[:, None]`, and compare it with the row of places.", "row-against-row")  # fmt: skip
     got = call(function, *cases[0].args, name="padding_mask")
     if result.status == "passed" and getattr(got.value, "dtype", None) not in (torch.bool, np.dtype(bool)):
         return failed("padding_mask", "the places are right, but it is no boolean tensor: make it one of True and "

@@ -446,8 +446,8 @@ viz.attention_view(weights, tokens, title="Word vectors of lesson 03, nothing tr
 
 # %% [markdown]
 # At itself, as all six do here: the product of a vector with itself is the square of its length, and hard to beat.
-# Then, narrowly, at *river*. (A good reason to have three vectors a word, and not one: one may ask for something other
-# than oneself.)
+# Then, half as hard, at *river*. (A good reason to have three vectors a word, and not one: one may ask for something
+# other than oneself.)
 #
 # Does the new *bank* mean the river's edge? Compare its arrow with the arrows of four words, before and after, in two
 # sentences. The **control** is the plain average of the six words.
@@ -548,7 +548,7 @@ print(f"everything doubled: bank's water {output[5, 0]:.2f} becomes {double[5, 0
 # With the linear layer **every word looks at the same words**: what a query adds to the scores of its row, it adds to
 # all of them alike, and a softmax only sees differences. The question drops out! It must be *multiplied* with the keys,
 # or bent (additive attention, lesson 09, puts a tanh between). And the weights do not depend on the values at all: two
-# inputs, not three. Nor is the whole linear: twice the input would give twice 6.20.
+# inputs, not three. Nor is the whole linear: then twice the input would have given twice 6.20.
 #
 # What is true in the belief: in a model, q, k and v are made out of one vector x a word, by **three linear layers with
 # one input each**: $q = W_q x$, $k = W_k x$, $v = W_v x$. What is learned is in these layers. Attention itself, the
@@ -575,8 +575,9 @@ print("weights", tuple(weights.shape), {word: round(w, 2) for word, w in zip(tok
 #
 # Is a film review a recommendation? The easiest way from hundreds of words to one verdict is the average of their
 # vectors, then one linear layer. It drowns two or three telling words in hundreds of others. So let a single query look
-# at the words, take the average that *it* weighs, and hand that to the same linear layer. The query is learned:
-# nobody tells it what to look for. All it is ever told is whether the review was for or against.
+# at the words, take the average that *it* weighs, and hand that to the same linear layer. The query is learned,
+# and so is the layer that makes the keys. Nobody tells them what to look for: all they are ever told is whether the
+# review was for or against.
 #
 # The word vectors are those of lesson 03 and stay as they are. (All these reviews are part of the text that they were
 # trained on; the verdicts are not.) Each fifth block of 250 reviews is held out, for neighbours in the file are about

@@ -40,6 +40,10 @@ def mask_of_itself(length):
     return torch.eye(length).bool()
 
 
+def mask_of_nothing(length):
+    return torch.zeros(length, length, dtype=torch.bool)
+
+
 def mask_to_add(length):
     return torch.triu(torch.full((length, length), -math.inf), diagonal=1)
 
@@ -287,6 +291,21 @@ def sdpa_ones_on_empty(query, key, value, mask=None):
     return weights @ value, weights
 
 
+def sdpa_divides_the_output(query, key, value, mask=None):
+    scores = query @ key.mT
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return (weights @ value) / math.sqrt(query.shape[-1]), weights
+
+
+def sdpa_mended_too_late(query, key, value, mask=None):
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    weights = (scores if mask is None else scores.masked_fill(~mask, -math.inf)).softmax(-1)
+    output = weights @ value
+    return output, weights.nan_to_num()
+
+
 def sdpa_plain_transpose(query, key, value, mask=None):
     return _finish(query @ key.transpose(0, 1) / math.sqrt(query.shape[-1]), value, mask)
 
@@ -356,6 +375,14 @@ def padding_to_add(lengths, longest):
     return torch.zeros(len(lengths), longest).masked_fill(hidden, -math.inf)[:, None]
 
 
+def padding_axis_in_front(lengths, longest):
+    return (torch.arange(longest) < lengths.unsqueeze(1)).unsqueeze(0)
+
+
+def padding_row_against_row(lengths, longest):
+    return (torch.arange(longest) < lengths)[:, None]
+
+
 def padding_longest_ignored(lengths, longest):
     return (torch.arange(int(lengths.max())) < lengths[:, None])[:, None]
 
@@ -373,6 +400,7 @@ BANK = {
         Wrong("True means hidden", mask_inverted, "inverted"),
         Wrong("all True", mask_of_all, "nothing-hidden"),
         Wrong("only itself", mask_of_itself, "only-itself"),
+        Wrong("all False", mask_of_nothing, "everything-hidden"),
         Wrong("0 and minus infinity", mask_to_add, "scores-not-booleans"),
         Wrong("the weights of the averages", mask_of_averages, "averages-not-booleans"),
         Wrong("ones and zeros", mask_of_numbers, "not-boolean"),
@@ -392,6 +420,7 @@ BANK = {
         Wrong("times the root", sdpa_times_root, "scaled-the-wrong-way"),
         Wrong("both divided by the root", sdpa_scaled_twice, "scaled-by-d"),
         Wrong("scaled after the softmax", sdpa_scaled_late, "scaled-after-softmax"),
+        Wrong("the output divided", sdpa_divides_the_output, "output-divided"),
         Wrong("softmax over queries", sdpa_over_queries, "softmax-over-queries"),
         Wrong("softmax over axis 0", sdpa_over_axis_0, "softmax-over-queries"),
         Wrong("softmax over everything", sdpa_over_all, "softmax-over-everything"),
@@ -416,7 +445,8 @@ BANK = {
         Wrong("NaN on a fully masked row", sdpa_nan, "nan-on-an-empty-row"),
         Wrong("NaN cleaned out of the output alone", sdpa_nan_in_the_weights, "nan-on-an-empty-row"),
         Wrong("-1e9 for minus infinity", sdpa_large_negative, "looks-at-everything-on-an-empty-row"),
-        Wrong("ones on an empty row", sdpa_ones_on_empty),
+        Wrong("ones on an empty row", sdpa_ones_on_empty, "ones-on-an-empty-row"),
+        Wrong("NaN cleaned out of the weights alone", sdpa_mended_too_late, "zeros-too-late"),
         Wrong("the wrong two axes transposed", sdpa_plain_transpose, "batch-in-front"),
         Wrong("D read off axis 1", sdpa_size_of_axis_1, "batch-in-front"),
         Wrong("softmax over axis 1", sdpa_softmax_over_axis_1, "batch-in-front"),
@@ -432,7 +462,9 @@ BANK = {
         Wrong("queries masked too", padding_of_both, "queries-masked-too"),
         Wrong("padding in front", padding_in_front, "padding-in-front"),
         Wrong("ones and zeros", padding_numbers, "not-boolean"),
-        Wrong("0 and minus infinity", padding_to_add),
+        Wrong("0 and minus infinity", padding_to_add, "scores-not-booleans"),
+        Wrong("the axis in front", padding_axis_in_front, "axis-in-front"),
+        Wrong("a row against a row", padding_row_against_row, "row-against-row"),
         Wrong("as wide as the longest in the batch", padding_longest_ignored),
         Wrong("a list without the axis", padding_numpy_list, "axis-missing"),
     ],
