@@ -513,6 +513,7 @@ print(f"{'by chance':24} {sum(chances) / len(chances):.0%}")
 # %%
 # Two sentences in one pot.
 first, second = pairs[48]
+print(" ".join(first), "|", " ".join(second))
 viz.attention_view(at_home(first, second, real, sharpen=3)[1], first + second, title="Two sentences, shaken together")
 
 # %% [markdown]
@@ -763,8 +764,8 @@ print(f"of 500 reviews: the largest weight moves the verdict furthest in {same /
 # many layers that is much harder, and lesson 21 takes the belief up again.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-50. Type** the two pictures (2 lines each), the believed layer (4 lines) and the stranger (3 lines). Vote
-# on all three beliefs first. Start the big run at minute 42; collect the ten words before.
+# **Minutes 38-50. Type** the two pictures (2 and 3 lines), the believed layer (4 lines) and the stranger (3 lines).
+# Vote on all three beliefs first. Start the big run at minute 42; collect the ten words before.
 #
 # **The outputs below the cells are saved** from the machine that built this notebook; say so if you show them instead
 # of a run of your own.
