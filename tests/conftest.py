@@ -38,7 +38,8 @@ def chromium() -> str:
 
 def pytest_terminal_summary(terminalreporter):
     """How many one-step mutants of each solution its check refused (tests/test_slips.py)."""
-    rows = [value.split() for report in terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    rows = [value.split() for report in reports
             for name, value in getattr(report, "user_properties", ()) if name == "mutants"]
     for exercise, killed, made in sorted(rows):
         terminalreporter.write_line(f"mutants refused: {exercise:32} {killed:>3} of {made:>3}")

@@ -34,7 +34,8 @@ causal_mask = Exercise(_causal_mask, Round([Case((n,), f"length = {n}") for n in
     slip("sees-the-future",
          "the triangle lies on the other side of the diagonal: every word sees itself and what comes after it. Rows "
          "are the words that look, columns the words looked at", "<= -> >="),
-    slip("inverted", "True and False have changed places: this marks what is hidden. Ours is True where a word may look",
+    slip("inverted",
+         "True and False have changed places: this marks what is hidden. Ours is True where a word may look",
          "<= -> >"),
     slip("nothing-hidden", "every word sees every word. Who stands in row i may look at columns 0 to i",
          "place <= place -> place < length + 0 * place"),
@@ -78,6 +79,7 @@ _BATCH = _inputs((2, 3, 6), (2, 4, 6), (2, 4, 5), seed=3)
 _LOUD = [_ONE[0] * torch.tensor([[90.0], [1], [-90]]), torch.cat([_ONE[1][:3], _ONE[1][:2]]), _ONE[2]]
 _SEEN = torch.tensor([[1, 0, 1, 1, 0], [0, 1, 1, 0, 0], [1, 1, 1, 1, 1]], dtype=torch.bool)
 _ALSO = torch.tensor([[1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 1, 1]], dtype=torch.bool)
+_FULL = [_ONE[0], *(x.masked_fill(torch.tensor([0, 0, 1, 0, 1], dtype=torch.bool)[:, None], 1000.0) for x in _ONE[1:])]
 _SQUARE = _inputs((4, 3), (4, 3), (4, 2), seed=5)
 _WORDS = torch.tensor([[[1, 1, 0, 0]], [[1, 1, 1, 0]]], dtype=torch.bool)
 
@@ -130,8 +132,8 @@ _SCALE = [
          "it is what keeps the weights from staring at one key",
          ("/ math.sqrt(query.shape[-1]) ->", "weights @ value -> weights @ value / math.sqrt(query.shape[-1])")),
     slip("softmax-over-queries",
-         "the softmax runs over the queries: each column sums to 1. Each query shares out a weight of 1 among the keys, "
-         "so each row must: dim=-1", "softmax(-1) -> softmax(-2)"),
+         "the softmax runs over the queries: each column sums to 1. Each query shares out a weight of 1 among the "
+         "keys, so each row must: dim=-1", "softmax(-1) -> softmax(-2)"),
     slip("softmax-over-everything", "the softmax runs over the whole table. Each row has a weight of 1 of its own",
          "scores.softmax(-1) -> scores.flatten().softmax(-1).view(scores.shape)"),
     slip("no-softmax",
@@ -173,20 +175,21 @@ _MASK = [
          "the mask was added to the scores: True counts as 1 and False as 0, so hidden keys only lose a little",
          "scores.masked_fill(~mask, -math.inf) -> (scores + mask)"),
     slip("zero-times-infinity",
-         "the mask was multiplied with minus infinity. What may be seen gives 0 times infinity, and that is NaN, not 0. "
-         "Fill where the mask tells you to: masked_fill(~mask, -math.inf)",
+         "the mask was multiplied with minus infinity. What may be seen gives 0 times infinity, and that is NaN, not "
+         "0. Fill where the mask tells you to: masked_fill(~mask, -math.inf)",
          "scores.masked_fill(~mask, -math.inf) -> (scores + ~mask * -math.inf)"),
     slip("output-masked-alone", "the weights that came back still show the hidden keys",
          "value, weights -> value, scores.softmax(-1)"),
     slip("hidden-scores-small", "the hidden scores are merely small. They must weigh nothing at all: use -math.inf",
          "-math.inf -> -1.0", "-math.inf -> -10.0"),
 ]  # fmt: skip
+_NAN = "weights if mask is None else scores.masked_fill(~mask, -math.inf).softmax(-1)"
 _EMPTY = [
     slip("nan-on-an-empty-row",
          "a query that may look at nothing got NaN: all its scores are minus infinity, and its softmax is 0 / 0. Ours "
          "gets zeros, because one NaN spoils every number it meets later. Set the weights of such a row to 0 "
          "(`mask.any(-1, keepdim=True)` says which rows have a key)", _UNMENDED,
-         "value, weights -> value, weights if mask is None else scores.masked_fill(~mask, -math.inf).softmax(-1)"),
+         f"value, weights -> value, {_NAN}"),
     slip("looks-at-everything-on-an-empty-row",
          "a query that may look at nothing looks at everything: with a large negative number in place of minus "
          "infinity, a row of nothing else becomes a plain average of what is hidden. Set its weights to 0",
@@ -195,13 +198,12 @@ _EMPTY = [
          "each weight of a query that may look at nothing is 1: it takes in all that is hidden, and in full. Set its "
          "weights to 0", "weights, 0.0 -> weights, 1.0"),
     slip("zeros-too-late",
-         "the weights of a query that may look at nothing were set to 0 after the output had been made of them, so that "
-         "the output is still NaN. Mend the weights first, then multiply them by the values",
-         "weights @ value, -> (weights if mask is None else scores.masked_fill(~mask, -math.inf).softmax(-1)) @ value,"),
+         "the weights of a query that may look at nothing were set to 0 after the output had been made of them, so "
+         "that the output is still NaN. Mend the weights first, then multiply them by the values",
+         f"weights @ value, -> ({_NAN}) @ value,"),
 ]  # fmt: skip
 _NO_MASK = [
-    ("Boolean value of Tensor with more than one value", "To ask whether a mask was given, write `if mask is not None`.",
-     None),
+    ("Boolean value of Tensor with more", "To ask whether a mask was given, write `if mask is not None`.", None),
     ("'NoneType'", "Without a mask, `mask` is None: hide keys only `if mask is not None`.", None),
 ]  # fmt: skip
 scaled_dot_product_attention = Exercise(
@@ -223,7 +225,8 @@ scaled_dot_product_attention = Exercise(
         Case((*_SQUARE, torch.ones(4, 4, dtype=torch.bool).tril()), "4 words under a causal mask"),
         Case((*_BATCH, _ALSO), "a batch of 2 with one mask for both"),
         Case((*_BATCH, _WORDS), "a batch of 2 and a padding mask of shape [2, 1, 4]"),
-        Case((*_ONE, _SEEN[1:2]), "3 queries and one row of mask for all of them"),
+        Case((*_FULL, torch.tensor([[True, True, False, True, False]])),
+             "one row of mask for 3 queries, and padding that holds thousands"),
     ], _MASK, hints=_NO_MASK[:1], held="without a mask all is right"),
     Round([
         Case((*_ONE, _SEEN & torch.tensor([[True], [False], [True]])), "a mask whose second row is all False"),
@@ -263,7 +266,8 @@ padding_mask = Exercise(_padding_mask, Round([
          "this hides queries and not keys: its shape is [B, S, 1]. Padding must not be looked *at*, so the last axis, "
          "that of the keys, tells words from padding: [B, 1, S]", ")[:, None] -> )[:, :, None]"),
     slip("queries-masked-too",
-         "this hides the padding as a query too. We ask for the keys alone, [B, 1, S], which fits any number of queries",
+         "this hides the padding as a query too. We ask for the keys alone, [B, 1, S], which fits any number of "
+         "queries",
          ("return -> mask =", ")[:, None] -> )[:, None]\n    return mask & mask.mT")),
     slip("axis-in-front",
          "the values are right and the axis for the queries stands in front of the batch. It belongs between the texts "

@@ -62,7 +62,7 @@ class Misconception:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call did: `kind` is value, stub, raised, none, generator or changed; `error` is None only for value."""
+    """What a call did: `kind` is value, stub, raised, unfit, none, generator or changed; only a value has no error."""
 
     kind: str
     value: Any = None
@@ -78,6 +78,10 @@ def passed(name: str, text: str = "") -> Result:
 def failed(name: str, text: str, diagnosis: str | None = None) -> Result:
     """A refusal; `text` says in a sentence or two what is wrong."""
     return Result("failed", f"{name}: {text}", diagnosis)
+
+
+class Unfit(Exception):
+    """Raised by a check that finds an answer it cannot go on with; the text says what was expected and what came."""
 
 
 # --- running the learner's code ---------------------------------------------------------------------------------
@@ -131,6 +135,8 @@ def call(learner: Callable, *args, name: str | None = None, play: Callable | Non
             value = used(*mine, **my_kwargs)
     except KeyboardInterrupt:  # the learner pressed stop
         raise
+    except Unfit as error:
+        return Outcome("unfit", str(error), failed(name, str(error)))
     except BaseException as error:
         return raised(name, learner, error)
     warned = warning(learner, caught)
@@ -197,8 +203,11 @@ def unchanged(before: Any, after: Any) -> bool:
     return before == after if isinstance(before, set | str | bytes | int | float) else True
 
 
-def guarded(name: str) -> Callable:
-    """Decorator of hand-written checks `check(learner) -> Result`: whatever escapes becomes a `Result`."""
+def guarded(name: str, right: Callable | None = None) -> Callable:
+    """Decorator of hand-written checks `check(learner) -> Result`: whatever escapes becomes a `Result`.
+
+    `right`, the lesson's solution, is kept as the check's attribute.
+    """
     def decorate(check: Callable) -> Callable:
         @functools.wraps(check)
         def safe(learner, *args, **kwargs) -> Result:
@@ -213,6 +222,7 @@ def guarded(name: str) -> Callable:
             except BaseException as error:
                 reason = f"{type(error).__name__}: {safe_text(error)[:200]}".removesuffix(": ")
                 return failed(name, f"the check could not make sense of the answer ({reason}).")
+        safe.right = right
         return safe
     return decorate
 

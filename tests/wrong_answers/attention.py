@@ -59,7 +59,7 @@ BANK = {
               ("torch.where(mask.any(-1, keepdim=True), weights, 0.0) -> weights",
                "return weights @ value -> return (weights @ value).nan_to_num(0.0)"), "nan-on-an-empty-row"),
         Wrong("keys taken for values", "weights @ value -> weights @ key"),
-        Wrong("the best key alone", "return -> weights = (weights == weights.amax(-1, keepdim=True)) * 1.0\n    return"),
+        Wrong("the best key alone", "return -> weights = 1.0 * (weights == weights.amax(-1)[..., None])\n    return"),
         Wrong("zeros", "return weights @ value, weights -> return 0 * (weights @ value), 0 * weights", "all-zero"),
     ],
     "padding_mask": [
@@ -97,8 +97,8 @@ def attention_by_einsum(query, key, value, mask=None):
 def attention_in_numpy(query, key, value, mask=None):
     query, key, value = (x.double().numpy() for x in (query, key, value))
     scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])
-    powers = np.exp(scores - scores.max(-1, keepdims=True))
-    powers = powers if mask is None else np.where(mask.numpy(), np.exp(scores - scores.max()), 0)
+    scores = scores if mask is None else np.where(mask.numpy(), scores, -np.inf)
+    powers = np.exp(scores - np.maximum(scores.max(-1, keepdims=True), -1e300))
     sums = powers.sum(-1, keepdims=True)
     weights = np.divide(powers, sums, out=np.zeros_like(powers), where=sums > 0)
     return weights @ value, weights
