@@ -1,5 +1,7 @@
 """The builder: one small lesson in, three notebooks out; every mistake of an author ends in one sentence."""
+import ast
 import subprocess
+import symtable
 import sys
 
 import build_lessons as builder
@@ -214,11 +216,33 @@ def test_a_checkpoint_holds_what_the_block_needs_and_no_more(lesson):
     ("import m\nm.manual_seed(0)\nx = m.f()", "x", "import m|m.manual_seed(0)|x = m.f()"),
     ("s = [1]\nq = 2\nfor q in s:\n    print(q)\nfor x in [q for q in s]:\n    y = x", "y",
      "s = [1]|for x in [q for q in s]:"),
+    ("k = i = v = 1\ns = [1]\nx = [{k: v for k, v in [i]} for i in {i for i in s}]", "x",
+     "s = [1]|x = [{k: v for k, v in [i]} for i in {i for i in s}]"),
+    ("i = 1\ns = [1]\ndef f():\n    return [[i] for i in s]", "f", "s = [1]|def f():"),
+    ("i = 1\ns = [1]\ndef f():\n    return i, [i for i in s]", "f", "i = 1|s = [1]|def f():"),
+    ("i = 1\ns = [1]\nclass A:\n    b = {i: i for i in s}", "A", "s = [1]|class A:"),
     ("d = wrap = int\n@wrap\ndef f(a=d):\n    return a", "f", "d = wrap = int|@wrap"),
 ])
 def test_the_slice_over_names(earlier, need, kept):
     parts = builder.statements([builder.Cell(1, "code", earlier, ())])
     assert "|".join(p.source.splitlines()[0] for p in builder.backward_slice(parts, {need})) == kept
+
+
+def test_symtable_is_never_asked_about_a_comprehension(monkeypatch):
+    """From Python 3.12 on it gives a comprehension's own variables as names of the enclosing scope (PEP 709)."""
+    asked, ask = [], symtable.symtable
+    monkeypatch.setattr(symtable, "symtable", lambda code, *more: asked.append(ast.parse(code)) or ask(code, *more))
+    code = "x = [i for i in y], {j for j in [i for i in z]}, {k: [v for v in w] for k in (l for l in u)}"
+    assert builder.global_reads(ast.parse(code).body[0]) == set("yzwu")
+    inlined = ast.ListComp | ast.SetComp | ast.DictComp
+    assert asked
+    assert not [node for tree in asked for node in ast.walk(tree) if isinstance(node, inlined)]
+
+
+@pytest.mark.parametrize("comment", ["copy the weights", "cat sat on the mat", "less is more", "ls -l", "%timeit x"])
+def test_a_comment_stays_a_comment(comment, tmp_path):
+    text = SOURCE.replace("# Name three numbers.", f"# Name three numbers.\n# {comment}")
+    assert f"# Name three numbers.\n# {comment}\nimport math" in read(tmp_path, text).cells[2].source
 
 
 def test_a_forced_cell_is_in_every_later_checkpoint(tmp_path):
