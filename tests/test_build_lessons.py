@@ -301,7 +301,7 @@ def test_unknown_lessons_are_named(tmp_path):
 
 def test_the_command_line_says_it_in_one_sentence():
     command = [sys.executable, str(builder.ROOT / "tools/build_lessons.py"), "97"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("There is no lesson '97'")
     assert len(done.stderr.splitlines()) == 1
@@ -379,3 +379,20 @@ def test_a_block_that_cannot_run_alone_is_named(tmp_path):
                   .replace("# Once more with another offset.\n", "# Once more with another offset.\nhidden\n"))
     with pytest.raises(builder.LessonError, match="the block 'Third block' from its checkpoint: .* NameError"):
         builder.run_checkpoints(lesson)
+
+
+@pytest.mark.parametrize(("before", "after", "says"), [
+    ("unused = [4]", "1 / 0", "the cell '# Name three numbers.' stopped with ZeroDivisionError: division by zero"),
+    ("unused = [4]", "__import__('tabnanny')", "stopped with AssertionError: a lesson imports a peer"),
+    ("unused = [4]", "print('!', file=__import__('sys').stderr)", "printed in red: '!'"),
+    ("unused = [4]", "import matplotlib.pyplot as plt\n_ = plt.plot([1])", "shows a picture without words"),
+    ("print(numbers)", "type('Odd', (), {'_repr_html_': lambda self: 1 / 0})()", "stopped with ZeroDivisionError"),
+    ("unused = [4]", "import os\nos._exit(3)", "stopped with DeadProcess: its process ended with code 3"),
+    ("    two = 2\n", "    two = 3\n", "should say 'Passed.' and says 'double: not attempted yet."),
+])
+def test_a_block_at_fault_is_named_with_its_cell(before, after, says, tmp_path, monkeypatch):
+    monkeypatch.setattr(builder, "PEERS", {"tabnanny"})  # a module that nothing else imports
+    with pytest.raises(builder.LessonError) as caught:
+        builder.run_checkpoints(read(tmp_path, SOURCE.replace(before, after, 1)))
+    assert says in str(caught.value)
+    assert str(caught.value).startswith("98_small")

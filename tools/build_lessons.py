@@ -516,13 +516,13 @@ def live_source(cell: Cell) -> str:
     return "\n".join([*lines[:end], ""])
 
 
-def run_checkpoints(lesson: Lesson, last: str = "") -> list[str]:
+def run_checkpoints(lesson: Lesson) -> list[str]:
     """Runs every block as a fresh kernel would: its checkpoint, then its own code. Returns the titles that ran.
 
     A block's hero cells, and the cells of that block that read what they bind, are left out (they run in the learner's
-    notebook); a hero that a checkpoint depends on runs as it is.
-    `last` is a cell that every block ends with.
+    notebook); a hero that a checkpoint depends on runs as it is. No block may import a peer, not even by a side door.
     """
+    last = f"import sys\nassert not {PEERS} & set(sys.modules), 'a lesson imports a peer'"
     ran = []
     for block in blocks(lesson)[1:]:
         if source := checkpoint(lesson, block):
@@ -550,17 +550,22 @@ def run_checkpoints(lesson: Lesson, last: str = "") -> list[str]:
 
 def execute(lesson: Lesson, notebook: nbformat.NotebookNode, what: str, timeout: int = 900) -> None:
     """Runs the cells in a fresh kernel of this Python, in notebooks/; an error names its cell in one sentence."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    client = nbclient.NotebookClient(notebook, timeout=timeout, kernel_name="python3", store_widget_state=False,
-                                     record_timing=False, coalesce_streams=True, startup_timeout=120,
-                                     resources={"metadata": {"path": str(NOTEBOOKS)}})
-    with contextlib.suppress(nbclient.exceptions.CellExecutionError):  # the cell's output says it, below
-        try:
-            client.execute(env={**os.environ, "PYTHONPATH": path})
-        except nbclient.exceptions.CellTimeoutError:
-            raise LessonError(f"{lesson.name}, {what}: a cell ran longer than {timeout} s.") from None
+    try:
+        run_in_kernel(notebook, timeout)
+    except nbclient.exceptions.CellTimeoutError:
+        raise LessonError(f"{lesson.name}, {what}: a cell ran longer than {timeout} s.") from None
     notebook.metadata = nbformat.from_dict(METADATA | {"course": lesson.course})
     clean(lesson, notebook, what)
+
+
+def run_in_kernel(notebook: nbformat.NotebookNode, timeout: int = 900) -> None:
+    """Runs the cells up to the first that fails, whose error is then among its outputs."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    client = nbclient.NotebookClient(notebook, timeout=timeout, kernel_name="python3", store_widget_state=False,
+                                     record_timing=False, coalesce_streams=True, startup_timeout=600, iopub_timeout=600,
+                                     resources={"metadata": {"path": str(NOTEBOOKS)}})
+    with contextlib.suppress(nbclient.exceptions.CellExecutionError):
+        client.execute(env={**os.environ, "PYTHONPATH": path})
 
 
 def clean(lesson: Lesson, notebook: nbformat.NotebookNode, what: str) -> None:

@@ -2,8 +2,8 @@
 
 The warm process is Python's fork server. It has imported packages by others and nothing of the course, it has run
 nothing, and it has one thread, so that a fork of it is sound: no lock is held by a thread that the child lacks. Each
-run gets an empty namespace in IPython's own shell, and its outputs in the form in which a kernel sends them. Where
-Python cannot fork (Windows), every run is a new process: slower, and otherwise the same.
+run gets an empty namespace in IPython's own shell, and its outputs in the form in which a kernel sends them. Elsewhere
+than on Linux every run is a new process: slower, and otherwise the same.
 """
 import contextlib
 import multiprocessing
@@ -11,12 +11,11 @@ import multiprocessing.forkserver
 import os
 import pathlib
 import sys
-import warnings
 from collections.abc import Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-WARM = ["numpy", "scipy.sparse", "scipy.stats", "torch", "torch._dynamo", "matplotlib.pyplot", "matplotlib_inline",
-        "anywidget", "jaxtyping", "safetensors.torch", "tqdm.auto", "IPython.core.interactiveshell"]
+WARM = ["numpy", "scipy.sparse", "scipy.stats", "torch", "torch._dynamo", "matplotlib.pyplot",
+        "anywidget", "jaxtyping", "safetensors.torch", "ipykernel.zmqshell"]  # by the last, tqdm knows a notebook
 SETTINGS = {"MPLBACKEND": "module://matplotlib_inline.backend_inline",  # what a kernel draws with
             **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}}
 
@@ -33,15 +32,17 @@ def run(cells: Sequence[str], folder: pathlib.Path) -> list[list[dict]]:
     with here:
         process.start()
     send.close()
-    outputs = []
+    outputs, over = [], False
     try:
-        while (told := receive.recv()) is not None:
+        while not over:
+            over, told = receive.recv()
             outputs.append(told)
     except EOFError:
         process.join()
         outputs.append([_error("DeadProcess", f"its process ended with code {process.exitcode}")])
     finally:
-        process.kill()
+        if not over:
+            process.kill()
         process.join()
         receive.close()
     return outputs
@@ -49,7 +50,7 @@ def run(cells: Sequence[str], folder: pathlib.Path) -> list[list[dict]]:
 
 def start() -> tuple[multiprocessing.context.BaseContext, contextlib.AbstractContextManager]:
     """The kind of process to make, and the environment in which to start it; the first call warms the fork server."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    if sys.platform != "linux":  # macOS has forks, and libraries that do not survive them
         return multiprocessing.get_context("spawn"), _environment(SETTINGS)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(WARM)
@@ -74,19 +75,19 @@ def _error(name: str, value: str) -> dict:
 
 
 def _run(cells: list[str], folder: str, send) -> None:
-    """In the new process: sends a list of outputs for each cell, and None when all is done."""
+    """In the new process: sends, for each cell, whether it is the last to run, and its outputs."""
     os.chdir(folder)
     tools = {str(ROOT / name) for name in ("tools", "tests")}  # on the path of whoever runs this, and of no learner
     sys.path[:] = [str(ROOT), *(place for place in sys.path if place not in tools)]
     shell, outputs = _shell()
-    for cell in cells:
+    for number, cell in enumerate(cells, 1):
+        outputs.clear()
         with _streams(outputs):
             shell.run_cell(cell, store_history=True)
-        send.send(list(outputs))
-        if any(output["output_type"] == "error" for output in outputs):
+        over = number == len(cells) or any(output["output_type"] == "error" for output in outputs)
+        send.send((over, list(outputs)))
+        if over:
             break
-        outputs.clear()
-    send.send(None)
 
 
 def _shell():
@@ -121,8 +122,7 @@ def _shell():
         def enable_gui(self, gui=None):  # a kernel needs no window either
             pass
 
-    config = Config({"HistoryManager": {"enabled": False}, "IPKernelApp": {}})  # tqdm looks for a kernel by this name
-    return Shell.instance(config=config), outputs
+    return Shell.instance(config=Config({"HistoryManager": {"enabled": False}})), outputs
 
 
 @contextlib.contextmanager
