@@ -224,7 +224,7 @@ class MultiHeadAttention(nn.Module):
 
     def _heads(self, x: Float[Tensor, "B T d_model"]) -> Float[Tensor, "B H T D"]:
         """Cut each vector into heads. The transpose matters: a view alone would mix positions into heads."""
-        return x.unflatten(-1, (-1, self.d_model // self.num_heads)).transpose(1, 2)
+        return x.view(*x.shape[:2], -1, self.d_model // self.num_heads).transpose(1, 2)
 
     def _check(self, query, key, value, mask, is_causal, cache, before) -> None:
         """ValueError for what annotations cannot say, before the cache takes anything in."""
@@ -236,10 +236,10 @@ class MultiHeadAttention(nn.Module):
             raise ValueError("The cache holds the keys of another sequence: start a new cache for this one.")
         T, S = query.shape[1], before + query.shape[1]
         if key is None and mask is not None and mask.shape[-1] not in (1, S):
-            raise ValueError(f"The mask has shape {tuple(mask.shape)}: its last size must be {S}, the number of keys, "
+            raise ValueError(f"mask has shape {tuple(mask.shape)}: its last size must be {S}, the number of keys, "
                              f"{before} of them in the cache.")  # fmt: skip
         if key is None and cache and not is_causal and (mask is None or not 1 < T == mask.shape[-2]):
-            raise ValueError("A cache hides from each position the later ones: say is_causal=True as well (or give "
+            raise ValueError("A cache hides from each position the later ones: say is_causal=True too (or give "
                              "several queries a mask with a row for each).")  # fmt: skip
 
 
