@@ -374,7 +374,7 @@ class Stack(nn.Module):
         if cache is not None and not (isinstance(cache, list) and len(cache) == len(self.blocks)):
             raise ValueError(f"The cache is none for these {len(self.blocks)} blocks: make it with new_cache().")
         if cache and not is_causal:
-            raise ValueError("A cache hides from each position the later ones: say is_causal=True too, or do without.")
+            raise ValueError("A cache hides later positions: say is_causal=True as well, or leave the cache out.")
         if attention_mask is None:
             return None, is_causal
         B, T, _ = x.shape
