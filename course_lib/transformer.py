@@ -155,10 +155,11 @@ class RotaryPositions(nn.Module):
         self.register_buffer("cos", angles.cos().float(), persistent=False)
         self.register_buffer("sin", angles.sin().float(), persistent=False)
 
-    @shaped
-    def forward(self, x: Float[Tensor, "*batch T head_size"], start: int = 0) -> Float[Tensor, "*batch T head_size"]:
+    def forward(self, x: Float[Tensor, "*batch T D"], start: int = 0) -> Float[Tensor, "*batch T D"]:
         """The vectors of positions start, start + 1, ..., each turned by its own angles; ValueError beyond the last."""
-        T = x.shape[-2]
+        T, D = x.shape[-2:]
+        if D != self.head_size:  # by hand: attention calls this from within its own door, and size 2 would broadcast
+            raise ValueError(f"The vectors have size {D}: these positions turn vectors of size {self.head_size}.")
         _check_positions(start, T, len(self.cos))
         cos, sin = (table[start : start + T].to(x.dtype) for table in (self.cos, self.sin))  # (T, D / 2)
         even, odd = x[..., 0::2], x[..., 1::2]  # (..., T, D / 2)

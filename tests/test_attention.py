@@ -620,6 +620,8 @@ def test_rotary_heads_read_piece_by_piece_as_at_once():
     x, cache = torch.randn(B, S, D_MODEL, dtype=torch.float64), KeyValueCache()
     parts = [module(x[:, a:b], is_causal=True, cache=cache) for a, b in ((0, 1), (1, 4), (4, S))]
     assert_close([torch.cat(parts, 1)], [module(x, is_causal=True)])
+    with pytest.raises(ValueError, match="size 4: these positions turn vectors of size 2"):
+        MultiHeadAttention(D_MODEL, H, rotary=RotaryPositions(16, 2))(x.float())
     # padding before the text moves no turn: distances count alone
     padded, seen = torch.cat([torch.randn(B, 2, D_MODEL), x], 1), torch.arange(S + 2).expand(B, -1) >= 2
     late = module(padded, mask=padding_mask(seen), is_causal=True)[:, 2:]

@@ -741,7 +741,7 @@ IDS, X = tokens(B, T, vocab=TARGETS), torch.zeros(B, T, D_MODEL)
         (lambda: MODEL.encoder(X[0], torch.ones(B, T).bool()), r"x has shape \(5, 12\): give \(B, T, d_model=12\)"),
         (lambda: MODEL.encoder(X, cache=MODEL.encoder.new_cache()[:1]), r"none for these 4 blocks.*new_cache\(\)"),
         (lambda: MODEL.decoder(X, None, memory_mask=torch.ones(B, T).bool()), "memory is a NoneType"),
-        (lambda: RotaryPositions(8, 4)(torch.zeros(B, T, 2)), r"x has shape \(2, 5, 2\).*head_size=4"),
+        (lambda: RotaryPositions(8, 4)(torch.zeros(B, T, 2)), "size 2: these positions turn vectors of size 4"),
         (lambda: MODEL.source(IDS[:, :1], start=-1), "start=-1 cannot be used: positions count from 0"),
         (lambda: MODEL.encoder(torch.zeros(B, 0, D_MODEL)), r"x has shape \(2, 0, 12\).*each 1 or more"),
         (lambda: MODEL.encoder(torch.zeros(B, T, 8)), r"shape \(2, 5, 8\)"),
