@@ -115,8 +115,8 @@ MODELS = {
     "additive attention": (lambda: sequences.RecurrentEncoderDecoder(V, D), writing_unpadded, PAIRS),
     "no attention": (lambda: sequences.RecurrentEncoderDecoder(V, D, attention=False), writing_unpadded, PAIRS),
     "Transformer": (lambda: transformer.EncoderDecoder(config()), writing, PAIRS),
-    "Transformer, rotary": (
-        lambda: transformer.EncoderDecoder(config(positions="rotary", norm="pre")), writing, PAIRS,
+    "Transformer, pre-norm": (
+        lambda: transformer.EncoderDecoder(config(norm="pre")), writing, PAIRS,
     ),
     "Transformer, no padding": (
         lambda: transformer.EncoderDecoder(config(positions="learned")), writing_unpadded, PAIRS,
