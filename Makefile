@@ -4,8 +4,8 @@ PY = .venv/bin/python
 PYTEST = $(PY) -m pytest -q
 LESSONS = $(wildcard notebooks/[0-9][0-9]_*.ipynb)
 NBVAL = --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 1500 --nbval-kernel-startup-timeout 600
-# Over the cores, up to four; the two conftest.py say what stays together, and what comes first.
-SHARED = -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+# Over the cores, up to four; tests/conftest.py and notebooks/conftest.py say what stays together and what comes first.
+SHARED = -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 .PHONY: help lab test unit nbval quick ruff lessons measure bench instructor clean data
 

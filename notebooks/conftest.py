@@ -14,10 +14,8 @@ import measure_lessons
 watches = {}
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
         item.output_timeout = 600  # for what a cell has sent; nbval's own 5 seconds are few on a busy machine
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ["OMP_NUM_THREADS"] = "1"  # for the kernels: two that want both cores wait for each other

@@ -1,6 +1,7 @@
 """What the tests share: tools/ on the path, pictures without a window, one torch thread, skips that say why."""
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sys
@@ -27,22 +28,29 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)  # all deaf that the tests start in order to stop it
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Shares the tests out over several workers (`make test`): a file, a lesson, a lesson's blocks each go to one.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Shares the tests out over several workers (`make test`), but never those that make something once for all.
 
-    So what a file's tests share is made once. The longest come first, that no worker ends long after the others.
+    A file goes to one worker; of test_lessons.py, what belongs to one lesson, and apart from it that lesson's blocks.
     """
-    def long(item) -> bool:
-        return bool(item.get_closest_marker("slow") or item.get_closest_marker("browser"))
+    from xdist.scheduler import LoadScopeScheduling
 
-    for item in items:
-        group = item.path.stem
-        if group == "test_lessons" and hasattr(item, "callspec"):
-            group += f" {item.callspec.params.get('name')} {'blocks' if long(item) else ''}"
-        item.add_marker(pytest.mark.xdist_group(group))
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            lesson = re.search(r"\[(\d\d_\w+)", test)
+            if not file.endswith("test_lessons.py") or not lesson:
+                return file
+            return nodeid if test.startswith("test_every_block") else f"{file} {lesson[1]}"
+
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest first where there are several workers, that none ends long after the others."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: not long(item))
+        items.sort(key=lambda item: not (item.get_closest_marker("browser") or item.get_closest_marker("slow")))
 
 
 def pytest_runtest_setup(item):
