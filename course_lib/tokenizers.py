@@ -110,15 +110,15 @@ class Tokenizer:
         longest_first = sorted(map(re.escape, special_tokens), key=len, reverse=True)
         self._special = re.compile(f"({'|'.join(longest_first)})") if special_tokens else None
         self._cuts: dict[str, list[Cut]] = _Cache(self._cut)
-        self._ids: dict[str, list[int]] = _Cache(self._cut_ids)
+        self._ids: dict[str, tuple[int, ...]] = _Cache(self._cut_ids)
 
     def _cut(self, chunk: str) -> list[Cut]:
         """The tokens of a chunk, with their places in it."""
         raise NotImplementedError
 
-    def _cut_ids(self, chunk: str) -> list[int]:
+    def _cut_ids(self, chunk: str) -> tuple[int, ...]:
         """The same without the places, for those who can do it faster."""
-        return [token_id for token_id, _, _ in self._cut(chunk)]
+        return tuple([token_id for token_id, _, _ in self._cut(chunk)])
 
     def __len__(self) -> int:
         return len(self._names)
@@ -355,8 +355,8 @@ class BPETokenizer(Tokenizer):
             start += len(word)
         return found
 
-    def _cut_ids(self, chunk: str) -> list[int]:
-        return list(map(ord, "".join(map(self._words.__getitem__, bpe.gpt2_words(chunk)))))
+    def _cut_ids(self, chunk: str) -> tuple[int, ...]:
+        return tuple(map(ord, "".join(map(self._words.__getitem__, bpe.gpt2_words(chunk)))))
 
     def _join(self, names: list[str]) -> str:
         """Bytes that are no UTF-8, such as half a character, become U+FFFD."""
@@ -496,10 +496,11 @@ class WordPieceTokenizer(Tokenizer):
                 first = last
         return found
 
-    def _cut_ids(self, chunk: str) -> list[int]:
+    def _cut_ids(self, chunk: str) -> tuple[int, ...]:
         if not chunk.isascii():
             bpe.to_bytes(chunk)
-        return [token_id for word in chunk.translate(self._cleaning).split() for token_id, _ in self._words[word]]
+        words = chunk.translate(self._cleaning).split()
+        return tuple([token_id for word in words for token_id, _ in self._words[word]])
 
     def _join(self, names: list[str]) -> str:
         """The words between single spaces: what cleaning took, and which spaces there were, is not known any more."""
