@@ -18,6 +18,7 @@ Shapes: B sequences, H heads, T queries, S keys, D size of a query (d_model / H 
 
 import math
 import numbers
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -191,17 +192,18 @@ class MultiHeadAttention(nn.Module):
         self, query: Float[Tensor, "B T d_model"], key: Float[Tensor, "B S d_memory"] | None = None,
         value: Float[Tensor, "B S d_memory"] | None = None, *,
         mask: Bool[Tensor, "#T #S"] | Bool[Tensor, "#B #num_heads #T #S"] | None = None, is_causal: bool = False,
-        cache: KeyValueCache | None = None, return_attention: bool = False,
+        lengths: Sequence[int] | None = None, cache: KeyValueCache | None = None, return_attention: bool = False,
     ) -> Float[Tensor, "B T d_model"] | tuple[Float[Tensor, "B T d_model"], Float[Tensor, "B H T S"]]:  # fmt: skip
         """The new vectors; with `return_attention` a pair: the vectors and the weights.
 
         Without `key` the query attends to itself (self attention); without `value` the keys are the values too.
         `cache`: in self attention this call's positions follow those of the calls before, and S counts them all: give
         `is_causal`, or a mask with a row for each of several queries. In cross attention the first call fills the cache
-        and later ones, with the same key, read it. With a cache a single query is not looked at for NaN.
+        and later ones, with the same key, read it. With a cache a single query is not looked at for NaN. `lengths`:
+        the row holds sequences of these lengths one after the other, and each attends to itself alone.
         """
         before = cache.length if cache else 0  # positions that the cache holds
-        self._check(query, key, value, mask, is_causal, cache, before)
+        self._check(query, key, value, mask, is_causal, cache, before, lengths, return_attention)
         B, T, _ = query.shape
         q = self._heads(self.query(query))  # (B, H, T, D)
         if before and key is not None:
@@ -214,7 +216,10 @@ class MultiHeadAttention(nn.Module):
             if cache:
                 k, v = cache.extend(k, v, source=key)  # (B, H, S, D) both
         dropout = self.dropout if self.training else 0.0
-        if return_attention:
+        if lengths is not None:
+            parts = zip(*(x.split(list(lengths), dim=2) for x in (q, k, v)))  # views: nothing is padded or copied
+            output = torch.cat([fused_attention(*part, None, dropout, is_causal) for part in parts], dim=2)
+        elif return_attention:
             mask = _and_causal(mask, T, k.shape[2], q.device) if is_causal else mask
             output, weights = scaled_dot_product_attention(q, k, v, mask, dropout)
         else:
@@ -226,8 +231,12 @@ class MultiHeadAttention(nn.Module):
         """Cut each vector into heads. The transpose matters: a view alone would mix positions into heads."""
         return x.unflatten(-1, (-1, self.d_model // self.num_heads)).transpose(1, 2)
 
-    def _check(self, query, key, value, mask, is_causal, cache, before) -> None:
+    def _check(self, query, key, value, mask, is_causal, cache, before, lengths, return_attention) -> None:
         """ValueError for what annotations cannot say, before the cache takes anything in."""
+        if lengths is not None and (sum(lengths) != query.shape[1] or len(query) > 1 or return_attention
+                                    or not all(x is None for x in (key, mask, cache))):  # fmt: skip
+            raise ValueError(f"lengths={list(lengths)} cannot be used with a query of shape {tuple(query.shape)}: they "
+                             "sum to the length of one row, without a mask, key, cache or weights.")  # fmt: skip
         if value is not None and key is None:
             raise ValueError("A value came without a key: give both, or neither for self attention.")
         if key is not None and self.rotary is not None:
