@@ -5,53 +5,53 @@ What it is. `scaled_dot_product_attention` is the equation softmax(Q K^T / sqrt(
 several of them side by side, on one sequence (self attention) or from one to another (cross attention).
 `AdditiveAttention` is the older form, which scores a query and a key with a small network.
 
-Three promises. A mask is boolean, and True means "may attend". A query with nothing to attend to gets zeros, and zero
+Promises. A mask is boolean, and True means "may attend". A query with nothing to attend to gets zeros, and zero
 gradients, never NaN. A NaN that a query attends to shows in its output (one that the mask hides may show too: 0 * NaN
-is NaN).
+is NaN). A tensor that does not fit its signature's shapes is a ValueError.
 
-What it leaves out. Biases for distance, grouped queries, and masks of added numbers (float masks).
-
-Papers. Bahdanau, Cho, Bengio (2015), "Neural Machine Translation by Jointly Learning to Align and Translate"; Vaswani
-et al. (2017), "Attention Is All You Need"; for the kernel: Dao, Fu, Ermon, Rudra, Ré (2022), "FlashAttention".
+What it leaves out. Biases for distance, grouped queries, and masks of added numbers (float masks). Papers. Bahdanau,
+Cho, Bengio (2015), "Neural Machine Translation by Jointly Learning to Align and Translate"; Vaswani et al. (2017),
+"Attention Is All You Need"; for the kernel: Dao, Fu, Ermon, Rudra, Ré (2022), "FlashAttention".
 
 Shapes: B sequences, H heads, T queries, S keys, D size of a query (d_model / H in a head), V size of a value.
 """
 
 import math
 import numbers
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from course_lib.settings import require, whole
+from course_lib.settings import require, require_sizes
+from course_lib.shapes import shaped
+
+# What broadcasts to the weights: from one boolean for all, or one a key, to one for each query and key.
+Mask = Bool[Tensor, "*#batch #T #S"] | Bool[Tensor, "#S"] | Bool[Tensor, ""]
 
 # --- The equation ---------------------------------------------------------------------------------------------------
 
 
+@shaped
 def scaled_dot_product_attention(
-    query: Float[Tensor, "... T D"],
-    key: Float[Tensor, "... S D"],
-    value: Float[Tensor, "... S V"],
-    mask: Bool[Tensor, "... T S"] | None = None,
-    dropout: float = 0.0,
-) -> tuple[Float[Tensor, "... T V"], Float[Tensor, "... T S"]]:
+    query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"], value: Float[Tensor, "*batch S V"],
+    mask: Mask | None = None, dropout: float = 0.0,
+) -> tuple[Float[Tensor, "*batch T V"], Float[Tensor, "*batch T S"]]:  # fmt: skip
     """softmax(Q K^T / sqrt(D)) V (2017, equation 1), and the softmax's weights, each row of which sums to one.
 
-    `mask`, of any shape that broadcasts to (..., T, S), is True where a query may attend. `dropout` sets that share of
-    the weights to zero before they meet the values; the weights returned are those before. ValueError for shapes,
-    masks or numbers that do not fit.
+    `mask` is True where a query may attend. `dropout` sets that share of the weights to zero before they meet the
+    values; the weights returned are those before.
     """
-    _check(query, key, value, dropout)
-    scores = query @ key.mT / math.sqrt(query.shape[-1])  # (..., T, S)
+    require(isinstance(dropout, numbers.Real) and 0 <= dropout <= 1, "dropout", dropout, "a share from 0 to 1")
+    scores = query / math.sqrt(query.shape[-1]) @ key.mT  # (..., T, S); in float16 a product not yet scaled overflows
     weights = masked_softmax(scores, mask)
     return F.dropout(weights, dropout) @ value, weights  # (..., T, V), (..., T, S)
 
 
-def masked_softmax(
-    scores: Float[Tensor, "... T S"], mask: Bool[Tensor, "... T S"] | None = None
-) -> Float[Tensor, "... T S"]:
+@shaped
+def masked_softmax(scores: Float[Tensor, "*batch T S"], mask: Mask | None = None) -> Float[Tensor, "*batch T S"]:
     """Softmax over the keys that the mask allows; the others weigh exactly 0. A row without any is all zeros.
 
     >>> masked_softmax(torch.zeros(2, 3), torch.tensor([[True, True, False], [False, False, False]]))
@@ -60,16 +60,13 @@ def masked_softmax(
     """
     if mask is None:
         return scores.softmax(-1)
-    _check_mask(mask, scores.shape)
     # The softmax of -inf alone is NaN, and so is its gradient: give such a row all keys, then take the weights away.
-    nothing = _nothing(mask)  # (..., T, 1)
+    nothing = ~mask.any(-1, keepdim=True)  # (..., T, 1)
     weights = scores.masked_fill(~(mask | nothing), -math.inf).softmax(-1)
     return weights.masked_fill(nothing, 0.0)  # (..., T, S)
 
 
-def causal_mask(
-    queries: int, keys: int | None = None, device: torch.device | str | None = None
-) -> Bool[Tensor, "queries keys"]:
+def causal_mask(queries: int, keys: int | None = None, device: torch.device | str | None = None) -> Bool[Tensor, "T S"]:
     """True where a key is not later than the query. The queries are the last positions of the keys (else ValueError).
 
     >>> causal_mask(2, 3)
@@ -82,104 +79,44 @@ def causal_mask(
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
+@shaped
 def padding_mask(attention_mask: Bool[Tensor, "B S"]) -> Bool[Tensor, "B 1 1 S"]:
     """The mask for all heads and all queries of a batch, out of one True (a token) or False (padding) a position."""
-    check_tensor("attention_mask", attention_mask)
-    if attention_mask.dtype != torch.bool or attention_mask.dim() != 2:
-        raise ValueError(
-            f"attention_mask has shape {tuple(attention_mask.shape)} and type {attention_mask.dtype}: give booleans "
-            "(batch, keys), True for a token and False for padding."
-        )
     return attention_mask[:, None, None]
 
 
-def _nothing(mask: Bool[Tensor, "... T S"]) -> Bool[Tensor, "... T 1"]:
-    return ~mask.any(-1, keepdim=True)
-
-
-def check_tensor(name: str, x: object) -> None:
-    """ValueError for anything but a tensor: NumPy's arrays and lists are near enough to one to go wrong much later."""
-    if not isinstance(x, Tensor):
-        raise ValueError(f"The {name} is a {type(x).__name__}: give a tensor (torch.as_tensor makes one of an array).")
-
-
-def _check(query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0) -> None:
-    """ValueError for what does not fit. Before any arithmetic: what broadcasts by accident gives wrong numbers."""
-    require(isinstance(dropout, numbers.Real) and 0 <= dropout <= 1, "dropout", dropout, "a share from 0 to 1")
-    for name, tensor in (("query", query), ("key", key), ("value", value)):
-        check_tensor(name, tensor)
-        if tensor.dim() < 2 or 0 in tensor.shape:
-            raise ValueError(f"The {name} has shape {tuple(tensor.shape)}: give (..., length, size), each 1 or more.")
-    if key.shape[-2] != value.shape[-2]:
-        raise ValueError(f"There are {key.shape[-2]} keys and {value.shape[-2]} values: each key needs its own value.")
-    if query.shape[-1] != key.shape[-1]:
-        raise ValueError(f"Queries have size {query.shape[-1]} and keys {key.shape[-1]}: they must be equal.")
-    if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (query, key, value))
-        raise ValueError(f"Query, key and value have shapes {shapes}: all but the last two sizes must be equal.")
-
-
-def _check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
-    check_tensor("mask", mask)
-    if mask.dtype != torch.bool:
-        raise ValueError(
-            f"The mask is of type {mask.dtype}: give booleans, True where a query may attend "
-            "(mask == 0 makes them out of a mask of 0 and -inf)."
-        )
-    fits = mask.dim() <= len(shape) and all(m in (1, n) for m, n in zip(mask.shape[::-1], shape[::-1]))
-    if not fits:
-        raise ValueError(
-            f"The mask has shape {tuple(mask.shape)}, which does not broadcast to the weights' {tuple(shape)}: its "
-            "last two sizes are queries and keys (padding_mask makes one out of one boolean a token)."
-        )
-
-
-# --- The same, fast: torch's kernel ---------------------------------------------------------------------------------
-
-
+@shaped
 def fused_attention(
-    query: Float[Tensor, "B H T D"],
-    key: Float[Tensor, "B H S D"],
-    value: Float[Tensor, "B H S V"],
-    mask: Bool[Tensor, "#B #H #T S"] | Bool[Tensor, "T S"] | None = None,
-    dropout: float = 0.0,
-    is_causal: bool = False,
-) -> Float[Tensor, "B H T V"]:
+    query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"], value: Float[Tensor, "*batch S V"],
+    mask: Mask | None = None, dropout: float = 0.0, is_causal: bool = False, look_for_nan: bool = True,
+) -> Float[Tensor, "*batch T V"]:  # fmt: skip
     """The output of `scaled_dot_product_attention`, in memory that grows with T + S instead of T * S.
 
     `is_causal` adds the causal mask. It costs no memory where T = S and there is no other mask. On the CPU torch has no
-    fused kernel with dropout, nor for V unlike D: there it writes the weights down after all. It also looks at the
-    queries and keys there, for NaN: `torch.compile` breaks its graph at that, and `torch.vmap` fails. ValueErrors as in
-    `scaled_dot_product_attention`.
+    fused kernel with dropout, nor for V unlike D: there it writes the weights down after all. On the CPU it also
+    answers with zeros where a query's few scores are all NaN: so this looks at queries and keys first (`torch.vmap`
+    fails at that), but not with `look_for_nan=False`, nor under `torch.compile`, whose graph it would break.
     """
-    _check(query, key, value, dropout)
+    require(isinstance(dropout, numbers.Real) and 0 <= dropout <= 1, "dropout", dropout, "a share from 0 to 1")
     T, S = query.shape[-2], key.shape[-2]
-    if mask is not None:
-        _check_mask(mask, (*query.shape[:-1], S))
-        mask = torch.atleast_2d(mask)  # the kernels take no fewer axes
     if is_causal and (mask is not None or T != S):
         mask, is_causal = _and_causal(mask, T, S, query.device), False
-    if query.device.type == "cpu" and not (_finite(query) and _finite(key)):
-        # Where a query's few scores are all NaN, the CPU's kernel answers with zeros: the equation shows the NaN.
-        mask = causal_mask(T, S) if is_causal else mask
-        return scaled_dot_product_attention(query, key, value, mask, dropout)[0]
+    if look_for_nan and query.device.type == "cpu" and not torch.compiler.is_compiling():
+        seen = query.detach().sum(dtype=torch.float32) + key.detach().sum(dtype=torch.float32)  # reads each once
+        if not seen.isfinite():
+            mask = causal_mask(T, S) if is_causal else mask
+            return scaled_dot_product_attention(query, key, value, mask, dropout)[0]
     if mask is None:
         return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=is_causal)
-    nothing = _nothing(mask)  # as in masked_softmax: the kernels disagree about rows without a key
-    output = F.scaled_dot_product_attention(query, key, value, mask | nothing, dropout)
+    nothing = ~mask.any(-1, keepdim=True)  # as in masked_softmax: the kernels disagree about rows without a key
+    mask = torch.atleast_2d(mask | nothing)  # they take no fewer axes
+    output = F.scaled_dot_product_attention(query, key, value, mask, dropout)
     return output.masked_fill(nothing, 0.0)  # (..., T, V)
 
 
-def _finite(x: Tensor) -> bool:
-    return bool(x.detach().sum(dtype=torch.float32).isfinite())  # a sum reads x once and makes nothing new
-
-
-def _and_causal(mask: Tensor | None, T: int, S: int, device: torch.device) -> Tensor | None:
+def _and_causal(mask: Mask | None, T: int, S: int, device: torch.device) -> Mask | None:
     """The mask, and the causal mask where that hides anything: the last position may see every key."""
-    if T == 1:
-        return mask
-    causal = causal_mask(T, S, device)
-    return causal if mask is None else mask & causal
+    return mask if T == 1 else causal_mask(T, S, device) & (True if mask is None else mask)
 
 
 # --- Modules --------------------------------------------------------------------------------------------------------
@@ -188,47 +125,40 @@ def _and_causal(mask: Tensor | None, T: int, S: int, device: torch.device) -> Te
 class KeyValueCache:
     """The keys and values of all positions read so far: generating one more token then reads that token alone.
 
-    It belongs to one attention module and one batch of sequences; start a new one for the next batch.
+    It belongs to one attention module and one batch of sequences; start a new one for the next batch. There is room for
+    `max_length` positions from the start, and twice as much whenever that runs out.
     """
 
-    def __init__(self):
-        self.length = 0
+    def __init__(self, max_length: int = 1):
+        self.length, self.max_length = 0, max_length
         self.source: Tensor | None = None  # in cross attention: the sequence whose keys these are
-        self._room: tuple[Tensor, Tensor] | None = None
+        self._room: list[Tensor] = []
 
+    @shaped
     def extend(
-        self, key: Float[Tensor, "B H T D"], value: Float[Tensor, "B H T D"]
-    ) -> tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]:
-        """Append, and return all keys and all values so far. Room doubles when it runs out, so that copying is rare.
-
-        RuntimeError where gradients are kept, ValueError for another batch, other heads or other sizes than before.
-        """
+        self, key: Float[Tensor, "B H T D"], value: Float[Tensor, "B H T D"], source: Tensor | None = None
+    ) -> list[Float[Tensor, "B H S D"]]:
+        """Append, and return all keys and all values so far. RuntimeError where gradients are kept, ValueError for
+        another batch, other heads or other sizes than before."""
         if key.requires_grad or value.requires_grad:
             raise RuntimeError("A cache keeps no gradients: call the model under torch.no_grad(), or without a cache.")
         B, H, T, D = key.shape
-        if value.shape != key.shape:
-            raise ValueError(f"There are {T} keys and {value.shape[2]} values: each key needs its own value.")
-        if self._room is None:
-            self._room = key.new_empty(B, H, T, D), value.new_empty(B, H, T, D)
-        room = self._room[0].shape[2]
-        if (B, H, room, D) != tuple(self._room[0].shape):
-            held = tuple(self.read()[0].shape)
-            raise ValueError(
-                f"The cache holds keys of shape {held} and cannot take more of shape {tuple(key.shape)}: use one cache "
-                "for each module and batch."
-            )
         end = self.length + T
+        self._room = self._room or [x.new_empty(B, H, max(end, self.max_length), D) for x in (key, value)]
+        room = self._room[0].shape[2]
+        if self._room[0].shape != (B, H, room, D):
+            held, new = tuple(self.read()[0].shape), tuple(key.shape)
+            raise ValueError(f"The cache holds keys of shape {held}, not {new}: use one for each module and batch.")
         if end > room:
-            self._room = tuple(F.pad(old, (0, 0, 0, max(end, 2 * room) - room)) for old in self._room)
+            self._room = [F.pad(old, (0, 0, 0, max(end, 2 * room) - room)) for old in self._room]
         for kept, new in zip(self._room, (key, value)):
             kept[:, :, self.length : end] = new
-        self.length = end
+        self.length, self.source = end, source
         return self.read()
 
-    def read(self) -> tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]:
+    def read(self) -> list[Float[Tensor, "B H S D"]]:
         """All keys and all values so far."""
-        key, value = self._room
-        return key[:, :, : self.length], value[:, :, : self.length]
+        return [kept[:, :, : self.length] for kept in self._room]
 
 
 class MultiHeadAttention(nn.Module):
@@ -239,121 +169,87 @@ class MultiHeadAttention(nn.Module):
     on the weights, in training alone. The projections start as Xavier uniform, their biases as zeros.
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        num_heads: int,
-        *,
-        dropout: float = 0.0,
-        bias: bool = True,
-        d_memory: int | None = None,
-        rotary: nn.Module | None = None,
-    ):
+    def __init__(self, d_model: int, num_heads: int, *, dropout: float = 0.0, bias: bool = True,
+                 d_memory: int | None = None, rotary: nn.Module | None = None):  # fmt: skip
         super().__init__()
         d_memory = d_model if d_memory is None else d_memory
-        _check_sizes(d_model=d_model, num_heads=num_heads, d_memory=d_memory)
+        require_sizes(d_model=d_model, num_heads=num_heads, d_memory=d_memory)
         if d_model % num_heads:
             raise ValueError(f"d_model={d_model} is not divisible by num_heads={num_heads}: give a multiple of it.")
-        if not (isinstance(dropout, numbers.Real) and 0 <= dropout < 1):
-            raise ValueError(f"dropout={dropout!r} cannot be used: give a share of the weights, from 0 to below 1.")
-        self.d_model, self.num_heads, self.dropout, self.rotary = d_model, num_heads, dropout, rotary
+        fits = isinstance(dropout, numbers.Real) and 0 <= dropout < 1
+        require(fits, "dropout", dropout, "a share of the weights, from 0 to below 1")
+        self.d_model, self.d_memory, self.num_heads, self.dropout = d_model, d_memory, num_heads, dropout
         self.query = nn.Linear(d_model, d_model, bias=bias)
         self.key = nn.Linear(d_memory, d_model, bias=bias)
         self.value = nn.Linear(d_memory, d_model, bias=bias)
         self.output = nn.Linear(d_model, d_model, bias=bias)
-        for layer in (self.query, self.key, self.value, self.output):
-            nn.init.xavier_uniform_(layer.weight)
-            if bias:
-                nn.init.zeros_(layer.bias)
+        for parameter in self.parameters():
+            nn.init.xavier_uniform_(parameter) if parameter.dim() == 2 else nn.init.zeros_(parameter)
+        self.rotary = rotary
 
+    @shaped
     def forward(
-        self,
-        query: Float[Tensor, "B T d_model"],
-        key: Float[Tensor, "B S d_memory"] | None = None,
-        value: Float[Tensor, "B S d_memory"] | None = None,
-        *,
-        mask: Bool[Tensor, "T S"] | Bool[Tensor, "#B #H #T S"] | None = None,
-        is_causal: bool = False,
-        cache: KeyValueCache | None = None,
-        return_attention: bool = False,
-    ) -> Float[Tensor, "B T d_model"] | tuple[Float[Tensor, "B T d_model"], Float[Tensor, "B H T S"]]:
+        self, query: Float[Tensor, "B T d_model"], key: Float[Tensor, "B S d_memory"] | None = None,
+        value: Float[Tensor, "B S d_memory"] | None = None, *,
+        mask: Bool[Tensor, "#T #S"] | Bool[Tensor, "#B #num_heads #T #S"] | None = None, is_causal: bool = False,
+        lengths: Sequence[int] | None = None, cache: KeyValueCache | None = None, return_attention: bool = False,
+    ) -> Float[Tensor, "B T d_model"] | tuple[Float[Tensor, "B T d_model"], Float[Tensor, "B H T S"]]:  # fmt: skip
         """The new vectors; with `return_attention` a pair: the vectors and the weights.
 
         Without `key` the query attends to itself (self attention); without `value` the keys are the values too.
-        `cache`: in self attention this call's positions follow those of the calls before, and S counts them all; in
-        cross attention the first call fills the cache and later ones, with the same key, read it. ValueError for
-        inputs, masks or caches that do not fit.
+        `cache`: in self attention this call's positions follow those of the calls before, and S counts them all: give
+        `is_causal`, or a mask with a row for each of several queries. In cross attention the first call fills the cache
+        and later ones, with the same key, read it. With a cache a single query is not looked at for NaN. `lengths`:
+        the row holds sequences of these lengths one after the other, and each attends to itself alone.
         """
-        self._check(query, key, value, mask, cache)
+        before = cache.length if cache else 0  # positions that the cache holds
+        self._check(query, key, value, mask, is_causal, cache, before, lengths, return_attention)
         B, T, _ = query.shape
         q = self._heads(self.query(query))  # (B, H, T, D)
-        k, v = self._keys_and_values(query, key, value, cache)  # (B, H, S, D) both
-        if self.rotary is not None:
-            q = self.rotary(q, start=k.shape[2] - T)
+        if before and key is not None:
+            k, v = cache.read()  # (B, H, S, D) both
+        else:
+            source = query if key is None else key
+            k, v = self._heads(self.key(source)), self._heads(self.value(source if value is None else value))
+            if self.rotary is not None:  # before they are cached: a key's position never changes
+                q, k = self.rotary(q, start=before), self.rotary(k, start=before)
+            if cache:
+                k, v = cache.extend(k, v, source=key)  # (B, H, S, D) both
         dropout = self.dropout if self.training else 0.0
-        if return_attention:
+        if lengths is not None:
+            parts = zip(*(x.split(list(lengths), dim=2) for x in (q, k, v)))  # views: nothing is padded or copied
+            output = torch.cat([fused_attention(*part, None, dropout, is_causal) for part in parts], dim=2)
+        elif return_attention:
             mask = _and_causal(mask, T, k.shape[2], q.device) if is_causal else mask
             output, weights = scaled_dot_product_attention(q, k, v, mask, dropout)
         else:
-            output = fused_attention(q, k, v, mask, dropout, is_causal)
-        output = self.output(output.transpose(1, 2).reshape(B, T, self.d_model))  # (B, T, d_model)
+            output = fused_attention(q, k, v, mask, dropout, is_causal, look_for_nan=cache is None or T > 1)
+        output = self.output(output.transpose(1, 2).flatten(2))  # (B, T, d_model)
         return (output, weights) if return_attention else output
 
     def _heads(self, x: Float[Tensor, "B T d_model"]) -> Float[Tensor, "B H T D"]:
         """Cut each vector into heads. The transpose matters: a view alone would mix positions into heads."""
-        B, T, d_model = x.shape
-        return x.view(B, T, self.num_heads, d_model // self.num_heads).transpose(1, 2)
+        return x.unflatten(-1, (-1, self.d_model // self.num_heads)).transpose(1, 2)
 
-    def _keys_and_values(self, query, key, value, cache) -> tuple[Tensor, Tensor]:
-        is_self = key is None
-        key = query if is_self else key
-        if cache is not None and cache.length:
-            if cache.source is not (None if is_self else key):
-                raise ValueError("The cache holds the keys of another sequence: start a new cache for this one.")
-            if not is_self:
-                return cache.read()
-        k = self._heads(self.key(key))
-        v = self._heads(self.value(key if value is None else value))
-        if self.rotary is not None:  # before they are cached: a key's position never changes
-            k = self.rotary(k, start=0 if cache is None else cache.length)
-        if cache is None:
-            return k, v
-        cache.source = None if is_self else key
-        return cache.extend(k, v)
-
-    def _check(self, query, key, value, mask, cache) -> None:
-        """ValueError for inputs that do not fit, before a cache takes them in."""
+    def _check(self, query, key, value, mask, is_causal, cache, before, lengths, return_attention) -> None:
+        """ValueError for what annotations cannot say, before the cache takes anything in."""
+        if lengths is not None and (sum(lengths) != query.shape[1] or len(query) > 1 or return_attention
+                                    or not all(x is None for x in (key, mask, cache))):  # fmt: skip
+            raise ValueError(f"lengths={list(lengths)} cannot be used with a query of shape {tuple(query.shape)}: they "
+                             "sum to the length of one row, without a mask, key, cache or weights.")  # fmt: skip
         if value is not None and key is None:
             raise ValueError("A value came without a key: give both, or neither for self attention.")
         if key is not None and self.rotary is not None:
             raise ValueError("Rotary positions count along one sequence: leave the key out.")
-        inputs = (("query", query, self.query), ("key", key, self.key), ("value", value, self.value))
-        for name, tensor, layer in inputs:
-            if tensor is not None:
-                _check_input(name, tensor, layer)
-        if mask is None:
-            return
-        check_tensor("mask", mask)
-        if mask.dim() not in (2, 4):
-            raise ValueError(
-                f"The mask has shape {tuple(mask.shape)}: give (queries, keys) or (batch, heads, queries, keys), where "
-                "batch, heads and queries may be 1."
-            )
-        B, T, _ = query.shape
-        S = T + (cache.length if cache else 0) if key is None else key.shape[1]
-        _check_mask(mask, (B, self.num_heads, T, S))
-
-
-def _check_sizes(**sizes: int) -> None:
-    for name, number in sizes.items():
-        require(whole(number, 1), name, number, "a whole number of 1 or more")
-
-
-def _check_input(name: str, x: Tensor, layer: nn.Linear) -> None:
-    check_tensor(name, x)
-    size = layer.in_features
-    if x.dim() != 3 or x.shape[-1] != size or 0 in x.shape:
-        raise ValueError(f"The {name} has shape {tuple(x.shape)}: give (batch, length, {size}), all 1 or more.")
+        if before and cache.source is not key:  # both None in self attention
+            raise ValueError("The cache holds the keys of another sequence: start a new cache for this one.")
+        T, S = query.shape[1], before + query.shape[1]
+        if key is None and mask is not None and mask.shape[-1] not in (1, S):
+            raise ValueError(f"The mask has shape {tuple(mask.shape)}: its last size must be {S}, the number of keys, "
+                             f"{before} of them in the cache.")  # fmt: skip
+        if key is None and cache and not is_causal and (mask is None or not 1 < T == mask.shape[-2]):
+            raise ValueError("A cache hides from each position the later ones: say is_causal=True as well (or give "
+                             "several queries a mask with a row for each).")  # fmt: skip
 
 
 class AdditiveAttention(nn.Module):
@@ -361,27 +257,22 @@ class AdditiveAttention(nn.Module):
 
     def __init__(self, d_query: int, d_key: int, d_hidden: int):
         super().__init__()
-        _check_sizes(d_query=d_query, d_key=d_key, d_hidden=d_hidden)
+        require_sizes(d_query=d_query, d_key=d_key, d_hidden=d_hidden)
+        self.d_query, self.d_key = d_query, d_key
         self.query = nn.Linear(d_query, d_hidden, bias=False)
         self.key = nn.Linear(d_key, d_hidden, bias=False)
         self.score = nn.Linear(d_hidden, 1, bias=False)
 
+    @shaped
     def forward(
-        self,
-        query: Float[Tensor, "B T d_query"],
-        key: Float[Tensor, "B S d_key"],
-        value: Float[Tensor, "B S V"] | None = None,
-        mask: Bool[Tensor, "#B #T S"] | None = None,
-    ) -> tuple[Float[Tensor, "B T V"], Float[Tensor, "B T S"]]:
+        self, query: Float[Tensor, "B T d_query"], key: Float[Tensor, "B S d_key"],
+        value: Float[Tensor, "B S V"] | None = None, mask: Bool[Tensor, "#B #T #S"] | None = None,
+    ) -> tuple[Float[Tensor, "B T V"], Float[Tensor, "B T S"]]:  # fmt: skip
         """The mean of the values (of the keys, where no value is given) for each query, and its weights.
 
-        For padding the mask is `attention_mask[:, None]`. Memory: B * T * S * d_hidden numbers. ValueErrors as above.
+        For padding the mask is `attention_mask[:, None]`. Memory: B * T * S * d_hidden numbers.
         """
-        value = key if value is None else value
-        _check_input("query", query, self.query)
-        _check_input("key", key, self.key)
         q, k = self.query(query), self.key(key)  # (B, T, d_hidden), (B, S, d_hidden)
-        _check(q, k, value)
         scores = self.score(torch.tanh(q[:, :, None] + k[:, None])).squeeze(-1)  # (B, T, S)
         weights = masked_softmax(scores, mask)
-        return weights @ value, weights  # (B, T, V), (B, T, S)
+        return weights @ (key if value is None else value), weights  # (B, T, V), (B, T, S)

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from course_lib.attention import check_tensor
 from course_lib.settings import require, whole
+from course_lib.shapes import check_tensor
 
 IGNORED = -100  # torch's own default
 
@@ -49,7 +49,7 @@ def next_token_loss(model: nn.Module, batch: Tensor | Sequence[Tensor]) -> Loss:
     neither is an answer nor gives one. ValueError for ids or masks that cannot be used.
     """
     input_ids, attention_mask = (*batch, None)[:2] if isinstance(batch, (tuple, list)) else (batch, None)
-    check_tensor("batch of token ids", input_ids)
+    check_tensor("input_ids", input_ids)
     if input_ids.ndim != 2 or input_ids.shape[1] < 2:
         raise ValueError(f"input_ids has the shape {tuple(input_ids.shape)}: a next token needs a length of 2 or more.")
     if not _whole_numbers(input_ids):

@@ -30,9 +30,10 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from course_lib.attention import AdditiveAttention, check_tensor
+from course_lib.attention import AdditiveAttention
 from course_lib.losses import accuracy, check_mask, classification_loss, next_token_loss  # noqa: F401  (lessons)
 from course_lib.settings import require, whole
+from course_lib.shapes import check_tensor
 
 PIECE = 1 << 20  # symbols scored at once, to bound the memory
 

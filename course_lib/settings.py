@@ -1,4 +1,4 @@
-"""Settings say at once what is wrong with them: the two lines that every configuration of the course shares."""
+"""Settings say at once what is wrong with them: the few lines that every configuration of the course shares."""
 
 import numbers
 
@@ -17,3 +17,9 @@ def require(holds: bool, name: str, value: object, what: str) -> None:
     """
     if not holds:
         raise ValueError(f"{name}={value!r} cannot be used: {name} must be {what}.")
+
+
+def require_sizes(**sizes: object) -> None:
+    """ValueError for the first that is no whole number of 1 or more."""
+    for name, size in sizes.items():
+        require(whole(size, 1), name, size, "a whole number of 1 or more")

@@ -26,8 +26,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from course_lib.attention import KeyValueCache, MultiHeadAttention, causal_mask, check_tensor, padding_mask
+from course_lib.attention import KeyValueCache, MultiHeadAttention, causal_mask, padding_mask
 from course_lib.settings import require, whole
+from course_lib.shapes import check_tensor
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,  # the Transformer of 2017
