@@ -31,6 +31,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.attention import AdditiveAttention
+from course_lib.losses import accuracy, check_mask, classification_loss, next_token_loss  # noqa: F401  (lessons)
 from course_lib.settings import require, whole
 from course_lib.shapes import check_tensor
 
@@ -468,9 +469,22 @@ def _check_sequences(inputs: Tensor, lengths: Tensor | None) -> None:
     if lengths is None:
         return
     check_tensor("batch of lengths", lengths)
-    whole_numbers = not (lengths.is_floating_point() or lengths.dtype == torch.bool)
-    if not whole_numbers or lengths.shape != (B,) or lengths.min() < 1 or lengths.max() > T:
+    fits = not (lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool)
+    fits = fits and lengths.shape == (B,) and _all((lengths >= 1) & (lengths <= T))
+    if not fits:
         raise ValueError(f"lengths is {lengths.tolist()}: give each of the {B} sequences a whole number from 1 to {T}.")
+
+
+def _all(holds: Bool[Tensor, " B"]) -> bool:
+    """Do all hold? Told on the CPU alone: elsewhere the answer would have to be waited for, in every step.
+
+    There it is True. A GPU of CUDA looks by itself and, where it is not, stops as at a token that does not exist.
+    """
+    if holds.device.type == "cpu":
+        return all(holds.tolist())
+    if holds.device.type == "cuda":
+        torch._assert_async(holds.all())
+    return True
 
 
 def lengths_of(attention_mask: Bool[Tensor, "B T"] | None, input_ids: Int[Tensor, "B T"]) -> Int[Tensor, " B"] | None:
@@ -480,16 +494,12 @@ def lengths_of(attention_mask: Bool[Tensor, "B T"] | None, input_ids: Int[Tensor
         raise ValueError(f"input_ids has the shape {tuple(input_ids.shape)}: it must be (batch, length), neither 0.")
     if attention_mask is None:
         return None
-    check_tensor("attention_mask", attention_mask)
-    if attention_mask.dtype != torch.bool or attention_mask.shape != input_ids.shape:
-        got = f"{attention_mask.dtype} of shape {tuple(attention_mask.shape)}"
-        raise ValueError(f"attention_mask is {got}: it must be boolean, True for text, and of the shape of input_ids, "
-                         f"{tuple(input_ids.shape)}.")  # fmt: skip
+    check_mask(attention_mask, input_ids)
     lengths = attention_mask.sum(1)
-    if (lengths == 0).any():
-        raise ValueError(f"Sequence {int((lengths == 0).nonzero()[0])} of the batch is empty, its mask is all False: "
+    if not _all(lengths > 0):
+        raise ValueError(f"Sequence {lengths.tolist().index(0)} of the batch is empty, its mask is all False: "
                          "leave it out, or give it one token.")  # fmt: skip
-    if (attention_mask[:, 1:] & ~attention_mask[:, :-1]).any():
+    if not _all(~(attention_mask[:, 1:] & ~attention_mask[:, :-1]).any(1)):
         raise ValueError("attention_mask has True after False: a sequence's padding must come after its text.")
     return lengths
 
@@ -688,40 +698,3 @@ class CNNClassifier(nn.Module):
         starts = torch.arange(answers.shape[2], device=x.device)
         inside = starts <= (lengths - width).clamp(min=0)[:, None]  # (B, T - width + 1); the first always is
         return answers.masked_fill(~inside[:, None, :], 0.0).amax(2)  # no answer is below 0
-
-
-# --- Losses for `training.train` ------------------------------------------------------------------------------------
-
-
-def next_token_loss(model: nn.Module, batch: Tensor | tuple[Tensor, ...]) -> tuple[Float[Tensor, ""], int]:
-    """Mean of -log p(next token) in nats, and over how many tokens. A batch is input_ids (B, T), perhaps with a mask.
-
-    Works with any model that gives logits (B, T, V). The last place has nothing to predict; padding, on either side,
-    neither is an answer nor gives one.
-    """
-    input_ids, attention_mask = (*batch, None)[:2] if isinstance(batch, (tuple, list)) else (batch, None)
-    if input_ids.shape[1] < 2:
-        raise ValueError(f"input_ids has the shape {tuple(input_ids.shape)}: a next token needs a length of 2 or more.")
-    logits = model(input_ids) if attention_mask is None else model(input_ids, attention_mask)
-    targets = input_ids[:, 1:]
-    if attention_mask is None:
-        real = torch.ones_like(targets, dtype=torch.bool)
-    else:
-        real = attention_mask[:, 1:] & attention_mask[:, :-1]
-    return F.cross_entropy(logits[:, :-1][real], targets[real]), int(real.sum())
-
-
-def classification_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Float[Tensor, ""], int]:
-    """Mean of -log p(label) in nats, and over how many texts. A batch is (input_ids, attention_mask, labels)."""
-    *inputs, labels = batch
-    return F.cross_entropy(model(*inputs), labels), len(labels)
-
-
-def accuracy(model: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Float[Tensor, ""], int]:
-    """The share of labels that have the highest score, and of how many: for `training.evaluate`."""
-    *inputs, labels = batch
-    best = model(*inputs).argmax(-1)
-    if labels.shape != best.shape:  # (B, 1) beside (B,) would compare each text with every other's label
-        raise ValueError(f"There are labels of shape {tuple(labels.shape)} for answers of shape {tuple(best.shape)}: "
-                         "give one label a text.")  # fmt: skip
-    return (best == labels).float().mean(), len(labels)

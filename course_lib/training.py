@@ -13,7 +13,8 @@ Training Recurrent Neural Networks" (clipping); Micikevicius et al. (2018), "Mix
 
 `batches` is a collection of batches that can be read again and again (a list, a DataLoader), or a function that takes a
 `torch.Generator` and gives the batches of one epoch. `loss_fn(model, batch)` returns the mean loss of the batch; or a
-pair (mean loss, how many things it is the mean over), which weighs batches of unequal size rightly.
+pair (mean loss, how many things it is the mean over), which weighs batches of unequal size rightly. That number may be
+a tensor: it is not read before the loss is. A batch of 0 things is left out, unless all are such.
 """
 
 import contextlib
@@ -43,7 +44,7 @@ from course_lib import device as devices
 from course_lib.settings import require, whole
 
 Batches = Iterable[Any] | Callable[[torch.Generator], Iterable[Any]]
-LossFunction = Callable[[nn.Module, Any], Tensor | tuple[Tensor, float]]
+LossFunction = Callable[[nn.Module, Any], Tensor | tuple[Tensor, float | Tensor]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class TrainingConfig:
     `decay` says ("cosine", "linear", or "constant": not at all). `weight_decay`: see `decay_groups`. `clip_norm`: a
     longer gradient is shortened to it (None: never). `accumulate`: batches a step, for a large batch in little memory.
     `mixed_precision`: compute in 16 bits where the device is made for it (elsewhere it changes nothing).
-    `evaluate_every`, `checkpoint_every`: steps between two of them (0: only at the end).
+    `evaluate_every`, `checkpoint_every`: steps between two of them (0: only at the end). `log_every`: steps between two
+    looks at the loss. Each look waits until a GPU has caught up: there, look every 10th step or so.
     """
 
     steps: int = 1000
@@ -70,10 +72,11 @@ class TrainingConfig:
     mixed_precision: bool = True
     evaluate_every: int = 0
     checkpoint_every: int = 0
+    log_every: int = 1
     seed: int = 1
 
     def __post_init__(self):
-        for name in ("steps", "accumulate"):
+        for name in ("steps", "accumulate", "log_every"):
             self._require(name, whole(getattr(self, name), 1), "a whole number of 1 or more")
         for name in ("warmup_steps", "evaluate_every", "checkpoint_every", "seed"):
             self._require(name, whole(getattr(self, name), 0), "a whole number of 0 or more")
@@ -156,7 +159,7 @@ def shuffled(
 
     def epoch(generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
         for rows in torch.randperm(len(tensors[0]), generator=generator).split(batch_size):
-            yield tuple(tensor[rows] for tensor in tensors)
+            yield tuple(tensor[_move(rows, tensor.device)] for tensor in tensors)
 
     return epoch
 
@@ -164,16 +167,23 @@ def shuffled(
 def evaluate(model: nn.Module, batches: Batches, loss_fn: LossFunction, mixed_precision: bool = False) -> float:
     """The mean loss over all batches, with dropout off and no gradients; afterwards each module is in its mode again.
 
-    `loss_fn` may as well return an accuracy with its count: what is returned is the mean. ValueError without a batch.
+    `loss_fn` may as well return an accuracy with its count: what is returned is the mean. ValueError without a batch,
+    or where nothing counts in any.
     """
-    place, total, weight = _place(model), 0.0, 0.0
+    place, losses, counts = _place(model), [], []
     with _evaluation_mode(model), torch.no_grad():
         for batch in batches(torch.Generator().manual_seed(0)) if callable(batches) else batches:
             with _precision(place, mixed_precision):
                 loss, count = _loss_and_count(loss_fn(model, _move(batch, place)))
-            total, weight = total + float(loss) * count, weight + count
-    if not weight:
+            losses.append(loss)
+            counts.append(count)
+    if not losses:
         raise ValueError("There is no held-out batch to evaluate on: the collection is empty, or was read before.")
+    total, weight = 0.0, 0.0
+    for loss, count in zip(_read(losses), _read(counts)):
+        total, weight = total + loss * count, weight + count
+    if not weight:
+        raise ValueError(NOTHING)
     return total / weight
 
 
@@ -200,6 +210,8 @@ def _precision(place: torch.device, mixed: bool):
 
 def _move(batch, place: torch.device):
     """The batch on the device: a tensor (or anything with `.to`), or a tuple, list or dict of such; the rest stays."""
+    if isinstance(batch, Tensor):
+        return batch.to(place, non_blocking=place.type == "cuda")  # a GPU gets its copy while we go on
     if hasattr(batch, "to"):
         return batch.to(place)
     if isinstance(batch, dict):
@@ -210,19 +222,42 @@ def _move(batch, place: torch.device):
     return batch
 
 
-def _loss_and_count(answer: Tensor | tuple[Tensor, float]) -> tuple[Tensor, float]:
+NOTHING = "loss_fn returned a mean over 0 things: a batch must hold at least one that counts."
+
+
+def _loss_and_count(answer: Tensor | tuple[Tensor, float | Tensor]) -> tuple[Tensor, float | Tensor]:
+    """What loss_fn returned, looked at without reading a tensor. Where nothing counts the loss is 0."""
     loss, count = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, 1.0)
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
         raise ValueError(f"loss_fn returned {got}: it must return one number as a tensor, the mean loss of the batch.")
-    try:
-        count = float(count)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"loss_fn returned a {type(count).__name__} beside the loss, which is no number: return the "
-                         "loss alone, or with it how many things it is the mean over.") from None  # fmt: skip
-    if not 0 < count < math.inf:
-        raise ValueError(f"loss_fn returned a mean over {count:g} things: a batch must hold at least one that counts.")
-    return loss.reshape(()), count
+    loss = loss.reshape(())
+    if not isinstance(count, Tensor):
+        try:
+            count = float(count)
+        except (TypeError, ValueError):
+            raise _no_number(count) from None
+        if not 0 <= count < math.inf:
+            raise ValueError(f"loss_fn returned a mean over {count:g} things: give how many things count in the batch.")
+        if count:
+            return loss, count
+        count = torch.zeros((), device=loss.device)
+    if count.numel() != 1 or count.is_complex():
+        raise _no_number(count)
+    count = _move(count.detach().reshape(()), loss.device)
+    return loss.masked_fill(count == 0, 0.0), count  # the mean over nothing is NaN
+
+
+def _no_number(count: object) -> ValueError:
+    return ValueError(f"loss_fn returned a {type(count).__name__} beside the loss, which is no number: return the "
+                      "loss alone, or with it how many things it is the mean over.")  # fmt: skip
+
+
+def _read(values: list[float | Tensor]) -> list[float]:
+    """Plain numbers out of numbers and tensors. Here a GPU is waited for, once for all of them."""
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    read = iter(torch.stack(tensors).tolist() if tensors else [])
+    return [next(read) if isinstance(value, Tensor) else value for value in values]
 
 
 # --- The loop -------------------------------------------------------------------------------------------------------
@@ -272,10 +307,13 @@ def train(
     progress:   True shows a bar with the live loss; a function is called with a `Progress` a few times a second.
     on_step:    the one hook: called with a `Progress` after each step, its (clipped) gradients still in place.
 
+    With `log_every` above 1 all three see only the steps whose loss is read: every `log_every`-th, the last, and those
+    with an evaluation or a checkpoint. The losses of the others come into the history at the next of these.
+
     torch's random numbers start from `config.seed`, and afterwards go on as if nothing had been trained. Raises
     ValueError for batches, a loss or a checkpoint that cannot be used, and RuntimeError when a loss or a gradient is no
-    longer a number: the model then has the weights of the step before. (In float16, which overflows easily, a gradient
-    costs its step instead, and the next is scaled down.)
+    longer a number: the model then has the weights of the step before (with `log_every` above 1, of a later one). In
+    float16, which overflows easily, a gradient costs its step instead, and the next is scaled down.
     """
     config = config or TrainingConfig()
     run = Run(model, batches, config)
@@ -296,7 +334,8 @@ def train(
                 last = run.step == config.steps
                 if held_out is not None and (last or _due(run.step, config.evaluate_every)):
                     run.evaluate(held_out, loss_fn)
-                report(on_step)
+                if not run.unread:
+                    report(on_step)
                 if store is not None and (last or _due(run.step, config.checkpoint_every)):
                     run.save(store)
         finally:
@@ -314,52 +353,70 @@ class Run:
     def __init__(self, model: nn.Module, batches: Batches, config: TrainingConfig):
         self.model, self.config, self.place = model, config, _place(model)
         groups = decay_groups(model, config.weight_decay)
-        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, eps=config.epsilon)
-        self.parameters = [parameter for group in groups for parameter in group["params"]]
         half = config.mixed_precision and devices.autocast_dtype(self.place) == torch.float16
+        # Has a float16 gradient overflowed? A fused optimizer finds out on the device; for others the host must wait.
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=config.learning_rate, betas=config.betas, eps=config.epsilon, fused=half or None
+        )
+        self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.scaler = torch.amp.GradScaler(self.place.type, enabled=half)  # float16 alone is too narrow for gradients
         self.data = Data(batches, config.seed)
-        self.step, self.history = 0, History()
+        self.step, self.first, self.history = 0, 0, History()
+        self.unread: list[tuple] = []  # (loss, gradient's length, weight) of the steps since the last look
 
     def take_step(self, loss_fn: LossFunction) -> None:
         """Forward and backward on `accumulate` batches, clip, step."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.config)
         self.optimizer.zero_grad(set_to_none=True)
-        total, weight, first = 0.0, 0.0, None
+        total, weight, unit = 0.0, 0.0, None
         for _ in range(self.config.accumulate):
             with _precision(self.place, self.config.mixed_precision):
                 loss, count = _loss_and_count(loss_fn(self.model, _move(next(self.data), self.place)))
             if not loss.requires_grad:
                 raise ValueError("The loss depends on no parameter of the model: loss_fn must call the model, "
                                  "and neither detach its output nor turn it into a plain number.")  # fmt: skip
-            first = first or count
-            share = count / first  # 1 where counts are alike; the mean over all is taken once the last is in
+            if unit is None:
+                unit = torch.where(count > 0, count, 1) if isinstance(count, Tensor) else count
+            share = count / unit  # 1 where counts are alike; the mean over all is taken once the last is in
             self.scaler.scale(loss * share).backward()
             total, weight = total + loss.detach() * share, weight + share
         if all(parameter.grad is None for parameter in self.parameters):
             raise ValueError("The loss depends on no parameter of this model: loss_fn must call the model it is given, "
                              "not another of the same name.")  # fmt: skip
         self.scaler.unscale_(self.optimizer)
-        if weight != 1:
+        if self.config.accumulate > 1:
             for parameter in self.parameters:
                 if parameter.grad is not None:
                     parameter.grad.div_(weight)
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm or math.inf)
-        loss, norm = torch.stack([(total / weight).double(), norm.double()]).tolist()  # the step's one wait for a GPU
-        self._check(loss, norm)
+        self.unread.append((total / weight, norm, weight))
+        step, config = self.step + 1, self.config
+        looks = (config.log_every, config.evaluate_every, config.checkpoint_every)
+        if step == config.steps or any(_due(step, every) for every in looks):
+            self.look()
         self.scaler.step(self.optimizer)  # skips a step whose 16-bit gradients have overflowed
         self.scaler.update()
-        self.step += 1
-        self.history.losses.append(loss)
-        self.history.gradient_norms.append(norm)
+        self.step = step
 
-    def _check(self, loss: float, norm: float) -> None:
+    def look(self) -> None:
+        """Bring the losses of the last steps into the history: a GPU is waited for here and nowhere else in a step."""
+        numbers = iter(_read([number for step in self.unread for number in step]))
+        for loss, norm, weight in zip(numbers, numbers, numbers):
+            self._check(loss, norm, weight)
+            self.history.losses.append(loss)
+            self.history.gradient_norms.append(norm)
+        self.unread = []
+
+    def _check(self, loss: float, norm: float, weight: float) -> None:
+        if not weight:
+            raise ValueError(NOTHING)
         for what, value in (("loss", loss), ("gradient's length", 0.0 if self.scaler.is_enabled() else norm)):
             if not math.isfinite(value):
                 raise RuntimeError(
-                    f"The {what} is {value} at step {self.step + 1}: lower learning_rate={self.config.learning_rate}, "
-                    "or look in the model and loss_fn for a logarithm of 0, a division by 0 or a row of only padding."
+                    f"The {what} is {value} at step {len(self.history.losses) + 1}: lower "
+                    f"learning_rate={self.config.learning_rate}, or look in the model and loss_fn for a logarithm of "
+                    "0, a division by 0 or a row of only padding."
                 )
 
     def evaluate(self, held_out: Batches, loss_fn: LossFunction) -> None:
@@ -403,11 +460,12 @@ class Run:
         for name, parameter in self.model.named_parameters():
             prefix = f"optimizer.{name}."
             state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-            if state:  # `step` stays on the CPU, where AdamW keeps it
-                self.optimizer.state[parameter] = {k: v if k == "step" else v.to(self.place) for k, v in state.items()}
+            if state:  # AdamW keeps `step` on the CPU, unless it is fused
+                stay = set() if self.scaler.is_enabled() else {"step"}
+                self.optimizer.state[parameter] = {k: v if k in stay else v.to(self.place) for k, v in state.items()}
         if record["scaler"]:
             self.scaler.load_state_dict(record["scaler"])
-        self.step = record["step"]
+        self.step = self.first = record["step"]
         self.history = History(
             tensors["history.losses"].tolist(),
             tensors["history.gradient_norms"].tolist(),
@@ -505,7 +563,7 @@ def _reporter(progress: bool | Callable[[Progress], None], run: Run) -> Iterator
         def report(on_step: Callable[[Progress], None] | None) -> None:
             nonlocal said, first
             if first is None:
-                first = bar.n = bar.initial = run.step - 1  # a resumed run begins late
+                first = bar.n = bar.initial = run.first  # a resumed run begins late
             now = time.perf_counter()
             held_out = run.history.held_out[-1][1] if run.history.held_out else None
             loss, norm = run.history.losses[-1], run.history.gradient_norms[-1]
@@ -629,7 +687,7 @@ def _load_weights(folder: Path, tensors: dict[str, Tensor], model: nn.Module) ->
     model.load_state_dict(found)
 
 
-MAY_CHANGE = {"evaluate_every", "checkpoint_every"}  # they change no weight
+MAY_CHANGE = {"evaluate_every", "checkpoint_every", "log_every"}  # they change no weight
 
 
 def _check_config(folder: Path, saved: dict, config: TrainingConfig) -> None:

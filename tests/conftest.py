@@ -34,3 +34,12 @@ def chromium() -> str:
         reason = f"no Chromium on the PATH (looked for {', '.join(names)}); install it to run the browser tests"
         (pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip)(reason)
     return found
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many one-step mutants of each solution its check refused (tests/test_slips.py)."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    rows = [value.split() for report in reports
+            for name, value in getattr(report, "user_properties", ()) if name == "mutants"]
+    for exercise, killed, made in sorted(rows):
+        terminalreporter.write_line(f"mutants refused: {exercise:32} {killed:>3} of {made:>3}")

@@ -168,6 +168,25 @@ def test_printing_is_swallowed(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_warnings_of_the_learners_code_are_told(recwarn):
+    def careless(counts):
+        np.log(np.zeros(1))
+        return log_share(counts)
+
+    def deaf(counts):
+        torch.as_tensor(np.broadcast_to(1.0, 3))  # torch says once a process that this array cannot be written to
+        return base_two(counts)
+
+    line = inspect.getsourcelines(careless)[1] + 1
+    told = f"(On the way your code caused a RuntimeWarning in line {line}: divide by zero encountered in log.)"
+    assert ask(careless) == Result("passed", f"pmi: all 2 cases hold. {told}")
+    for _ in range(2):
+        assert ask(deaf).diagnosis == "base-two"
+        assert "(On the way your code caused a UserWarning" in ask(deaf).message
+    assert not torch.is_warn_always_enabled()
+    assert not recwarn.list
+
+
 def test_random_numbers_and_settings_are_put_back():
     def careless(counts):
         random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002

@@ -150,6 +150,7 @@ def test_after_the_last_step_the_learning_rate_stays(decay):
         ("learning_rate", 0), ("learning_rate", math.nan), ("learning_rate", math.inf), ("min_learning_rate", 0.1),
         ("min_learning_rate", -1), ("weight_decay", -0.1), ("weight_decay", math.nan), ("betas", (0.9, 1.0)),
         ("betas", (0.9,)), ("epsilon", 0), ("clip_norm", 0), ("clip_norm", math.inf), ("seed", 2**63),
+        ("log_every", 0),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_used_are_named(name, value):
@@ -327,6 +328,85 @@ def test_progress_tells_where_the_run_stands(capsys):
     bar = capsys.readouterr().err
     assert "12/12" in bar
     assert f"loss {history.losses[-1]:.3f}" in bar
+
+
+def test_how_often_the_loss_is_looked_at_changes_no_bit(capsys):
+    model, history = run(held_out=[(X, Y)], evaluate_every=8)
+    seldom, seen, hooked = *run(net(), held_out=[(X, Y)], evaluate_every=8, log_every=5, on_step=None), []
+    assert weights(seldom) == weights(model)
+    assert seen == history
+    run(held_out=[(X, Y)], evaluate_every=8, log_every=5, on_step=hooked.append, progress=True)
+    assert [state.step for state in hooked] == [5, 8, 10, 12]
+    assert [state.loss for state in hooked] == [history.losses[state.step - 1] for state in hooked]
+    assert "12/12" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_no_number_is_named_by_its_step_when_it_is_looked_at():
+    batches = [(X[:4], Y[:4])] * 2 + [(X[:4], Y[:4] * math.nan)]
+    with pytest.raises(RuntimeError, match="loss is nan at step 3: "):
+        run(batches=batches, log_every=5)
+
+
+def test_a_run_whose_loss_is_seldom_looked_at_resumes_in_the_same_bits(tmp_path):
+    whole, history = run(tied(), steps=11)
+    broken_off(tmp_path, 8, SOURCES["function"], steps=11, checkpoint_every=3, log_every=4)
+    assert load_weights(tmp_path, tied()) == 6
+    model, again = run(tied(), steps=11, checkpoint=tmp_path, resume=True, log_every=7)
+    assert again == history
+    assert weights(model) == weights(whole)
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_count_may_be_a_tensor(accumulate):
+    def as_tensor(model, batch):
+        loss, count = counted(model, batch)
+        return loss, torch.tensor([count])  # of one number, as any sum over a mask with keepdim
+
+    batches = [(X[:7], Y[:7]), (X[7:9], Y[7:9]), (X[9:], Y[9:]), (X[3:], Y[3:])]
+    model, history = run(batches=batches, loss=counted, accumulate=accumulate, held_out=batches)
+    other, same = run(batches=batches, loss=as_tensor, accumulate=accumulate, held_out=batches)
+    for a, b in zip(model.parameters(), other.parameters()):
+        torch.testing.assert_close(a, b, rtol=0 if accumulate == 1 else 1e-5, atol=0 if accumulate == 1 else 1e-6)
+    assert same.losses == pytest.approx(history.losses, rel=0 if accumulate == 1 else 1e-5)
+    assert same.held_out[0][1] == pytest.approx(history.held_out[0][1], rel=1e-5)
+
+
+def over_nothing(kind):
+    """A loss that counts the rows whose y is a number; over none of them the mean is NaN."""
+
+    def loss(model, batch):
+        x, y = batch
+        real = ~y.isnan()
+        count = real.sum()
+        mean = (model(x) - y.nan_to_num()).square().masked_fill(~real, 0).sum() / count
+        return mean, count if kind == "tensor" else int(count)
+
+    return loss
+
+
+@pytest.mark.parametrize("kind", ["tensor", "number"])
+def test_a_batch_in_which_nothing_counts_is_left_out(kind):
+    real, empty, other = (X[:5], Y[:5]), (X[:5], Y[:5] * math.nan), (X[5:], Y[5:])
+    loss = over_nothing(kind)
+    expected, history = run(net(dropout=0.0), [real, other], loss, accumulate=2)
+    for order in ([empty, real, other], [real, empty, other], [real, other, empty]):
+        model, seen = run(net(dropout=0.0), order, loss, accumulate=3)
+        assert seen.losses == pytest.approx(history.losses, rel=1e-4)
+        for a, b in zip(model.parameters(), expected.parameters()):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    assert evaluate(expected, [empty, real, empty], loss) == evaluate(expected, [real], loss)
+
+
+@pytest.mark.parametrize("kind", ["tensor", "number"])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_step_in_which_nothing_counts_is_an_error(kind, accumulate):
+    empty, model = (X, Y * math.nan), net()
+    before = weights(model)
+    with pytest.raises(ValueError, match="mean over 0 things: a batch must hold at least one that counts"):
+        run(model, [empty], over_nothing(kind), accumulate=accumulate)
+    assert weights(model) == before
+    with pytest.raises(ValueError, match="mean over 0 things"):
+        evaluate(model, [empty, empty], over_nothing(kind))
 
 
 def test_the_hook_finds_the_gradients_of_its_step():

@@ -2,6 +2,7 @@
 
 A check never raises into the notebook, whatever the learner's code does. It names the first input that fails with
 expected and got, and gives a diagnosis when exactly one known misconception reproduces all of the learner's answers.
+Warnings that the learner's code causes are told, in one sentence at the end.
 It leaves out time limits: a loop that never ends is stopped with the notebook's own stop button.
 """
 import contextlib
@@ -61,11 +62,12 @@ class Misconception:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call did: `kind` is value, stub, raised, none, generator or changed; `error` is None only for value."""
+    """What a call did: `kind` is value, stub, raised, unfit, none, generator or changed; only a value has no error."""
 
     kind: str
     value: Any = None
     error: Result | None = None
+    warned: str = ""  # the first warning on the way, as a sentence
 
 
 def passed(name: str, text: str = "") -> Result:
@@ -76,6 +78,10 @@ def passed(name: str, text: str = "") -> Result:
 def failed(name: str, text: str, diagnosis: str | None = None) -> Result:
     """A refusal; `text` says in a sentence or two what is wrong."""
     return Result("failed", f"{name}: {text}", diagnosis)
+
+
+class Unfit(Exception):
+    """Raised by a check that finds an answer it cannot go on with; the text says what was expected and what came."""
 
 
 # --- running the learner's code ---------------------------------------------------------------------------------
@@ -92,46 +98,70 @@ def fresh(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def quiet_room():
-    """Runs code with a fixed seed and no output, and puts the learner's random numbers and torch's settings back."""
+def quiet_room() -> Iterator[list[warnings.WarningMessage]]:
+    """Runs code with a fixed seed and no output, and puts the learner's random numbers and torch's settings back.
+
+    Gives the list in which the warnings of that code are collected, each time anew.
+    """
     # learners use NumPy's old global generator too
     python, legacy, dtype = random.getstate(), np.random.get_state(), torch.get_default_dtype()  # noqa: NPY002
+    always = torch.is_warn_always_enabled()
     with (contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()),
-          warnings.catch_warnings(), np.errstate(all="ignore"), torch.random.fork_rng(devices=[]), torch.enable_grad()):
-        warnings.simplefilter("ignore")
+          warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"),
+          torch.random.fork_rng(devices=[]), torch.enable_grad()):
+        warnings.simplefilter("always")
+        torch.set_warn_always(True)  # or torch warns in the first call of a kernel and in no other
         random.seed(0), np.random.seed(0), torch.manual_seed(0)  # noqa: NPY002
         try:
-            yield
+            yield caught
         finally:
             random.setstate(python), np.random.set_state(legacy), torch.set_default_dtype(dtype)  # noqa: NPY002
+            torch.set_warn_always(always)
 
 
-def call(learner: Callable, *args, name: str | None = None, **kwargs) -> Outcome:
-    """Calls `learner` on copies of the inputs; whatever it does comes back as an `Outcome`, with the raw value."""
+def call(learner: Callable, *args, name: str | None = None, play: Callable | None = None, **kwargs) -> Outcome:
+    """Calls `learner` on copies of the inputs; whatever it does comes back as an `Outcome`, with the raw value.
+
+    `play(learner, *inputs)`, where given, uses the learner's function on the inputs and returns what shows its work.
+    """
     name = name or getattr(learner, "__name__", "your function")
     if not callable(learner):
         text = f"hand the function itself to the check, without calling it; this is {a_type(learner)}."
         return Outcome("raised", TypeError, failed(name, text))
     mine, my_kwargs = fresh(args), fresh(kwargs)
+    used = learner if play is None else functools.partial(play, learner)
     try:
-        with quiet_room():
-            value = learner(*mine, **my_kwargs)
+        with quiet_room() as caught:
+            value = used(*mine, **my_kwargs)
     except KeyboardInterrupt:  # the learner pressed stop
         raise
+    except Unfit as error:
+        return Outcome("unfit", str(error), failed(name, str(error)))
     except BaseException as error:
         return raised(name, learner, error)
-    for (key, before), after in zip(named(learner, args, kwargs), [*mine, *my_kwargs.values()], strict=True):
+    warned = warning(learner, caught)
+    for (key, before), after in zip(named(used, args, kwargs), [*mine, *my_kwargs.values()], strict=True):
         if not unchanged(before, after):
             text = f"it changed its input `{key}` in place. The caller still needs it: work on a copy."
-            return Outcome("changed", value, failed(name, text))
+            return Outcome("changed", value, failed(name, text), warned)
     if value is None:
-        return Outcome("none", None, failed(name, "it returned None: did you forget `return`?"))
+        return Outcome("none", None, failed(name, "it returned None: did you forget `return`?"), warned)
     if isinstance(value, Iterator) or inspect.iscoroutine(value):
         close = getattr(value, "close", lambda: None)
         close()
         text = f"it returned {a_type(value)}, which has computed nothing yet: collect the values, then return them."
-        return Outcome("generator", None, failed(name, text))
-    return Outcome("value", value)
+        return Outcome("generator", None, failed(name, text), warned)
+    return Outcome("value", value, None, warned)
+
+
+def warning(learner: Callable, caught: Sequence[warnings.WarningMessage]) -> str:
+    """The first warning as a sentence, with the learner's line where it came from there; "" for none."""
+    if not caught:
+        return ""
+    first, file = caught[0], getattr(getattr(learner, "__code__", None), "co_filename", None)
+    where = f" in line {first.lineno}" if first.filename == file else ""
+    text = (safe_text(first.message).strip().splitlines() or [""])[0][:200].removesuffix(".")
+    return f" (On the way your code caused a {first.category.__name__}{where}: {text}.)"
 
 
 def raised(name: str, learner: Callable, error: BaseException) -> Outcome:
@@ -173,8 +203,11 @@ def unchanged(before: Any, after: Any) -> bool:
     return before == after if isinstance(before, set | str | bytes | int | float) else True
 
 
-def guarded(name: str) -> Callable:
-    """Decorator of hand-written checks `check(learner) -> Result`: whatever escapes becomes a `Result`."""
+def guarded(name: str, right: Callable | None = None) -> Callable:
+    """Decorator of hand-written checks `check(learner) -> Result`: whatever escapes becomes a `Result`.
+
+    `right`, the lesson's solution, is kept as the check's attribute.
+    """
     def decorate(check: Callable) -> Callable:
         @functools.wraps(check)
         def safe(learner, *args, **kwargs) -> Result:
@@ -189,6 +222,7 @@ def guarded(name: str) -> Callable:
             except BaseException as error:
                 reason = f"{type(error).__name__}: {safe_text(error)[:200]}".removesuffix(": ")
                 return failed(name, f"the check could not make sense of the answer ({reason}).")
+        safe.right = right
         return safe
     return decorate
 
@@ -301,20 +335,34 @@ def _compare(learner, name, reference, cases, misconceptions, tolerance) -> Resu
     for case, answer in zip(cases, answers, strict=True):
         right = run_ours(reference, case)
         problems.append(complaint(answer.error, name) if answer.error else difference(right, answer.value, tolerance))
+    result = judge(name, reference, cases, problems, lambda: diagnose(answers, cases, misconceptions))
+    return with_warning(result, answers)
+
+
+def judge(name: str, reference: Callable, cases: Sequence[Case], problems: Sequence[str | None],
+          diagnosis: Callable[[], Misconception | None]) -> Result:
+    """A pass if no case has a problem, else the first one, told with its input and with the diagnosis that fits."""
     bad = [i for i, problem in enumerate(problems) if problem]
     if not bad:
         return passed(name, f"all {len(cases)} cases hold." if len(cases) > 1 else "it holds.")
-    found = diagnose(answers, cases, misconceptions)
+    found = diagnosis()
     held = f"{len(cases) - len(bad)} of {len(cases)} held. " if len(cases) > 1 else ""
     case, problem = cases[bad[0]], problems[bad[0]].removesuffix(".")
     ending = f": it looks as if {found.message.removesuffix('.')}." if found else "" if problem[-1] in "?!" else "."
     return failed(name, f"{held}For {label(case, reference)}, {problem}{ending}", found and found.key)
 
 
-def run_ours(reference: Callable, case: Case) -> Any:
+def with_warning(result: Result, answers: Sequence[Outcome]) -> Result:
+    """The same result, and after it the first warning that the learner's code caused."""
+    warned = next(filter(None, (answer.warned for answer in answers)), "")
+    return Result(result.status, result.message + warned, result.diagnosis)
+
+
+def run_ours(reference: Callable, case: Case, play: Callable | None = None) -> Any:
     """The reference's answer; it sees copies too, and the same fixed seed."""
+    used = reference if play is None else functools.partial(play, reference)
     with quiet_room():
-        return reference(*fresh(case.args), **fresh(case.kwargs))
+        return used(*fresh(case.args), **fresh(case.kwargs))
 
 
 def complaint(error: Result, name: str) -> str:

@@ -1,7 +1,8 @@
 """Checks of lesson 08: a split by film, one epoch of the loop, a step of AdamW, the learning rate of a step.
 
-The loop is judged by what it leaves behind: the weights after two epochs, and the losses that it reported. The model it
-gets has a dropout that always drops the same, so that a forgotten mode shows in the numbers and chance does not.
+A split is drawn by chance, so it is judged by what must hold for any: its check is written by hand. The loop is judged
+by what it leaves behind: the weights after two epochs, and the losses that it reported. The model it gets has a dropout
+that always drops the same, so that a forgotten mode shows in the numbers and chance does not.
 
 Papers. Loshchilov & Hutter (2019), "Decoupled Weight Decay Regularization"; Loshchilov & Hutter (2017), "SGDR:
 Stochastic Gradient Descent with Warm Restarts".
@@ -16,26 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_lib import training
-from course_lib.checks.base import (
-    Case,
-    Misconception,
-    Outcome,
-    Result,
-    a_type,
-    call,
-    compare,
-    difference,
-    failed,
-    guarded,
-    numbers,
-    passed,
-)
-
-
-def _each(key: str, message: str, *functions: Callable) -> list[Misconception]:
-    return [Misconception(key, function, message) for function in functions]
-
+from course_lib.checks.base import Case, Result, Unfit, a_type, call, failed, guarded, numbers, passed
+from course_lib.checks.slips import Exercise, Round, slip
 
 # --- split_by_film ----------------------------------------------------------------------------------------------------
 
@@ -55,7 +38,13 @@ _SHELVES = [
 _DRAWS = 25
 
 
-@guarded("split_by_film")
+def _split_by_film(films, share, rng):
+    different = np.unique(films)
+    chosen = rng.choice(different, size=round(share * len(different)), replace=False)
+    return np.isin(films, chosen)
+
+
+@guarded("split_by_film", right=_split_by_film)
 def split_by_film(function: Callable) -> Result:
     """No film on both sides, the right number of films held out, and another choice for another `rng`."""
     name, remark = "split_by_film", functools.partial(failed, "split_by_film")
@@ -153,8 +142,23 @@ def _miscounted(masks: list[np.ndarray], films: np.ndarray, share: float) -> tup
 # --- run_epoch --------------------------------------------------------------------------------------------------------
 
 
+def _run_epoch(model, optimizer, batches, held_out):
+    model.train()
+    trained = []
+    for x, y in batches:
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        trained.append(loss.item() * len(y))
+    model.eval()
+    with torch.no_grad():
+        held = [F.cross_entropy(model(x), y).item() * len(y) for x, y in held_out]
+    return sum(trained) / sum(len(y) for _, y in batches), sum(held) / sum(len(y) for _, y in held_out)
+
+
 class _Reader(nn.Module):
-    """A small network whose dropout always drops the same units. A copy of it is itself: its weights are the answer."""
+    """A small network whose dropout always drops the same units."""
 
     def __init__(self):
         super().__init__()
@@ -164,620 +168,277 @@ class _Reader(nn.Module):
             for parameter in self.parameters():
                 parameter.copy_(torch.randn(parameter.shape, generator=rng).round(decimals=1))
 
-    def __deepcopy__(self, memo):
-        return self
-
     def forward(self, x):
         h = torch.tanh(self.hidden(x))  # (B, 4)
         return self.output(h * torch.tensor([2.0, 0.0, 2.0, 0.0]) if self.training else h)  # (B, 2)
 
 
-class _Optimizer(torch.optim.SGD):
-    """Plain descent, tied to its model: a copy of it is itself."""
+def _two_epochs(run_epoch: Callable, batches: list, held_out: list) -> tuple | None:
+    """What two epochs of the loop report, and the weights after each."""
+    model = _Reader()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    losses, weights = [], []
+    for _ in range(2):
+        pair = run_epoch(model, optimizer, batches, held_out)
+        if pair is None:
+            return None
+        array = numbers(pair)
+        if array is None or array.shape != (2,) or array.dtype.kind not in "fiu":
+            kinds = f" of {' and '.join(a_type(item) for item in pair[:4])}" if isinstance(pair, tuple | list) else ""
+            raise Unfit("expected two numbers, the training's loss and the held-out one, and got "
+                        f"{a_type(pair)}{kinds if array is None else f' of shape {array.shape}'}.")  # fmt: skip
+        losses += list(array)
+        weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    return (*losses, *weights)
 
-    def __deepcopy__(self, memo):
-        return self
 
-
-def _batches(sizes: tuple[int, ...], seed: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def _batches(*sizes: int, seed: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     rng = torch.Generator().manual_seed(seed)
-    return [
-        (torch.randn(size, 3, generator=rng), torch.randint(2, (size,), generator=rng)) for size in sizes
-    ]
-
-
-_TRAINING, _HELD_OUT = _batches((4, 4, 1), 5), _batches((3, 2), 6)
-
-
-def _weighted(losses: list[float], sizes: list[int]) -> float:
-    return sum(loss * size for loss, size in zip(losses, sizes)) / sum(sizes)
-
-
-_REPORTS = {
-    "mean": _weighted,
-    "last": lambda losses, sizes: losses[-1],
-    "first": lambda losses, sizes: losses[0],
-    "batches alike": lambda losses, sizes: sum(losses) / len(losses),
-    "sum": lambda losses, sizes: sum(losses),
-    "sum of all": lambda losses, sizes: sum(loss * size for loss, size in zip(losses, sizes)),
-    "by examples": lambda losses, sizes: sum(losses) / sum(sizes),
-}
-
-
-def _epoch(model, optimizer, batches, held_out, zero="each", train_mode=True, eval_mode=True, report="mean",
-           held_report="mean", backward=True, step=True, held_learns=False, held_from=None, swapped=False, summed=False,
-           at_the_end=False, again=False, one_round=False, asked_each_batch=False, asked_first=False,
-           softmax=False):  # fmt: skip
-    """The right epoch, or one with the named slip."""
-    if train_mode:
-        model.train()
-    if zero == "once":
-        optimizer.zero_grad()
-    losses, sizes = [], []
-    before = _epoch_held_out(model, held_out) if asked_first else None
-    for x, y in batches[:1] if one_round else batches:
-        loss = F.cross_entropy(model(x).softmax(dim=1) if softmax else model(x), y)
-        if zero == "each":
-            optimizer.zero_grad()
-        if backward:
-            (loss * len(y) if summed else loss).backward()
-        if zero == "between":
-            optimizer.zero_grad()
-        if step:
-            optimizer.step()
-        losses.append(loss.item())
-        sizes.append(len(y))
-        if asked_each_batch:
-            model.eval()
-    if at_the_end:
-        optimizer.step()
-    if eval_mode:
-        model.eval()
-    if again:
-        losses = [F.cross_entropy(model(x), y).item() for x, y in batches]
-    held = []
-    for x, y in held_out if held_from is None else batches:
-        loss = F.cross_entropy(model(x), y)
-        if held_learns:
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        held.append(loss.item())
-    held_sizes = [len(y) for _, y in (held_out if held_from is None else batches)]
-    answer = _REPORTS[report](losses, sizes), _REPORTS[held_report](held, held_sizes) if before is None else before
-    return answer[::-1] if swapped else answer
-
-
-def _epoch_held_out(model, held_out) -> float:
-    """The held-out loss before the epoch; the model comes back in training mode."""
-    model.eval()
-    before = _weighted([F.cross_entropy(model(x), y).item() for x, y in held_out], [len(y) for _, y in held_out])
-    model.train()
-    return before
-
-
-def _slip(key: str, message: str, *slips: dict) -> list[Misconception]:
-    return [Misconception(key, functools.partial(_epoch, **slip), message) for slip in slips]
+    return [(torch.randn(size, 3, generator=rng), torch.randint(2, (size,), generator=rng)) for size in sizes]
 
 
 _NO_ZERO = (
     "the gradients were never emptied, so that each step goes along the sum of all gradients so far. torch adds to "
-    "`.grad`: call optimizer.zero_grad() once a batch, before backward()"
-)
+    "`.grad`: call optimizer.zero_grad() once a batch, before backward()")
 _NO_EVAL = (
-    "the held-out loss was measured in training mode, with dropout on. Call model.eval() before the held-out batches"
-)
+    "the held-out loss was measured in training mode, with dropout on. Call model.eval() before the held-out batches")
 _ONE_BATCH = (
     "the training loss that you report is that of one batch. The epoch's is the mean over all of its reviews: add up "
-    "loss times batch size, divide in the end"
-)
+    "loss times batch size, divide in the end")
 _UNEQUAL = (
     "the mean is over batches, whatever their size: a last batch of one review weighs as much as a full one. Add "
-    "up loss times batch size, and divide by the number of reviews"
-)
-_EPOCH_MISCONCEPTIONS = [
-    *_slip("no-zero-grad", _NO_ZERO, {"zero": "never"}),
-    *_slip(
-        "no-zero-grad",
-        "the gradients were emptied once an epoch. They add up from batch to batch: optimizer.zero_grad() belongs into "
-        "the loop",
-        {"zero": "once"},
-    ),
-    *_slip("no-zero-grad", f"{_NO_ZERO}. And then: {_ONE_BATCH}", {"zero": "never", "report": "last"}),
-    *_slip("no-zero-grad", f"{_NO_ZERO}. And then: {_NO_EVAL}", {"zero": "never", "eval_mode": False}),
-    *_slip("eval-mode-forgotten", _NO_EVAL, {"eval_mode": False}, {"eval_mode": False, "train_mode": False}),
-    *_slip("eval-mode-forgotten", f"{_NO_EVAL}. And then: {_ONE_BATCH}", {"eval_mode": False, "report": "last"}),
-    *_slip(
-        "no-zero-grad",
-        f"{_NO_ZERO}. And then: {_UNEQUAL}",
-        {"zero": "never", "report": "batches alike"},
-        {"zero": "never", "report": "batches alike", "held_report": "batches alike"},
-    ),
-    *_slip(
-        "eval-mode-forgotten",
-        f"{_NO_EVAL}. And then: {_UNEQUAL}",
-        {"eval_mode": False, "report": "batches alike"},
-        {"eval_mode": False, "report": "batches alike", "held_report": "batches alike"},
-    ),
-    *_slip("one-batch-reported", _ONE_BATCH, {"report": "last"}, {"report": "first"}),
-    *_slip(
-        "one-batch-reported",
-        "both losses that you report are those of one batch. Take the mean over all reviews: add up loss times batch "
-        "size, divide in the end",
-        {"report": "last", "held_report": "last"},
-    ),
-    *_slip(
-        "one-batch-reported",
-        "the held-out loss that you report is that of its last batch. Take the mean over all held-out reviews",
-        {"held_report": "last"},
-    ),
-    *_slip(
-        "batches-weigh-alike",
-        _UNEQUAL,
-        {"report": "batches alike", "held_report": "batches alike"},
-        {"report": "batches alike"},
-        {"held_report": "batches alike"},
-    ),
-    *_slip(
-        "not-divided",
-        "the losses were added up and not divided. A mean can be compared with that of another text; a sum cannot",
-        {"report": "sum", "held_report": "sum"},
-        {"report": "sum of all", "held_report": "sum of all"},
-    ),
-    *_slip(
-        "means-divided-again",
-        "the batches' losses were added up and divided by the number of reviews. Each of them is a mean already: "
-        "multiply it by its batch size first",
-        {"report": "by examples", "held_report": "by examples"},
-    ),
-    *_slip(
-        "train-mode-forgotten",
-        "the second epoch ran in evaluation mode, as the first one left the model. Begin each epoch with model.train()",
-        {"train_mode": False},
-    ),
-    *_slip(
-        "nothing-learnt",
-        "the weights never moved. zero_grad(), backward() and step() are all needed, in this order: the second "
-        "computes the gradients, the third uses them, and the first must not come between the two",
-        {"zero": "between"},
-        {"step": False},
-        {"backward": False},
-    ),
-    *_slip(
-        "learns-from-held-out",
-        "the model also learnt from the held-out batches. What it has been trained on can no longer say how it does on "
-        "something new: no backward() and no step() there",
-        {"held_learns": True},
-    ),
-    *_slip(
-        "held-out-not-used",
-        "the second loss is that of the training batches, measured again. It should be that of `held_out`",
-        {"held_from": "batches"},
-    ),
-    *_slip(
-        "summed-loss-descended",
-        "backward() was called on the sum of a batch's losses, so that a batch of four steps four times as far as one "
-        "of one. Step along the mean, loss.backward(), and weigh it only in the report",
-        {"summed": True},
-    ),
-    *_slip(
-        "one-step-an-epoch",
-        "the optimizer stepped once, at the end of the epoch. A step belongs to each batch",
-        {"zero": "once", "step": False, "at_the_end": True},
-    ),
-    *_slip(
-        "measured-again",
-        "the training loss was measured again after the epoch. Add up the losses as the batches were met: they are "
-        "there already",
-        {"again": True},
-    ),
-    *_slip(
-        "one-round",
-        "the epoch ended after its first batch: a `return` stands inside the loop",
-        {"one_round": True},
-    ),
-    *_slip(
-        "asked-after-each-batch",
-        "the held-out loss was measured after each batch, and the model stayed in evaluation mode for the next one. "
-        "Measure once, after the loop over the batches",
-        {"asked_each_batch": True},
-    ),
-    *_slip(
-        "asked-before",
-        "the held-out loss was measured before the training. Measure it after the last batch",
-        {"asked_first": True},
-    ),
-    *_slip(
-        "softmax-twice",
-        "a softmax was taken before cross_entropy, which takes one itself. Hand it the scores as they are",
-        {"softmax": True},
-    ),
-    *_slip(
-        "returned-in-the-other-order",
-        "the two losses came back in the other order: first the training's, then the held-out one",
-        {"swapped": True},
-    ),
-]
+    "up loss times batch size, and divide by the number of reviews")
+_N, _N_HELD = "sum(len(y) for _, y in batches)", "sum(len(y) for _, y in held_out)"
+_ZERO_GONE, _EVAL_GONE = "optimizer.zero_grad() ->", "model.eval() ->"
+_ZERO_ONCE = (_ZERO_GONE, "trained = [] -> trained = []\n    optimizer.zero_grad()")
+_LAST, _LAST_HELD = f"sum(trained) / {_N} -> loss.item()", f"sum(held) / {_N_HELD} -> held[-1] / len(held_out[-1][1])"
+_MEANS, _MEANS_HELD = "loss.item() * len(y) -> loss.item()", "y).item() * len(y) for x -> y).item() for x"
+_ALIKE, _ALIKE_HELD = (_MEANS, f"{_N} -> len(batches)"), (_MEANS_HELD, f"{_N_HELD} -> len(held_out)")
+_HELD_LINE = "held = [F.cross_entropy(model(x), y).item() * len(y) for x, y in held_out]"
 
-
-def _two_epochs(function: Callable) -> tuple[list[Outcome], torch.Tensor]:
-    """What two epochs on one model return, and the weights after each, in a row."""
-    model = _Reader()
-    optimizer = _Optimizer(model.parameters(), lr=0.5)
-    outcomes, weights = [], []
-    for _ in range(2):
-        outcomes.append(call(function, model, optimizer, _TRAINING, _HELD_OUT, name="run_epoch"))
-        weights.append(torch.cat([p.detach().reshape(-1) for p in model.parameters()]))
-        if outcomes[-1].error:
-            break
-    return outcomes, torch.cat(weights)
-
-
-def _same(one, other) -> bool:
-    (outcomes, weights), (others, their_weights) = one, other
-    pairs = zip([o.value for o in outcomes], [o.value for o in others], strict=True)
-    return difference(their_weights, weights, 1e-5) is None and all(difference(b, a, 1e-5) is None for a, b in pairs)
-
-
-@guarded("run_epoch")
-def run_epoch(function: Callable) -> Result:
-    """Two epochs on a small network: both reported losses, and the weights after each."""
-    name = "run_epoch"
-    outcomes, weights = mine = _two_epochs(function)
-    if outcomes[-1].error:
-        return outcomes[-1].error
-    for outcome in outcomes:
-        pair = numbers(outcome.value)
-        if pair is None or pair.shape != (2,) or pair.dtype.kind not in "fiu":
-            got = a_type(outcome.value) + ("" if pair is None else f" of shape {pair.shape}")
-            if isinstance(outcome.value, tuple) and pair is None:
-                got += f" of {' and '.join(a_type(item) for item in outcome.value[:4])}"
-            return failed(name, f"expected two numbers, the training's loss and the held-out one, and got {got}.")
-    right = _two_epochs(_epoch)
-    if _same(mine, right):
-        return passed(name, "both losses are right, and so are the weights after two epochs.")
-    fits = [m for m in _EPOCH_MISCONCEPTIONS if _same(mine, _two_epochs(m.function))]
-    found = fits[0] if len({m.key for m in fits}) == 1 else None
-    problem = _epoch_problem(mine, right)
-    return failed(name, f"{problem}: it looks as if {found.message}." if found else f"{problem}.", found and found.key)
-
-
-def _epoch_problem(mine, right) -> str:
-    """The first thing that is not as it should be, told with the batches that it happened on."""
-    sizes = "batches of 4, 4 and 1 reviews, held out 3 and 2"
-    moved = difference(right[1], mine[1], 1e-5) is not None
-    for epoch, got, want in zip(("first", "second"), *([o.value for o in side[0]] for side in (mine, right))):
-        for i, what in enumerate(("training", "held-out")):
-            if not np.isclose(numbers(got)[i], want[i], rtol=1e-5, atol=1e-5):
-                text = f"the {epoch} epoch's {what} loss should be {want[i]:.4f} and yours is {numbers(got)[i]:.4f}"
-                weights = ", and the weights are not those of three right steps" if moved else ""
-                return f"for {sizes}, {text}{weights}"
-    return f"for {sizes}, the losses are right, but afterwards the weights are not what three right steps make them"
+run_epoch = Exercise(_run_epoch, Round([
+    Case((_batches(4, 4, 1, seed=5), _batches(3, 2, seed=6)), "batches of 4, 4 and 1 reviews, held out 3 and 2"),
+    Case((_batches(2, 5, seed=7), _batches(4, seed=8)), "batches of 2 and 5 reviews, held out 4"),
+], [
+    slip("no-zero-grad", _NO_ZERO, _ZERO_GONE),
+    slip("no-zero-grad",
+         "the gradients were emptied once an epoch. They add up from batch to batch: optimizer.zero_grad() belongs "
+         "into the loop", _ZERO_ONCE),
+    slip("no-zero-grad", f"{_NO_ZERO}. And then: {_ONE_BATCH}", (_ZERO_GONE, _LAST)),
+    slip("no-zero-grad", f"{_NO_ZERO}. And then: {_NO_EVAL}", (_ZERO_GONE, _EVAL_GONE)),
+    slip("no-zero-grad", f"{_NO_ZERO}. And then: {_UNEQUAL}",
+         (_ZERO_GONE, *_ALIKE), (_ZERO_GONE, *_ALIKE, *_ALIKE_HELD)),
+    slip("eval-mode-forgotten", _NO_EVAL, _EVAL_GONE, (_EVAL_GONE, "model.train() ->")),
+    slip("eval-mode-forgotten", f"{_NO_EVAL}. And then: {_ONE_BATCH}", (_EVAL_GONE, _LAST)),
+    slip("eval-mode-forgotten", f"{_NO_EVAL}. And then: {_UNEQUAL}",
+         (_EVAL_GONE, *_ALIKE), (_EVAL_GONE, *_ALIKE, *_ALIKE_HELD)),
+    slip("one-batch-reported", _ONE_BATCH, _LAST, f"sum(trained) / {_N} -> trained[0] / len(batches[0][1])"),
+    slip("one-batch-reported",
+         "both losses that you report are those of one batch. Take the mean over all reviews: add up loss times batch "
+         "size, divide in the end", (_LAST, _LAST_HELD)),
+    slip("one-batch-reported",
+         "the held-out loss that you report is that of its last batch. Take the mean over all held-out reviews",
+         _LAST_HELD),
+    slip("batches-weigh-alike", _UNEQUAL, (*_ALIKE, *_ALIKE_HELD), _ALIKE, _ALIKE_HELD),
+    slip("not-divided",
+         "the losses were added up and not divided. A mean can be compared with that of another text; a sum cannot",
+         (_MEANS, _MEANS_HELD, f"/ {_N} ->", f"/ {_N_HELD} ->"), (f"/ {_N} ->", f"/ {_N_HELD} ->")),
+    slip("means-divided-again",
+         "the batches' losses were added up and divided by the number of reviews. Each of them is a mean already: "
+         "multiply it by its batch size first", (_MEANS, _MEANS_HELD)),
+    slip("train-mode-forgotten",
+         "the second epoch ran in evaluation mode, as the first one left the model. Begin each epoch with "
+         "model.train()", "model.train() ->"),
+    slip("nothing-learnt",
+         "the weights never moved. zero_grad(), backward() and step() are all needed, in this order: the second "
+         "computes the gradients, the third uses them, and the first must not come between the two",
+         (_ZERO_GONE, "loss.backward() -> loss.backward()\n        optimizer.zero_grad()"), "optimizer.step() ->",
+         "loss.backward() ->"),
+    slip("learns-from-held-out",
+         "the model also learnt from the held-out batches. What it has been trained on can no longer say how it does "
+         "on something new: no backward() and no step() there",
+         ("with torch.no_grad(): -> held = []\n    for x, y in held_out:",
+          f"{_HELD_LINE} -> loss = F.cross_entropy(model(x), y)\n        optimizer.zero_grad()\n        loss.backward()"
+          "\n        optimizer.step()\n        held.append(loss.item() * len(y))")),
+    slip("held-out-not-used",
+         "the second loss is that of the training batches, measured again. It should be that of `held_out`",
+         "y in held_out -> y in batches"),
+    slip("summed-loss-descended",
+         "backward() was called on the sum of a batch's losses, so that a batch of four steps four times as far as one "
+         "of one. Step along the mean, loss.backward(), and weigh it only in the report",
+         "loss.backward() -> (loss * len(y)).backward()"),
+    slip("one-step-an-epoch", "the optimizer stepped once, at the end of the epoch. A step belongs to each batch",
+         (*_ZERO_ONCE, "optimizer.step() ->", "model.eval() -> optimizer.step()\n    model.eval()")),
+    slip("measured-again",
+         "the training loss was measured again after the epoch. Add up the losses as the batches were met: they are "
+         "there already", "no_grad(): -> no_grad():\n        trained = ["
+         "F.cross_entropy(model(x), y).item() * len(y) for x, y in batches]"),
+    slip("one-round", "the epoch ended after its first batch: a `return` stands inside the loop",
+         "in batches -> in batches[:1]"),
+    slip("asked-after-each-batch",
+         "the held-out loss was measured after each batch, and the model stayed in evaluation mode for the next one. "
+         "Measure once, after the loop over the batches", "optimizer.step() -> optimizer.step()\n        model.eval()"),
+    slip("asked-before", "the held-out loss was measured before the training. Measure it after the last batch",
+         ("model.eval() ->", f"{_HELD_LINE} -> pass",
+          f"model.train() -> model.eval()\n    {_HELD_LINE}\n    model.train()")),
+    slip("softmax-twice",
+         "a softmax was taken before cross_entropy, which takes one itself. Hand it the scores as they are",
+         "loss = F.cross_entropy(model(x) -> loss = F.cross_entropy(model(x).softmax(dim=1)"),
+    slip("returned-in-the-other-order",
+         "the two losses came back in the other order: first the training's, then the held-out one",
+         f"sum(trained) / {_N}, sum(held) / {_N_HELD} -> sum(held) / {_N_HELD}, sum(trained) / {_N}"),
+]), play=_two_epochs, parts=(
+    "first epoch's training loss", "first epoch's held-out loss", "second epoch's training loss",
+    "second epoch's held-out loss", "weights after one epoch", "weights after two epochs"))  # fmt: skip
 
 
 # --- adamw_step -------------------------------------------------------------------------------------------------------
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+
+def _adamw_step(parameter, mean, square, gradient, step, learning_rate, weight_decay):
+    mean = 0.9 * mean + 0.1 * gradient
+    square = 0.999 * square + 0.001 * gradient**2
+    move = (mean / (1 - 0.9**step)) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
+    return parameter - learning_rate * (move + weight_decay * parameter), mean, square
 
 
-def _adamw(parameter, mean, square, gradient, step, learning_rate, weight_decay):
-    """Loshchilov & Hutter's algorithm 2, with torch's defaults; `step` counts from 1."""
-    mean = BETA_1 * mean + (1 - BETA_1) * gradient
-    square = BETA_2 * square + (1 - BETA_2) * gradient**2
-    direction = (mean / (1 - BETA_1**step)) / ((square / (1 - BETA_2**step)).sqrt() + EPSILON)
-    return parameter - learning_rate * (direction + weight_decay * parameter), mean, square
+_T = torch.tensor
+_KEPT = "mean = 0.9 * mean -> old, old_square, mean = mean, square, 0.9 * mean"
+_BRACKET = "(move + weight_decay * parameter)"
 
-
-def _adamw_cases() -> list[Case]:
-    """A first step, a later one on a table, and a number whose gradient is tiny."""
-    t = torch.tensor
-    return [
-        Case((t([1.0, -2.0, 0.5]), t([0.0, 0.0, 0.0]), t([0.0, 0.0, 0.0]), t([4.0, -0.5, 0.01]), 1, 0.1, 0.2),
-             "the first step: parameter [1, -2, 0.5], gradient [4, -0.5, 0.01], learning rate 0.1, weight decay 0.2"),
-        Case((t([[1.0, 0.2], [-1.0, 3.0], [2.0, 0.7]]), t([[0.5, -0.1], [0.3, 0.0], [-2.0, 1.0]]),
-              t([[0.4, 0.1], [0.2, 0.5], [3.0, 2.0]]), t([[1.0, -2.0], [0.5, 3.0], [0.0, -1.0]]), 5, 0.5, 0.1),
-             "a fifth step, on a table of 3 rows and 2 columns with learning rate 0.5 and weight decay 0.1"),
-        Case((t([1.0, 2.0]), t([0.0, 1e-4]), t([0.0, 1e-9]), t([0.0, 2e-4]), 3, 0.1, 0.0),
-             "a third step without weight decay, where one number never had a gradient and the other had tiny ones"),
-    ]  # fmt: skip
-
-
-def _adamw_variant(mean=None, square=None, correct=(True, True), root=None, decay="apart", sign=-1, returns=None,
-                   start=lambda beta, step: 1 - beta**step, direction=lambda new, old, g: new):  # fmt: skip
-    def wrong(parameter, m, v, g, step, rate, weight_decay):
-        if decay == "gradient":
-            g = g + weight_decay * parameter
-        new_m = BETA_1 * m + (1 - BETA_1) * g if mean is None else mean(m, g)
-        new_v = BETA_2 * v + (1 - BETA_2) * g**2 if square is None else square(v, g)
-        m_hat = new_m / start(BETA_1, step) if correct[0] else new_m
-        v_hat = new_v / start(BETA_2, step) if correct[1] else new_v
-        move = direction(m_hat, m / start(BETA_1, step), g) / (v_hat.sqrt() + EPSILON if root is None else root(v_hat))
-        shrink = {"apart": rate * weight_decay, "gradient": 0, "none": 0, "unscaled": weight_decay,
-                  "after": rate * weight_decay, "grows": -rate * weight_decay,
-                  "outside the bracket": -weight_decay}[decay]  # fmt: skip
-        moved = parameter + sign * rate * move
-        new = moved - shrink * (moved if decay == "after" else parameter)
-        return {None: (new, new_m, new_v), "corrected": (new, m_hat, v_hat), "old": (new, m, v),
-                "parameter": new, "order": (new_m, new_v, new), "swapped": (new, new_v, new_m),
-                "change": (new - parameter, new_m, new_v)}[returns]  # fmt: skip
-    return wrong
-
-
-_ADAMW_MISCONCEPTIONS = [
-    *_each(
-        "correction-forgotten",
-        "the two running means are not corrected for their start at 0. Divide the first by 1 - 0.9 ** step and the "
-        "second by 1 - 0.999 ** step, or the first steps have the wrong length",
-        _adamw_variant(correct=(False, False)),
-        _adamw_variant(correct=(True, False)),
-        _adamw_variant(correct=(False, True)),
-    ),
-    *_each(
-        "step-not-a-power",
-        "the correction does not take 0.9 and 0.999 to the power of `step`: 1 - 0.9 ** step, 1 - 0.999 ** step",
-        _adamw_variant(start=lambda beta, step: 1 - beta),
-        _adamw_variant(start=lambda beta, step: 1 - beta * step),
-    ),
-    *_each(
-        "correction-multiplies",
-        "the means are multiplied by 1 - 0.9 ** step and 1 - 0.999 ** step. They are too small: divide",
-        _adamw_variant(start=lambda beta, step: 1 / (1 - beta**step)),
-    ),
-    *_each(
-        "root-before-the-correction",
-        "the root was taken before the second correction. Correct the mean square first, then take its root",
-        lambda p, m, v, g, step, rate, decay: (
-            p - rate * ((BETA_1 * m + (1 - BETA_1) * g) / (1 - BETA_1**step)
-                        / ((BETA_2 * v + (1 - BETA_2) * g**2).sqrt() / (1 - BETA_2**step) + EPSILON) + decay * p),
-            BETA_1 * m + (1 - BETA_1) * g, BETA_2 * v + (1 - BETA_2) * g**2,
-        ),
-    ),  # fmt: skip
-    *_each(
-        "old-mean-used",
-        "the step was made from a mean as it came in. Update both means first, then step by the new ones",
-        _adamw_variant(direction=lambda new, old, g: old),
-        lambda p, m, v, g, step, rate, decay: (
-            p - rate * (m / (1 - BETA_1**step) / ((v / (1 - BETA_2**step)).sqrt() + EPSILON) + decay * p),
-            BETA_1 * m + (1 - BETA_1) * g, BETA_2 * v + (1 - BETA_2) * g**2,
-        ),
-    ),
-    *_each(
-        "gradient-not-mean",
-        "the step goes along this gradient alone. It should go along the running mean, corrected",
-        _adamw_variant(direction=lambda new, old, g: g),
-    ),
-    *_each(
-        "corrected-means-returned",
-        "the corrected means came back. Correct them only for this step; the next one goes on from the plain ones",
-        _adamw_variant(returns="corrected"),
-    ),
-    *_each(
-        "decay-through-the-gradient",
-        "the decay was added to the gradient, and so divided by its root like everything else: that is Adam with an L2 "
-        "penalty. In AdamW the parameter shrinks by itself, apart from the gradient",
-        _adamw_variant(decay="gradient"),
-    ),
-    *_each("decay-forgotten", "the weight decay is left out", _adamw_variant(decay="none")),
-    *_each(
-        "decay-not-scaled",
-        "the decay is not multiplied by the learning rate. Then it goes on at full strength when the steps get short",
-        _adamw_variant(decay="unscaled"),
-    ),
-    *_each(
-        "decay-after-the-step",
-        "the decay shrinks the parameter as the step left it. Take the one that came in for both",
-        _adamw_variant(decay="after"),
-    ),
-    *_each(
-        "bracket-forgotten",
-        "the decay stands outside the bracket. The minus and the learning rate are for both: parameter - "
-        "learning_rate * (direction + weight_decay * parameter)",
-        _adamw_variant(decay="outside the bracket"),
-    ),
-    *_each("decay-grows", "the decay makes the parameter grow: its sign is turned", _adamw_variant(decay="grows")),
-    *_each(
-        "root-forgotten",
-        "the step is divided by the mean square itself. Divide by its square root",
-        _adamw_variant(root=lambda v: v + EPSILON),
-    ),
-    *_each(
-        "epsilon-in-the-root",
-        "the 1e-8 stands inside the root, where it is 1e-4. Add it after the root",
-        _adamw_variant(root=lambda v: (v + EPSILON).sqrt()),
-    ),
-    *_each(
-        "epsilon-forgotten",
-        "the 1e-8 is missing: a number that never had a gradient divides 0 by 0",
-        _adamw_variant(root=lambda v: v.sqrt()),
-    ),
-    *_each(
-        "betas-exchanged",
-        "0.9 and 0.999 changed places. The gradient's mean forgets fast (0.9), that of its squares slowly (0.999)",
-        lambda p, m, v, g, step, rate, decay: (
-            p - rate * (((0.999 * m + 0.001 * g) / (1 - 0.999**step))
-                        / (((0.9 * v + 0.1 * g**2) / (1 - 0.9**step)).sqrt() + EPSILON) + decay * p),
-            0.999 * m + 0.001 * g, 0.9 * v + 0.1 * g**2,
-        ),
-    ),  # fmt: skip
-    *_each(
-        "shares-exchanged",
-        "the old mean and the new gradient changed their shares: nine tenths are for what was there, one tenth is for "
-        "what comes",
-        _adamw_variant(mean=lambda m, g: 0.1 * m + 0.9 * g, square=lambda v, g: 0.001 * v + 0.999 * g**2),
-        _adamw_variant(mean=lambda m, g: 0.1 * m + 0.9 * g),
-    ),
-    *_each(
-        "sums-not-means",
-        "the new gradient was added in full. A running mean takes only its share: (1 - 0.9) of the gradient, "
-        "(1 - 0.999) of its square",
-        _adamw_variant(mean=lambda m, g: BETA_1 * m + g, square=lambda v, g: BETA_2 * v + g**2),
-        _adamw_variant(mean=lambda m, g: m + g, square=lambda v, g: v + g**2),
-    ),
-    *_each(
-        "no-memory",
-        "the running means were replaced by this gradient and its square",
-        _adamw_variant(mean=lambda m, g: g, square=lambda v, g: g**2),
-        _adamw_variant(mean=lambda m, g: g, square=lambda v, g: g**2, correct=(False, False)),
-    ),
-    *_each(
-        "not-squared",
-        "the second mean is of the gradients, not of their squares",
-        _adamw_variant(square=lambda v, g: BETA_2 * v + (1 - BETA_2) * g.abs()),
-        _adamw_variant(square=lambda v, g: BETA_2 * v + (1 - BETA_2) * g),
-    ),
-    *_each("uphill", "the step goes up the gradient. A loss is made smaller: parameter minus", _adamw_variant(sign=1)),
-    *_each(
-        "old-means-returned",
-        "the parameter is right and the means came back as they went in: the next step needs the new ones",
-        _adamw_variant(returns="old"),
-    ),
-    *_each(
-        "other-order",
-        "the three came back in another order: first the parameter, then the two means",
-        _adamw_variant(returns="order"),
-        _adamw_variant(returns="swapped"),
-    ),
-    *_each(
-        "change-returned",
-        "the change of the parameter came back, and not the parameter",
-        _adamw_variant(returns="change"),
-    ),
-    *_each(
-        "only-the-parameter",
-        "only the parameter came back. Return all three: the next step needs the two means",
-        _adamw_variant(returns="parameter"),
-    ),
-]
-
-
-def adamw_step(function: Callable) -> Result:
-    """Compare with AdamW's step: (parameter, mean of gradients, mean of their squares)."""
-    return compare("adamw_step", function, _adamw, _adamw_cases(), _ADAMW_MISCONCEPTIONS)
+adamw_step = Exercise(_adamw_step, Round([
+    Case((_T([1.0, -2.0, 0.5]), _T([0.0, 0.0, 0.0]), _T([0.0, 0.0, 0.0]), _T([4.0, -0.5, 0.01]), 1, 0.1, 0.2),
+         "the first step: parameter [1, -2, 0.5], gradient [4, -0.5, 0.01], learning rate 0.1, weight decay 0.2"),
+    Case((_T([[1.0, 0.2], [-1.0, 3.0], [2.0, 0.7]]), _T([[0.5, -0.1], [0.3, 0.0], [-2.0, 1.0]]),
+          _T([[0.4, 0.1], [0.2, 0.5], [3.0, 2.0]]), _T([[1.0, -2.0], [0.5, 3.0], [0.0, -1.0]]), 5, 0.5, 0.1),
+         "a fifth step, on a table of 3 rows and 2 columns with learning rate 0.5 and weight decay 0.1"),
+    Case((_T([1.0, 2.0]), _T([0.0, 1e-4]), _T([0.0, 1e-9]), _T([0.0, 2e-4]), 3, 0.1, 0.0),
+         "a third step without weight decay, where one number never had a gradient and the other had tiny ones"),
+    Case((_T([-3.0, 0.0, 5.0]), _T([2e4, -1e-6, 1.0]), _T([3e9, 1e-12, 2.0]), _T([-1e5, 1e-6, 1.0]), 2000, 0.01, 0.5),
+         "step 2000, with one gradient of -100,000 and one of a millionth"),
+], [
+    slip("correction-forgotten",
+         "the two running means are not corrected for their start at 0. Divide the first by 1 - 0.9 ** step and the "
+         "second by 1 - 0.999 ** step, or the first steps have the wrong length",
+         ("/ (1 - 0.9**step) ->", "/ (1 - 0.999**step) ->"), "/ (1 - 0.9**step) ->", "/ (1 - 0.999**step) ->"),
+    slip("step-not-a-power",
+         "the correction does not take 0.9 and 0.999 to the power of `step`: 1 - 0.9 ** step, 1 - 0.999 ** step",
+         "**step ->", "**step -> *step"),
+    slip("correction-multiplies",
+         "the means are multiplied by 1 - 0.9 ** step and 1 - 0.999 ** step. They are too small: divide",
+         "/ (1 - 0.9 -> * (1 - 0.9"),
+    slip("root-before-the-correction",
+         "the root was taken before the second correction. Correct the mean square first, then take its root",
+         "(square / (1 - 0.999**step)).sqrt() -> square.sqrt() / (1 - 0.999**step)"),
+    slip("old-mean-used",
+         "the step was made from a mean as it came in. Update both means first, then step by the new ones",
+         (_KEPT, "move = (mean -> move = (old"), (_KEPT, "move = (mean -> move = (old", "(square / -> (old_square /")),
+    slip("gradient-not-mean",
+         "the step goes along this gradient alone. It should go along the running mean, corrected",
+         "(mean / (1 - 0.9**step)) -> gradient"),
+    slip("corrected-means-returned",
+         "the corrected means came back. Correct them only for this step; the next one goes on from the plain ones",
+         "), mean, square -> ), mean / (1 - 0.9**step), square / (1 - 0.999**step)"),
+    slip("decay-through-the-gradient",
+         "the decay was added to the gradient, and so divided by its root like everything else: that is Adam with an "
+         "L2 penalty. In AdamW the parameter shrinks by itself, apart from the gradient",
+         (f"{_BRACKET} -> move", "mean = 0.9 -> gradient = gradient + weight_decay * parameter\n    mean = 0.9")),
+    slip("decay-forgotten", "the weight decay is left out", "+ weight_decay * parameter ->"),
+    slip("decay-not-scaled",
+         "the decay is not multiplied by the learning rate. Then it goes on at full strength when the steps get short",
+         f"{_BRACKET} -> move - weight_decay * parameter"),
+    slip("decay-after-the-step",
+         "the decay shrinks the parameter as the step left it. Take the one that came in for both",
+         f"parameter - learning_rate * {_BRACKET} -> "
+         "(parameter - learning_rate * move) * (1 - learning_rate * weight_decay)"),
+    slip("bracket-forgotten",
+         "the decay stands outside the bracket. The minus and the learning rate are for both: parameter - "
+         "learning_rate * (direction + weight_decay * parameter)", f"{_BRACKET} -> move + weight_decay * parameter"),
+    slip("decay-grows", "the decay makes the parameter grow: its sign is turned", "(move + weight -> (move - weight"),
+    slip("root-forgotten", "the step is divided by the mean square itself. Divide by its square root", ".sqrt() ->"),
+    slip("epsilon-in-the-root", "the 1e-8 stands inside the root, where it is 1e-4. Add it after the root",
+         "(square / (1 - 0.999**step)).sqrt() + 1e-8 -> (square / (1 - 0.999**step) + 1e-8).sqrt()"),
+    slip("epsilon-forgotten", "the 1e-8 is missing: a number that never had a gradient divides 0 by 0", "+ 1e-8 ->"),
+    slip("betas-exchanged",
+         "0.9 and 0.999 changed places. The gradient's mean forgets fast (0.9), that of its squares slowly (0.999)",
+         ("0.999 -> B", "0.001 -> C", "0.9 -> 0.999", "0.1 -> 0.001", "B -> 0.9", "C -> 0.1")),
+    slip("shares-exchanged",
+         "the old mean and the new gradient changed their shares: nine tenths are for what was there, one tenth is for "
+         "what comes", "0.9 * mean + 0.1 -> 0.1 * mean + 0.9",
+         ("0.9 * mean + 0.1 -> 0.1 * mean + 0.9", "0.999 * square + 0.001 -> 0.001 * square + 0.999")),
+    slip("sums-not-means",
+         "the new gradient was added in full. A running mean takes only its share: (1 - 0.9) of the gradient, "
+         "(1 - 0.999) of its square",
+         ("0.1 * ->", "0.001 * ->"), ("0.9 * mean + 0.1 * -> mean +", "0.999 * square + 0.001 * -> square +")),
+    slip("no-memory", "the running means were replaced by this gradient and its square",
+         ("0.9 * mean + 0.1 * ->", "0.999 * square + 0.001 * ->"),
+         ("0.9 * mean + 0.1 * ->", "0.999 * square + 0.001 * ->", "/ (1 - 0.9**step) ->", "/ (1 - 0.999**step) ->")),
+    slip("not-squared", "the second mean is of the gradients, not of their squares",
+         "gradient**2 -> gradient.abs()", "gradient**2 -> gradient"),
+    slip("uphill", "the step goes up the gradient. A loss is made smaller: parameter minus",
+         f"{_BRACKET} -> (weight_decay * parameter - move)"),
+    slip("old-means-returned",
+         "the parameter is right and the means came back as they went in: the next step needs the new ones",
+         (_KEPT, "), mean, square -> ), old, old_square")),
+    slip("other-order", "the three came back in another order: first the parameter, then the two means",
+         (f"return parameter - learning_rate * {_BRACKET}, mean, square -> "
+          f"return mean, square, parameter - learning_rate * {_BRACKET}"), "), mean, square -> ), square, mean"),
+    slip("change-returned", "the change of the parameter came back, and not the parameter",
+         "return parameter - -> return -"),
+    slip("only-the-parameter", "only the parameter came back. Return all three: the next step needs the two means",
+         "), mean, square -> )"),
+]), parts=("new parameter", "new mean of gradients", "new mean of their squares"))  # fmt: skip
 
 
 # --- learning_rate ----------------------------------------------------------------------------------------------------
 
 
-def _rate(step: int, steps: int, warmup_steps: int, highest: float) -> float:
-    config = training.TrainingConfig(steps=steps, warmup_steps=warmup_steps, learning_rate=highest)
-    return training.learning_rate(step, config)
+def _learning_rate(step, steps, warmup_steps, highest):
+    if step < warmup_steps:
+        return highest * (step + 1) / warmup_steps
+    return highest / 2 * (1 + math.cos(math.pi * (step - warmup_steps) / (steps - warmup_steps)))
 
 
-def _rate_cases() -> list[Case]:
-    steps = [(0, 10, 4, 1.0), (2, 10, 4, 0.5), (3, 10, 4, 1.0), (4, 10, 4, 1.0), (6, 10, 4, 1.0), (9, 10, 4, 1.0),
-             (5, 20, 2, 0.3), (15, 20, 2, 0.3), (3, 8, 0, 0.5), (0, 8, 0, 0.5)]  # fmt: skip
-    return [
-        Case(case, "step {} of {}, warm-up over {} steps, highest rate {}".format(*case)) for case in steps
-    ]
+_RISE, _FALL = "highest * (step + 1) / warmup_steps", "(step - warmup_steps) / (steps - warmup_steps)"
+_NO_RISE = "if step < warmup_steps -> if False"
 
-
-def _rates(rise: Callable | None = None, fall: Callable | None = None) -> Callable:
-    """The right schedule with another `rise(step, warmup)` or `fall(step, steps, warmup)`, both as shares of 1."""
-
-    def wrong(step, steps, warmup_steps, highest):
-        if step < warmup_steps:
-            return highest * ((step + 1) / warmup_steps if rise is None else rise(step, warmup_steps))
-        return highest * (_fall(step, steps, warmup_steps) if fall is None else fall(step, steps, warmup_steps))
-
-    return wrong
-
-
-def _fall(step: int, steps: int, warmup: int) -> float:
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
-
-
-_RATE_MISCONCEPTIONS = [
-    *_each(
-        "starts-at-zero",
-        "the first step has the rate 0, and so moves nothing. Steps count from 0: rise by (step + 1) / warmup_steps",
-        _rates(rise=lambda step, warmup: step / warmup),
-    ),
-    *_each(
-        "no-warm-up",
-        "there is no warm-up: the first steps have the highest rate, or the cosine begins at once",
-        _rates(rise=lambda step, warmup: 1.0),
-        lambda step, steps, warmup, highest: highest * _fall(step, steps, 0),
-    ),
-    *_each(
-        "cosine-from-the-first-step",
-        "the way down is counted from step 0. It begins where the warm-up ends: (step - warmup_steps) / (steps - "
-        "warmup_steps), or the rate jumps there",
-        _rates(fall=lambda step, steps, warmup: _fall(step, steps, 0)),
-        lambda step, steps, warmup, highest: highest * min(1, (step + 1) / max(1, warmup)) * _fall(step, steps, 0),
-    ),
-    *_each(
-        "cosine-ends-late",
-        "the way down is as long as all steps, though it begins after the warm-up, so that it never gets to the end. "
-        "Divide by steps - warmup_steps",
-        _rates(fall=lambda step, steps, warmup: 0.5 * (1 + math.cos(math.pi * (step - warmup) / steps))),
-    ),
-    *_each(
-        "one-step-off",
-        "the way down begins or ends one step too early or too late. It begins at step warmup_steps, which has the "
-        "highest rate, and is steps - warmup_steps long",
-        _rates(fall=lambda step, steps, warmup: _fall(step + 1, steps, warmup)),
-        _rates(fall=lambda step, steps, warmup: _fall(step, steps - 1, warmup)),
-        lambda step, steps, warmup, highest: (
-            highest * ((step + 1) / warmup if step <= warmup and warmup else _fall(step, steps, warmup))
-        ),
-        lambda step, steps, warmup, highest: (
-            highest * ((step + 1) / warmup if step <= warmup else _fall(step, steps, warmup))
-        ),
-    ),
-    *_each(
-        "warm-up-too-long",
-        "the warm-up rises too slowly: its last step, number warmup_steps - 1, should reach the highest rate",
-        _rates(rise=lambda step, warmup: (step + 1) / (warmup + 1)),
-        lambda step, steps, warmup, highest: (
-            highest * ((step + 1) / steps if step < warmup else _fall(step, steps, warmup))
-        ),
-    ),
-    *_each(
-        "pi-forgotten",
-        "the pi is missing: half a wave is pi long",
-        _rates(fall=lambda step, steps, warmup: 0.5 * (1 + math.cos((step - warmup) / (steps - warmup)))),
-    ),
-    *_each(
-        "linear",
-        "the rate falls in a straight line. We asked for the cosine: 0.5 * (1 + cos(pi * done))",
-        _rates(fall=lambda step, steps, warmup: 1 - (step - warmup) / (steps - warmup)),
-    ),
-    *_each(
-        "whole-wave",
-        "the cosine runs through a whole wave, and the rate comes up again. Half a wave goes down: cos(pi * done)",
-        _rates(fall=lambda step, steps, warmup: 0.5 * (1 + math.cos(2 * math.pi * (step - warmup) / (steps - warmup)))),
-    ),
-    *_each(
-        "half-forgotten",
-        "the 0.5 is missing: 1 + cos begins at 2",
-        _rates(fall=lambda step, steps, warmup: 2 * _fall(step, steps, warmup)),
-    ),
-    *_each(
-        "one-forgotten",
-        "the cosine stands alone, and goes from 1 to -1: a rate below 0 climbs. Add 1 and take half",
-        _rates(fall=lambda step, steps, warmup: math.cos(math.pi * (step - warmup) / (steps - warmup))),
-        _rates(fall=lambda step, steps, warmup: 0.5 * math.cos(math.pi * (step - warmup) / (steps - warmup))),
-    ),
-    *_each(
-        "upside-down",
-        "the rate rises after the warm-up: 1 + cos falls, 1 - cos rises",
-        _rates(fall=lambda step, steps, warmup: 1 - _fall(step, steps, warmup)),
-    ),
-    *_each(
-        "never-falls",
-        "the rate stays where the warm-up left it",
-        _rates(fall=lambda step, steps, warmup: 1.0),
-    ),
-    *_each(
-        "highest-ignored",
-        "the answer is a share of the highest rate: multiply by it",
-        lambda step, steps, warmup, highest: _rate(step, steps, warmup, 1.0),
-        lambda step, steps, warmup, highest: _rate(step, steps, warmup, 1.0 if step < warmup else highest),
-        lambda step, steps, warmup, highest: _rate(step, steps, warmup, highest if step < warmup else 1.0),
-    ),
-]
-
-
-def learning_rate(function: Callable) -> Result:
-    """Compare with a straight line up over the warm-up, then half a cosine down to 0."""
-    return compare("learning_rate", function, _rate, _rate_cases(), _RATE_MISCONCEPTIONS)
+learning_rate = Exercise(_learning_rate, Round([
+    Case(case, "step {} of {}, warm-up over {} steps, highest rate {}".format(*case))
+    for case in [(0, 10, 4, 1.0), (2, 10, 4, 0.5), (3, 10, 4, 1.0), (4, 10, 4, 1.0), (6, 10, 4, 1.0), (9, 10, 4, 1.0),
+                 (5, 20, 2, 0.3), (15, 20, 2, 0.3), (3, 8, 0, 0.5), (0, 8, 0, 0.5), (2, 3, 3, 0.2), (1, 4, 1, 2.0)]
+], [
+    slip("starts-at-zero",
+         "the first step has the rate 0, and so moves nothing. Steps count from 0: rise by (step + 1) / warmup_steps",
+         "(step + 1) -> step"),
+    slip("no-warm-up", "there is no warm-up: the first steps have the highest rate, or the cosine begins at once",
+         f"{_RISE} -> highest", (_NO_RISE, "- warmup_steps ->")),
+    slip("cosine-from-the-first-step",
+         "the way down is counted from step 0. It begins where the warm-up ends: (step - warmup_steps) / (steps - "
+         "warmup_steps), or the rate jumps there", "- warmup_steps ->",
+         ("- warmup_steps ->", _NO_RISE, "highest / 2 -> min(1, (step + 1) / max(1, warmup_steps)) * highest / 2")),
+    slip("cosine-ends-late",
+         "the way down is as long as all steps, though it begins after the warm-up, so that it never gets to the end. "
+         "Divide by steps - warmup_steps", "/ (steps - warmup_steps) -> / steps"),
+    slip("one-step-off",
+         "the way down begins or ends one step too early or too late. It begins at step warmup_steps, which has the "
+         "highest rate, and is steps - warmup_steps long", "(step - warmup -> (step + 1 - warmup",
+         "(steps - warmup_steps) -> (steps - 1 - warmup_steps)",
+         "step < warmup_steps -> step <= warmup_steps and warmup_steps", "step < warmup_steps -> step <= warmup_steps"),
+    slip("warm-up-too-long",
+         "the warm-up rises too slowly: its last step, number warmup_steps - 1, should reach the highest rate",
+         "/ warmup_steps -> / (warmup_steps + 1)", "/ warmup_steps -> / steps"),
+    slip("pi-forgotten", "the pi is missing: half a wave is pi long", "math.pi * ->"),
+    slip("linear", "the rate falls in a straight line. We asked for the cosine: 0.5 * (1 + cos(pi * done))",
+         f"highest / 2 * (1 + math.cos(math.pi * {_FALL})) -> highest * (1 - {_FALL})"),
+    slip("whole-wave",
+         "the cosine runs through a whole wave, and the rate comes up again. Half a wave goes down: cos(pi * done)",
+         "math.pi -> 2 * math.pi"),
+    slip("half-forgotten", "the 0.5 is missing: 1 + cos begins at 2", "highest / 2 -> highest"),
+    slip("one-forgotten",
+         "the cosine stands alone, and goes from 1 to -1: a rate below 0 climbs. Add 1 and take half",
+         "2 * (1 + math -> 1 * (math", "(1 + math -> (math"),
+    slip("upside-down", "the rate rises after the warm-up: 1 + cos falls, 1 - cos rises", "1 + math -> 1 - math"),
+    slip("never-falls", "the rate stays where the warm-up left it", "/ 2 * (1 + math -> * (1 + 0 * math"),
+    slip("highest-ignored", "the answer is a share of the highest rate: multiply by it",
+         ("highest * ->", "highest / 2 -> 0.5"), "highest * ->", "highest / 2 -> 0.5"),
+]))  # fmt: skip
