@@ -3,9 +3,11 @@ PYTHON ?= python3
 PY = .venv/bin/python
 PYTEST = $(PY) -m pytest -q
 LESSONS = $(wildcard notebooks/[0-9][0-9]_*.ipynb)
-NBVAL = --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 600
+NBVAL = --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 1500 --nbval-kernel-startup-timeout 600
+# Over the cores, up to four; the two conftest.py say what stays together, and what comes first.
+SHARED = -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help lab test quick ruff lessons measure bench instructor clean data
+.PHONY: help lab test unit nbval quick ruff lessons measure bench instructor clean data
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -13,13 +15,16 @@ help:  ## show this list
 lab: data  ## install what is missing, then open JupyterLab on lesson 00 (LAB_ARGS=--allow-root as root)
 	$(PY) tools/open_lab.py $(LAB_ARGS)
 
-test: .venv/test.done data ruff  ## every test: ruff, the tests, strict nbval over the lessons, the browser
-	$(PYTEST) tests -m "not browser"
-	$(PYTEST) $(NBVAL) $(LESSONS)
-	$(PYTEST) tests -m browser -rs
+test: unit nbval  ## every test: ruff, the tests, the browser, strict nbval over the lessons
 
-quick: .venv/test.done data ruff  ## ruff and the fast tests, in under two minutes
-	$(PYTEST) tests -m "not slow and not browser"
+unit: .venv/test.done data ruff  ## the first half of `make test`: all but nbval
+	$(PYTEST) $(SHARED) -rs tests
+
+nbval: .venv/test.done data  ## the second half: run the lessons, compare every output (LESSONS=notebooks/03_*.ipynb)
+	$(PYTEST) $(SHARED) $(NBVAL) $(LESSONS)
+
+quick: .venv/test.done data ruff  ## ruff and the fast tests, in under 90 seconds
+	$(PYTEST) $(SHARED) tests -m "not slow and not browser"
 
 lessons: .venv/test.done data  ## rebuild and run the learners' notebooks from notebooks/src
 	$(PY) tools/build_lessons.py --only learner

@@ -92,10 +92,10 @@ def fused_attention(
 ) -> Float[Tensor, "*batch T V"]:  # fmt: skip
     """The output of `scaled_dot_product_attention`, in memory that grows with T + S instead of T * S.
 
-    `is_causal` adds the causal mask. It costs no memory where T = S and there is no other mask. On the CPU torch has no
-    fused kernel with dropout, nor for V unlike D: there it writes the weights down after all. On the CPU it also
-    answers with zeros where a query's few scores are all NaN: so this looks at queries and keys first (`torch.vmap`
-    fails at that), but not with `look_for_nan=False`, nor under `torch.compile`, whose graph it would break.
+    `is_causal` adds the causal mask: it costs no memory where T = S and there is no other mask. On the CPU the kernel
+    writes the weights down after all with dropout, or where V is not D, and answers with zeros where a query's few
+    scores are all NaN: so this looks at queries and keys there first (`torch.vmap` fails at that), but not with
+    `look_for_nan=False`, nor under `torch.compile`, whose graph it would break.
     """
     require(isinstance(dropout, numbers.Real) and 0 <= dropout <= 1, "dropout", dropout, "a share from 0 to 1")
     T, S = query.shape[-2], key.shape[-2]
@@ -104,13 +104,11 @@ def fused_attention(
     if look_for_nan and query.device.type == "cpu" and not torch.compiler.is_compiling():
         seen = query.detach().sum(dtype=torch.float32) + key.detach().sum(dtype=torch.float32)  # reads each once
         if not seen.isfinite():
-            mask = causal_mask(T, S) if is_causal else mask
-            return scaled_dot_product_attention(query, key, value, mask, dropout)[0]
+            return scaled_dot_product_attention(query, key, value, causal_mask(T, S) if is_causal else mask, dropout)[0]
     if mask is None:
         return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=is_causal)
     nothing = ~mask.any(-1, keepdim=True)  # as in masked_softmax: the kernels disagree about rows without a key
-    mask = torch.atleast_2d(mask | nothing)  # they take no fewer axes
-    output = F.scaled_dot_product_attention(query, key, value, mask, dropout)
+    output = F.scaled_dot_product_attention(query, key, value, torch.atleast_2d(mask | nothing), dropout)
     return output.masked_fill(nothing, 0.0)  # (..., T, V)
 
 
@@ -135,11 +133,9 @@ class KeyValueCache:
         self._room: list[Tensor] = []
 
     @shaped
-    def extend(
-        self, key: Float[Tensor, "B H T D"], value: Float[Tensor, "B H T D"], source: Tensor | None = None
-    ) -> list[Float[Tensor, "B H S D"]]:
-        """Append, and return all keys and all values so far. RuntimeError where gradients are kept, ValueError for
-        another batch, other heads or other sizes than before."""
+    def extend(self, key: Float[Tensor, "B H T D"], value: Float[Tensor, "B H T D"],
+               source: Tensor | None = None) -> list[Float[Tensor, "B H S D"]]:  # fmt: skip
+        """All keys and all values, these appended. RuntimeError for gradients, ValueError for another batch or size."""
         if key.requires_grad or value.requires_grad:
             raise RuntimeError("A cache keeps no gradients: call the model under torch.no_grad(), or without a cache.")
         B, H, T, D = key.shape
@@ -176,8 +172,7 @@ class MultiHeadAttention(nn.Module):
         require_sizes(d_model=d_model, num_heads=num_heads, d_memory=d_memory)
         if d_model % num_heads:
             raise ValueError(f"d_model={d_model} is not divisible by num_heads={num_heads}: give a multiple of it.")
-        fits = isinstance(dropout, numbers.Real) and 0 <= dropout < 1
-        require(fits, "dropout", dropout, "a share of the weights, from 0 to below 1")
+        require(isinstance(dropout, numbers.Real) and 0 <= dropout < 1, "dropout", dropout, "a share from 0 to below 1")
         self.d_model, self.d_memory, self.num_heads, self.dropout = d_model, d_memory, num_heads, dropout
         self.query = nn.Linear(d_model, d_model, bias=bias)
         self.key = nn.Linear(d_memory, d_model, bias=bias)
@@ -202,9 +197,8 @@ class MultiHeadAttention(nn.Module):
         and later ones, with the same key, read it. With a cache a single query is not looked at for NaN. `lengths`:
         the row holds sequences of these lengths one after the other, and each attends to itself alone.
         """
-        before = cache.length if cache else 0  # positions that the cache holds
-        self._check(query, key, value, mask, is_causal, cache, before, lengths, return_attention)
-        B, T, _ = query.shape
+        T, before = query.shape[1], cache.length if cache else 0  # queries; positions that the cache holds
+        self._check(query, key, value, mask, is_causal, cache, before)
         q = self._heads(self.query(query))  # (B, H, T, D)
         if before and key is not None:
             k, v = cache.read()  # (B, H, S, D) both
@@ -217,6 +211,8 @@ class MultiHeadAttention(nn.Module):
                 k, v = cache.extend(k, v, source=key)  # (B, H, S, D) both
         dropout = self.dropout if self.training else 0.0
         if lengths is not None:
+            if return_attention or any(x is not None for x in (key, mask, cache)):
+                raise ValueError("With lengths a sequence sees itself alone: leave out key, mask, cache and weights.")
             parts = zip(*(x.split(list(lengths), dim=2) for x in (q, k, v)))  # views: nothing is padded or copied
             output = torch.cat([fused_attention(*part, None, dropout, is_causal) for part in parts], dim=2)
         elif return_attention:
@@ -229,14 +225,10 @@ class MultiHeadAttention(nn.Module):
 
     def _heads(self, x: Float[Tensor, "B T d_model"]) -> Float[Tensor, "B H T D"]:
         """Cut each vector into heads. The transpose matters: a view alone would mix positions into heads."""
-        return x.unflatten(-1, (-1, self.d_model // self.num_heads)).transpose(1, 2)
+        return x.view(*x.shape[:2], -1, self.d_model // self.num_heads).transpose(1, 2)
 
-    def _check(self, query, key, value, mask, is_causal, cache, before, lengths, return_attention) -> None:
+    def _check(self, query, key, value, mask, is_causal, cache, before) -> None:
         """ValueError for what annotations cannot say, before the cache takes anything in."""
-        if lengths is not None and (sum(lengths) != query.shape[1] or len(query) > 1 or return_attention
-                                    or not all(x is None for x in (key, mask, cache))):  # fmt: skip
-            raise ValueError(f"lengths={list(lengths)} cannot be used with a query of shape {tuple(query.shape)}: they "
-                             "sum to the length of one row, without a mask, key, cache or weights.")  # fmt: skip
         if value is not None and key is None:
             raise ValueError("A value came without a key: give both, or neither for self attention.")
         if key is not None and self.rotary is not None:
@@ -245,11 +237,9 @@ class MultiHeadAttention(nn.Module):
             raise ValueError("The cache holds the keys of another sequence: start a new cache for this one.")
         T, S = query.shape[1], before + query.shape[1]
         if key is None and mask is not None and mask.shape[-1] not in (1, S):
-            raise ValueError(f"The mask has shape {tuple(mask.shape)}: its last size must be {S}, the number of keys, "
-                             f"{before} of them in the cache.")  # fmt: skip
+            raise ValueError(f"mask has shape {tuple(mask.shape)}: its last size must be {S} keys, {before} cached.")
         if key is None and cache and not is_causal and (mask is None or not 1 < T == mask.shape[-2]):
-            raise ValueError("A cache hides from each position the later ones: say is_causal=True as well (or give "
-                             "several queries a mask with a row for each).")  # fmt: skip
+            raise ValueError("A cache hides later keys: say is_causal=True too (or give each query its row of a mask).")
 
 
 class AdditiveAttention(nn.Module):
@@ -268,9 +258,8 @@ class AdditiveAttention(nn.Module):
         self, query: Float[Tensor, "B T d_query"], key: Float[Tensor, "B S d_key"],
         value: Float[Tensor, "B S V"] | None = None, mask: Bool[Tensor, "#B #T #S"] | None = None,
     ) -> tuple[Float[Tensor, "B T V"], Float[Tensor, "B T S"]]:  # fmt: skip
-        """The mean of the values (of the keys, where no value is given) for each query, and its weights.
-
-        For padding the mask is `attention_mask[:, None]`. Memory: B * T * S * d_hidden numbers.
+        """The mean of the values (of the keys, where no value is given) for each query, and its weights. For padding
+        the mask is `attention_mask[:, None]`. Memory: B * T * S * d_hidden numbers.
         """
         q, k = self.query(query), self.key(key)  # (B, T, d_hidden), (B, S, d_hidden)
         scores = self.score(torch.tanh(q[:, :, None] + k[:, None])).squeeze(-1)  # (B, T, S)

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from course_lib.attention import AdditiveAttention
 from course_lib.losses import accuracy, check_mask, classification_loss, next_token_loss  # noqa: F401  (lessons)
 from course_lib.settings import require, whole
-from course_lib.shapes import check_tensor
+from course_lib.shapes import check_tensor, shaped
 
 PIECE = 1 << 20  # symbols scored at once, to bound the memory
 
@@ -640,6 +640,7 @@ class RecurrentEncoderDecoder(nn.Module):
         return self.output(mixed), state, weights
 
     @torch.no_grad()
+    @shaped  # once, and not for each symbol that is written
     def generate(
         self, source_ids: Int[Tensor, "B S"], start: int, end: int, max_length: int,
         source_mask: Bool[Tensor, "B S"] | None = None,

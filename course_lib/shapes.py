@@ -90,7 +90,7 @@ WORDS = {Float: "floats", Int: "whole numbers (torch.int64)", Bool: "booleans, T
 def check_tensor(name: str, x: object) -> None:
     """ValueError for anything but a tensor: NumPy's arrays and lists are near enough to one to go wrong much later."""
     if not isinstance(x, Tensor):
-        raise ValueError(f"The {name} is a {type(x).__name__}: give a tensor (torch.as_tensor makes one of an array).")
+        raise ValueError(f"{name} is a {type(x).__name__}: give a tensor (torch.as_tensor makes one of an array).")
 
 
 def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> None:
@@ -101,7 +101,7 @@ def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> Non
         if parts[0].dtype is Bool:
             way = "== 0 makes them out of a mask of 0 and -inf" if value.is_floating_point() else "!= 0 makes them"
             words += f" ({name} {way})"
-        raise ValueError(f"The {name} is of type {value.dtype}: give {words}.")
+        raise ValueError(f"{name} is of type {value.dtype}: give {words}.")
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         print_bindings()  # a line for each axis that has a size by now: T=5, or batch=torch.Size([2])
     lines = re.sub(r"torch\.Size\(\[(.*)\]\)", r"(\1)", printed.getvalue()).splitlines()
@@ -113,4 +113,4 @@ def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> Non
     earlier = list(hints)[: list(hints).index(name)]
     beside = [f"{other} {tuple(given[other].shape)}" for other in earlier if isinstance(given.get(other), Tensor)]
     beside = f" beside {', '.join(beside)}" if beside else ""
-    raise ValueError(f"The {name} has shape {tuple(value.shape)}{beside}: give {wanted}{notes}.")
+    raise ValueError(f"{name} has shape {tuple(value.shape)}{beside}: give {wanted}{notes}.")

@@ -1,17 +1,18 @@
-"""The Transformer: blocks of attention and a small network, stacked, with positions added because attention has none.
+"""The Transformer of 2017: blocks of attention and a small network, stacked, and positions, as attention has none.
 
 What it is. The pieces (positions, `LayerNorm`, `FeedForward`), the `Block` that wires them around the residual stream,
-stacks of blocks (`Encoder`, `Decoder`), and the model of 2017 that puts one beside the other (`EncoderDecoder`). BERT
-is an `Encoder` and GPT an `Encoder` with `is_causal=True`: their modules bring embeddings and heads.
+stacks of blocks (`Encoder`, `Decoder`), and the model that puts one beside the other (`EncoderDecoder`). A signature's
+shapes are checked where a call comes from outside (see `shapes`), and not once more in every block.
 
-What it leaves out. Training (see `training`), beam search, label smoothing, sparse or long-range attention.
+What it leaves out. BERT, GPT and Llama: each writes its own block, whose `forward` is its equation, out of these pieces
+and `attention.MultiHeadAttention`. Training (see `training`), beam search, label smoothing, sparse or long-range
+attention.
 
 Papers. Vaswani et al. (2017), "Attention Is All You Need"; Ba, Kiros, Hinton (2016), "Layer Normalization"; Xiong et
 al. (2020), "On Layer Normalization in the Transformer Architecture", for the norm's two places; Su et al. (2021),
-"RoFormer", for rotary positions; Radford et al. (2019), "Language Models are Unsupervised Multitask Learners" (GPT-2),
-for its initialisation.
+"RoFormer", for rotary positions.
 
-Shapes: B sequences, T positions (of the target, where there are two sides), S positions of the source, D = d_model.
+Shapes: B sequences, T positions (of the target, where there are two sides), S positions of the source.
 """
 
 import math
@@ -27,8 +28,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.attention import KeyValueCache, MultiHeadAttention, causal_mask, padding_mask
-from course_lib.settings import require, whole
-from course_lib.shapes import check_tensor
+from course_lib.settings import require, require_sizes, whole
+from course_lib.shapes import shaped
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,  # the Transformer of 2017
@@ -36,7 +37,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu_tanh": partial(F.gelu, approximate="tanh"),  # GPT-2: close to gelu and, then, faster
 }
 NORMS = ("pre", "post")
-POSITIONS = ("sinusoidal", "learned", "rotary", "none")
+POSITIONS = ("sinusoidal", "learned", "none")
 INITS = ("xavier", "normal")
 
 
@@ -46,9 +47,7 @@ class TransformerConfig:
 
     `target_vocab_size`: None where both sides share one vocabulary, and so one table. `d_ff`: None for 4 * d_model.
     `norm`: "post" normalises the residual stream after each sublayer, "pre" each sublayer's input. `dropout` falls on
-    embeddings, attention weights and each sublayer's output. `init`: see `initialise`; with "xavier" token embeddings
-    are also multiplied by sqrt(d_model). `scale_residual`: GPT-2's smaller start for the layers that write to the
-    residual stream. ValueError for a setting that cannot be used.
+    embeddings, attention weights and each sublayer's output. ValueError for a setting that cannot be used.
     """
 
     vocab_size: int = 37_000
@@ -64,16 +63,14 @@ class TransformerConfig:
     positions: str = "sinusoidal"
     bias: bool = True
     eps: float = 1e-5
-    init: str = "xavier"
-    scale_residual: bool = False
 
     def __post_init__(self):
-        for name in ("vocab_size", "context_length", "d_model", "num_layers", "num_heads"):
-            require(whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of 1 or more")
+        sizes = ("vocab_size", "context_length", "d_model", "num_layers", "num_heads")
+        require_sizes(**{name: getattr(self, name) for name in sizes})
         for name in ("target_vocab_size", "d_ff"):
             value = getattr(self, name)
             require(value is None or whole(value, 1), name, value, "None or a whole number of 1 or more")
-        for name, known in (("norm", NORMS), ("activation", ACTIVATIONS), ("positions", POSITIONS), ("init", INITS)):
+        for name, known in (("norm", NORMS), ("activation", ACTIVATIONS), ("positions", POSITIONS)):
             require(getattr(self, name) in known, name, getattr(self, name), f"one of {', '.join(known)}")
         for name in ("dropout", "eps"):
             require(isinstance(getattr(self, name), numbers.Real), name, getattr(self, name), "a number")
@@ -81,9 +78,8 @@ class TransformerConfig:
         require(self.eps > 0, "eps", self.eps, "above 0")
         whole_heads = self.d_model % self.num_heads == 0
         require(whole_heads, "d_model", self.d_model, f"a multiple of num_heads={self.num_heads}")
-        even = self.d_model if self.positions == "sinusoidal" else self.d_model // self.num_heads
-        fits = self.positions not in ("sinusoidal", "rotary") or even % 2 == 0
-        what = f"learned or none: sines come with cosines, and {even} numbers are no pairs"
+        fits = self.positions != "sinusoidal" or self.d_model % 2 == 0
+        what = f"learned or none: sines come with cosines, and {self.d_model} numbers are no pairs"
         require(fits, "positions", self.positions, what)
 
 
@@ -155,15 +151,15 @@ class RotaryPositions(nn.Module):
     def __init__(self, context_length: int, head_size: int):
         super().__init__()
         angles = _angles(context_length, head_size)  # (T, D / 2)
+        self.head_size = head_size
         self.register_buffer("cos", angles.cos().float(), persistent=False)
         self.register_buffer("sin", angles.sin().float(), persistent=False)
 
-    def forward(self, x: Float[Tensor, "... T D"], start: int = 0) -> Float[Tensor, "... T D"]:
+    def forward(self, x: Float[Tensor, "*batch T D"], start: int = 0) -> Float[Tensor, "*batch T D"]:
         """The vectors of positions start, start + 1, ..., each turned by its own angles; ValueError beyond the last."""
         T, D = x.shape[-2:]
-        size = 2 * self.cos.shape[1]
-        if D != size:
-            raise ValueError(f"The vectors have size {D}: these positions turn vectors of size {size}.")
+        if D != self.head_size:  # by hand: attention calls this from within its own door, and size 2 would broadcast
+            raise ValueError(f"The vectors have size {D}: these positions turn vectors of size {self.head_size}.")
         _check_positions(start, T, len(self.cos))
         cos, sin = (table[start : start + T].to(x.dtype) for table in (self.cos, self.sin))  # (T, D / 2)
         even, odd = x[..., 0::2], x[..., 1::2]  # (..., T, D / 2)
@@ -173,9 +169,11 @@ class RotaryPositions(nn.Module):
 # --- The pieces of a block ------------------------------------------------------------------------------------------
 
 
+@shaped
 def layer_norm(
-    x: Float[Tensor, "... D"], weight: Float[Tensor, " D"], bias: Float[Tensor, " D"] | None = None, eps: float = 1e-5
-) -> Float[Tensor, "... D"]:
+    x: Float[Tensor, "*batch D"], weight: Float[Tensor, " D"], bias: Float[Tensor, " D"] | None = None,
+    eps: float = 1e-5,
+) -> Float[Tensor, "*batch D"]:  # fmt: skip
     """Each vector to mean 0 and variance 1 (over its own D numbers, divided by D), then a trained scale and shift."""
     mean = x.mean(-1, keepdim=True)
     variance = ((x - mean) ** 2).mean(-1, keepdim=True)
@@ -188,13 +186,12 @@ class LayerNorm(nn.Module):
 
     def __init__(self, d_model: int, eps: float = 1e-5, bias: bool = True):
         super().__init__()
-        self.eps = eps
+        self.d_model, self.eps = d_model, eps
         self.weight = nn.Parameter(torch.ones(d_model))
         self.bias = nn.Parameter(torch.zeros(d_model)) if bias else None
 
-    def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
-        if x.shape[-1:] != self.weight.shape:
-            raise ValueError(f"The vectors have shape {tuple(x.shape)}: give (..., {len(self.weight)}).")
+    @shaped
+    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
@@ -206,12 +203,14 @@ class FeedForward(nn.Module):
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation={activation!r} is not known: use one of {', '.join(ACTIVATIONS)}.")
         d_ff = 4 * d_model if d_ff is None else d_ff
-        require(whole(d_ff, 1), "d_ff", d_ff, "a whole number of 1 or more, or None for 4 * d_model")
+        require_sizes(d_model=d_model, d_ff=d_ff)
+        self.d_model = d_model
         self.hidden = nn.Linear(d_model, d_ff, bias=bias)
         self.output = nn.Linear(d_ff, d_model, bias=bias)
         self.activation = ACTIVATIONS[activation]
 
-    def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+    @shaped
+    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         return self.output(self.activation(self.hidden(x)))
 
 
@@ -234,13 +233,12 @@ class Block(nn.Module):
         eps: float = 1e-5,
         bias: bool = True,
         cross: bool = False,
-        rotary: RotaryPositions | None = None,
     ):
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"norm={norm!r} is not known: use one of {', '.join(NORMS)}.")
-        self.norm, self.dropout = norm, nn.Dropout(dropout)
-        self.attention = MultiHeadAttention(d_model, num_heads, dropout=dropout, bias=bias, rotary=rotary)
+        self.d_model, self.num_heads, self.norm, self.dropout = d_model, num_heads, norm, nn.Dropout(dropout)
+        self.attention = MultiHeadAttention(d_model, num_heads, dropout=dropout, bias=bias)
         self.attention_norm = LayerNorm(d_model, eps, bias)
         if cross:
             self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout=dropout, bias=bias)
@@ -249,17 +247,18 @@ class Block(nn.Module):
         self.feed_forward_norm = LayerNorm(d_model, eps, bias)
         self.cross = cross
 
+    @shaped
     def forward(
         self,
-        x: Float[Tensor, "B T D"],
+        x: Float[Tensor, "B T d_model"],
         *,
-        mask: Bool[Tensor, "#B #H #T T"] | None = None,
+        mask: Bool[Tensor, "#T #T_so_far"] | Bool[Tensor, "#B #num_heads #T #T_so_far"] | None = None,
         is_causal: bool = False,
-        memory: Float[Tensor, "B S D"] | None = None,
-        memory_mask: Bool[Tensor, "#B #H #T S"] | None = None,
+        memory: Float[Tensor, "B S d_model"] | None = None,
+        memory_mask: Bool[Tensor, "#T #S"] | Bool[Tensor, "#B #num_heads #T #S"] | None = None,
         cache: "BlockCache | None" = None,
         return_attention: bool = False,
-    ) -> Float[Tensor, "B T D"] | tuple[Float[Tensor, "B T D"], "BlockAttention"]:
+    ) -> Float[Tensor, "B T d_model"] | tuple[Float[Tensor, "B T d_model"], "BlockAttention"]:
         """The stream after this block; with `return_attention` a pair: the stream and the weights of both attentions.
 
         `mask`, `is_causal` and the cache as in `MultiHeadAttention.forward`; `memory_mask` hides parts of the memory.
@@ -277,7 +276,7 @@ class Block(nn.Module):
             return_attention=return_attention,
         )
         change, weights = attended if return_attention else (attended, None)
-        x = self._after(self.attention_norm, x, change)  # (B, T, D)
+        x = self._after(self.attention_norm, x, change)  # (B, T, d_model)
         if self.cross:
             attended = self.cross_attention(
                 self._before(self.cross_norm, x),
@@ -287,16 +286,16 @@ class Block(nn.Module):
                 return_attention=return_attention,
             )
             change, cross_weights = attended if return_attention else (attended, None)
-            x = self._after(self.cross_norm, x, change)  # (B, T, D)
+            x = self._after(self.cross_norm, x, change)  # (B, T, d_model)
         change = self.feed_forward(self._before(self.feed_forward_norm, x))
-        x = self._after(self.feed_forward_norm, x, change)  # (B, T, D)
+        x = self._after(self.feed_forward_norm, x, change)  # (B, T, d_model)
         return (x, BlockAttention(weights, cross_weights)) if return_attention else x
 
     def _before(self, norm: LayerNorm, x: Tensor) -> Tensor:
         return norm(x) if self.norm == "pre" else x
 
     def _after(self, norm: LayerNorm, x: Tensor, change: Tensor) -> Tensor:
-        x = x + self.dropout(change)
+        x = x + (self.dropout(change) if self.training else change)  # a token with a cache feels even an empty call
         return x if self.norm == "pre" else norm(x)
 
 
@@ -322,9 +321,7 @@ class Stack(nn.Module):
 
     def __init__(self, config: TransformerConfig, cross: bool):
         super().__init__()
-        rotary = None
-        if config.positions == "rotary":
-            rotary = RotaryPositions(config.context_length, config.d_model // config.num_heads)
+        self.d_model = config.d_model
         self.blocks = nn.ModuleList(
             Block(
                 config.d_model,
@@ -336,22 +333,23 @@ class Stack(nn.Module):
                 eps=config.eps,
                 bias=config.bias,
                 cross=cross,
-                rotary=rotary,
             )
             for _ in range(config.num_layers)
         )
         # Nothing has normalised a pre-norm stream when it leaves the last block.
         self.norm = LayerNorm(config.d_model, config.eps, config.bias) if config.norm == "pre" else nn.Identity()
-        initialise(self, config.init, scale_residual=config.scale_residual)
+        initialise(self, "xavier")
 
-    def new_cache(self) -> list[BlockCache]:
-        """Empty caches for generating a batch: give them to every call, and each token is read once."""
-        return [BlockCache(KeyValueCache(), KeyValueCache()) for _ in self.blocks]
+    def new_cache(self, max_length: int = 1) -> list[BlockCache]:
+        """Empty caches for generating a batch: give them to every call, and each token is read once.
+
+        With room for `max_length` positions from the start (see `KeyValueCache`).
+        """
+        return [BlockCache(KeyValueCache(max_length), KeyValueCache()) for _ in self.blocks]
 
     def _run(self, x, attention_mask, is_causal, cache, return_attention, memory=None, memory_mask=None):
-        self._check(x, cache, memory)
-        mask, is_causal = _masks(attention_mask, is_causal, x, cache)  # once, not in every block
-        memory_mask = None if memory_mask is None else _padding("memory_mask", memory_mask, len(x), memory.shape[1])
+        mask, is_causal = self._masks(attention_mask, is_causal, x, cache)  # once, not in every block
+        memory_mask = None if memory_mask is None else padding_mask(memory_mask)
         maps = []
         for number, block in enumerate(self.blocks):
             x = block(
@@ -366,61 +364,50 @@ class Stack(nn.Module):
             if return_attention:
                 x, weights = x
                 maps.append(weights)
-        x = self.norm(x)  # (B, T, D)
+        x = self.norm(x)  # (B, T, d_model)
         if not return_attention:
             return x
         own, crossed = zip(*maps)
         return x, BlockAttention(torch.stack(own), None if memory is None else torch.stack(crossed))
 
-    def _check(self, x, cache, memory) -> None:
-        """ValueError for what would fail somewhere inside, or leave a cache half filled."""
-        check_tensor("stream", x)
-        if x.dim() != 3:
-            raise ValueError(f"The stream has shape {tuple(x.shape)}: give (batch, length, d_model).")
+    def _masks(self, attention_mask, is_causal, x, cache) -> tuple[Tensor | None, bool]:
+        """The mask for all blocks. Padding alone stays (B, 1, 1, S), small; the causal mask makes it (B, 1, T, S)."""
         if cache is not None and not (isinstance(cache, list) and len(cache) == len(self.blocks)):
             raise ValueError(f"The cache is none for these {len(self.blocks)} blocks: make it with new_cache().")
-        if self.blocks[0].cross:
-            check_tensor("memory", memory)
-
-
-def _masks(attention_mask: Tensor | None, is_causal: bool, x: Tensor, cache: list | None) -> tuple[Tensor | None, bool]:
-    """The mask for all blocks. Padding alone stays (B, 1, 1, S), small; the causal mask makes it (B, 1, T, S)."""
-    if attention_mask is None:
-        return None, is_causal
-    B, T, _ = x.shape
-    S = T + (cache[0].attention.length if cache else 0)
-    mask = _padding("attention_mask", attention_mask, B, S)
-    if is_causal and T > 1:
-        mask = mask & causal_mask(T, S, x.device)
-    return mask, False
-
-
-def _padding(name: str, attention_mask: Tensor, B: int, S: int) -> Bool[Tensor, "B 1 1 S"]:
-    check_tensor(name, attention_mask)
-    if tuple(attention_mask.shape) != (B, S):
-        raise ValueError(f"{name} has shape {tuple(attention_mask.shape)}: give ({B}, {S}), one boolean a token.")
-    return padding_mask(attention_mask)
+        if cache and not is_causal:
+            raise ValueError("A cache hides later positions: say is_causal=True as well, or leave the cache out.")
+        if attention_mask is None:
+            return None, is_causal
+        B, T, _ = x.shape
+        S = T + (cache[0].attention.length if cache else 0)
+        if attention_mask.shape[1] != S:
+            given = tuple(attention_mask.shape)
+            raise ValueError(f"attention_mask has shape {given}: give ({B}, {S}), one boolean for each token so far.")
+        if is_causal and T > 1:
+            return padding_mask(attention_mask) & causal_mask(T, S, x.device), False
+        return padding_mask(attention_mask), is_causal
 
 
 class Encoder(Stack):
-    """A stack of self-attention blocks over vectors that already hold their positions (rotary ones are made inside)."""
+    """A stack of self-attention blocks over vectors that already hold their positions."""
 
     def __init__(self, config: TransformerConfig):
         super().__init__(config, cross=False)
 
+    @shaped
     def forward(
         self,
-        x: Float[Tensor, "B T D"],
+        x: Float[Tensor, "B T d_model"],
         attention_mask: Bool[Tensor, "B S"] | None = None,
         *,
         is_causal: bool = False,
         cache: list[BlockCache] | None = None,
         return_attention: bool = False,
-    ) -> Float[Tensor, "B T D"] | tuple[Float[Tensor, "B T D"], Float[Tensor, "layers B H T S"]]:
+    ) -> Float[Tensor, "B T d_model"] | tuple[Float[Tensor, "B T d_model"], Float[Tensor, "layers B H T S"]]:
         """The last stream; with `return_attention` a pair: the stream and the weights of all layers.
 
-        `attention_mask`: True for a token, False for padding. With a cache (see `new_cache`) x holds the positions that
-        follow those read before, and S counts them all.
+        `attention_mask`: True for a token, False for padding. With a cache (see `new_cache`), which goes with
+        `is_causal` alone, x holds the positions that follow those read before, and S counts them all.
         """
         if not return_attention:
             return self._run(x, attention_mask, is_causal, cache, False)
@@ -434,16 +421,17 @@ class Decoder(Stack):
     def __init__(self, config: TransformerConfig):
         super().__init__(config, cross=True)
 
+    @shaped
     def forward(
         self,
-        x: Float[Tensor, "B T D"],
-        memory: Float[Tensor, "B S D"],
+        x: Float[Tensor, "B T d_model"],
+        memory: Float[Tensor, "B S d_model"],
         attention_mask: Bool[Tensor, "B T_so_far"] | None = None,
         memory_mask: Bool[Tensor, "B S"] | None = None,
         *,
         cache: list[BlockCache] | None = None,
         return_attention: bool = False,
-    ) -> Float[Tensor, "B T D"] | tuple[Float[Tensor, "B T D"], BlockAttention]:
+    ) -> Float[Tensor, "B T d_model"] | tuple[Float[Tensor, "B T d_model"], BlockAttention]:
         """The last stream; with `return_attention` a pair: the stream and, for all layers, both attentions' weights.
 
         Both masks: True for a token, False for padding. Later positions are always hidden. The cache as in `Encoder`.
@@ -463,30 +451,24 @@ class Embedding(nn.Module):
         table = {"sinusoidal": SinusoidalPositions, "learned": LearnedPositions}.get(config.positions)
         self.positions = table(config.context_length, config.d_model) if table else None
         # Small entries make good logits where the table is shared with the output; as input they must not drown.
-        self.scale = math.sqrt(config.d_model) if config.init == "xavier" else 1.0
+        self.scale = math.sqrt(config.d_model)
         self.dropout = nn.Dropout(config.dropout)
-        initialise(self, config.init)
+        initialise(self, "xavier")
 
-    def forward(self, input_ids: Int[Tensor, "B T"], start: int = 0) -> Float[Tensor, "B T D"]:
-        """The first token stands at position `start`. ValueError for an unknown token or a position beyond the last."""
-        self._check(input_ids)
-        x = self.tokens(input_ids) * self.scale  # (B, T, D)
+    @shaped
+    def forward(self, input_ids: Int[Tensor, "B T"], start: int = 0) -> Float[Tensor, "B T d_model"]:
+        """The first token stands at position `start`. ValueError for a position beyond the last and, on the CPU, for an
+        unknown token (a GPU stops by itself: to look would make us wait for it).
+        """
+        try:
+            x = self.tokens(input_ids) * self.scale  # (B, T, d_model)
+        except IndexError:
+            size = self.tokens.num_embeddings
+            wrong = next(token for token in input_ids.flatten().tolist() if not 0 <= token < size)
+            raise ValueError(f"There is no token {wrong}: ids go from 0 to {size - 1}.") from None
         if self.positions is not None:
             x = x + self.positions(input_ids.shape[1], start)
         return self.dropout(x)
-
-    def _check(self, input_ids: Tensor) -> None:
-        check_tensor("batch of token ids", input_ids)
-        if input_ids.dim() != 2 or input_ids.dtype not in (torch.int64, torch.int32) or input_ids.numel() == 0:
-            raise ValueError(
-                f"The token ids have shape {tuple(input_ids.shape)} and type {input_ids.dtype}: give whole numbers "
-                "(torch.int64) of shape (batch, length), at least one token."
-            )
-        if input_ids.device.type == "cpu":  # elsewhere looking would make the device wait
-            low, high = int(input_ids.min()), int(input_ids.max())
-            if low < 0 or high >= self.tokens.num_embeddings:
-                wrong = low if low < 0 else high
-                raise ValueError(f"There is no token {wrong}: ids go from 0 to {self.tokens.num_embeddings - 1}.")
 
 
 class Attentions(NamedTuple):
@@ -502,7 +484,7 @@ class EncoderDecoder(nn.Module):
 
     def __init__(self, config: TransformerConfig):
         super().__init__()
-        self.config = config
+        self.config, self.d_model = config, config.d_model
         self.source = Embedding(config.vocab_size, config)
         self.target = Embedding(config.target_vocab_size or config.vocab_size, config)
         if config.target_vocab_size is None:
@@ -510,6 +492,7 @@ class EncoderDecoder(nn.Module):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
 
+    @shaped
     def forward(
         self,
         source_ids: Int[Tensor, "B S"],
@@ -522,37 +505,40 @@ class EncoderDecoder(nn.Module):
 
         Masks: True for a token, False for padding. With `return_attention` a pair: the logits and all weights.
         """
-        x = self.source(source_ids)  # (B, S, D)
+        x = self.source(source_ids)  # (B, S, d_model)
         if not return_attention:
             return self.decode(target_ids, self.encoder(x, source_mask), source_mask, target_mask)
         memory, encoder_maps = self.encoder(x, source_mask, return_attention=True)
-        y = self.target(target_ids)  # (B, T, D)
+        y = self.target(target_ids)  # (B, T, d_model)
         y, maps = self.decoder(y, memory, target_mask, source_mask, return_attention=True)
         return self._logits(y), Attentions(encoder_maps, maps.attention, maps.cross)
 
+    @shaped
     def encode(
         self, source_ids: Int[Tensor, "B S"], source_mask: Bool[Tensor, "B S"] | None = None
-    ) -> Float[Tensor, "B S D"]:
+    ) -> Float[Tensor, "B S d_model"]:
         """What the decoder attends to: the memory."""
         return self.encoder(self.source(source_ids), source_mask)
 
+    @shaped
     def decode(
         self,
         target_ids: Int[Tensor, "B T"],
-        memory: Float[Tensor, "B S D"],
+        memory: Float[Tensor, "B S d_model"],
         source_mask: Bool[Tensor, "B S"] | None = None,
-        target_mask: Bool[Tensor, "B T"] | None = None,
+        target_mask: Bool[Tensor, "B T_so_far"] | None = None,
         cache: list[BlockCache] | None = None,
     ) -> Float[Tensor, "B T vocab"]:
         """Logits for the target's tokens; with a cache (`decoder.new_cache()`) give only those not read before."""
         start = cache[0].attention.length if cache else 0
-        y = self.target(target_ids, start)  # (B, T, D)
+        y = self.target(target_ids, start)  # (B, T, d_model)
         return self._logits(self.decoder(y, memory, target_mask, source_mask, cache=cache))
 
-    def _logits(self, y: Float[Tensor, "B T D"]) -> Float[Tensor, "B T vocab"]:
+    def _logits(self, y: Float[Tensor, "B T d_model"]) -> Float[Tensor, "B T vocab"]:
         return F.linear(y, self.target.tokens.weight)  # (B, T, vocab)
 
     @torch.no_grad()
+    @shaped
     def generate(
         self,
         source_ids: Int[Tensor, "B S"],
@@ -569,7 +555,7 @@ class EncoderDecoder(nn.Module):
         require(isinstance(end, numbers.Integral), "end", end, "the number of a token")
         require(isinstance(start, numbers.Integral), "start", start, "the number of a token")
         memory = self.encode(source_ids, source_mask)
-        cache = self.decoder.new_cache()
+        cache = self.decoder.new_cache(max_length)
         token = torch.full_like(source_ids[:, :1], start)  # (B, 1)
         written = []
         while len(written) < max_length and not (written and bool((token == end).all())):
@@ -583,13 +569,11 @@ class EncoderDecoder(nn.Module):
 
 
 @torch.no_grad()
-def initialise(module: nn.Module, init: str, std: float = 0.02, scale_residual: bool = False) -> nn.Module:
+def initialise(module: nn.Module, init: str, std: float = 0.02) -> nn.Module:
     """Draw the weights of all linear layers and embeddings anew; their biases become zeros. Returns the module.
 
     "xavier", for the model of 2017: matrices uniform with variance 2 / (inputs + outputs) (Glorot & Bengio 2010), and
     embeddings normal with variance 1 / d_model. "normal", for BERT and GPT: all normal with standard deviation `std`.
-    `scale_residual`, as in GPT-2: the layers that write to the residual stream start smaller by the square root of
-    their number in `module` (two a block, three with cross attention), because the stream adds them all up.
     """
     if init not in INITS:
         raise ValueError(f"init={init!r} is not known: use one of {', '.join(INITS)}.")
@@ -600,8 +584,4 @@ def initialise(module: nn.Module, init: str, std: float = 0.02, scale_residual: 
                 nn.init.zeros_(part.bias)
         elif isinstance(part, nn.Embedding):
             nn.init.normal_(part.weight, std=part.embedding_dim**-0.5 if init == "xavier" else std)
-    if scale_residual:
-        writers = [part for part in module.modules() if isinstance(part, MultiHeadAttention | FeedForward)]
-        for part in writers:
-            part.output.weight /= math.sqrt(len(writers))
     return module

@@ -1,4 +1,8 @@
-"""Under nbval every lesson is measured while it runs: its last cell fails where the lesson took too much."""
+"""Under nbval every lesson is measured while it runs: its last cell fails where the lesson took too much.
+
+Several lessons may run at once (`make test`): each on one worker, with one thread, the longest first.
+"""
+import os
 import pathlib
 import sys
 
@@ -8,6 +12,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 import measure_lessons
 
 watches = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        item.output_timeout = 600  # for what a cell has sent; nbval's own 5 seconds are few on a busy machine
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ["OMP_NUM_THREADS"] = "1"  # for the kernels: two that want both cores wait for each other
+        costs = measure_lessons.builder.read_costs()
+        items.sort(key=lambda item: -costs.get(item.path.stem, {"seconds": 999})["seconds"])
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -9,6 +10,7 @@ for folder in (ROOT, ROOT / "tools", ROOT / "tests"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+import hypothesis  # noqa: E402
 import matplotlib  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
@@ -18,6 +20,29 @@ matplotlib.use("agg")  # in this process; a notebook's kernel chooses its own
 
 def pytest_configure(config):
     torch.set_num_threads(1)  # the same digits everywhere
+    hypothesis.settings.register_profile("course", deadline=None,  # a busy machine fails no test
+                                         suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    hypothesis.settings.load_profile("course")
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's `make test &` is deaf to Ctrl-C, and would make
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # all deaf that the tests start in order to stop it
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Shares the tests out over several workers (`make test`): a file, a lesson, a lesson's blocks each go to one.
+
+    So what a file's tests share is made once. The longest come first, that no worker ends long after the others.
+    """
+    def long(item) -> bool:
+        return bool(item.get_closest_marker("slow") or item.get_closest_marker("browser"))
+
+    for item in items:
+        group = item.path.stem
+        if group == "test_lessons" and hasattr(item, "callspec"):
+            group += f" {item.callspec.params.get('name')} {'blocks' if long(item) else ''}"
+        item.add_marker(pytest.mark.xdist_group(group))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not long(item))
 
 
 def pytest_runtest_setup(item):

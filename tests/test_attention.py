@@ -456,6 +456,53 @@ def test_half_precision_stays_near(dtype):
         torch.testing.assert_close(answer.float(), exact, atol=0.05, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_in_half_precision_both_paths_agree_where_products_are_large(dtype):
+    same = torch.full((1, 1, 3, 64), 33.0, dtype=dtype)  # float16 cannot hold 33 * 33 * 64; the mean of 33s is 33
+    assert (fused_attention(same, same, same) == 33).all()
+    output, weights = scaled_dot_product_attention(same, same, same)
+    torch.testing.assert_close(output, same)
+    assert weights.isfinite().all()
+    module = MultiHeadAttention(128, 2).to(dtype)
+    with torch.no_grad():
+        for layer in (module.query, module.key):
+            layer.weight.copy_(33 * torch.eye(128))  # products near 33 * 33 * 64 again, after the projections
+        x = torch.ones(B, T, 128, dtype=dtype)
+        x[:, 0] = 0.5
+        exact = MultiHeadAttention(128, 2)
+        exact.load_state_dict(module.state_dict())
+        for answer in (module(x), module(x, return_attention=True)[0]):
+            torch.testing.assert_close(answer.float(), exact(x.float()), atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_compiles_as_one_graph(is_causal):
+    module, x = MultiHeadAttention(D_MODEL, H), torch.randn(B, T, D_MODEL)
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    for how in ({}, {"return_attention": True}, {"mask": padding_mask(torch.arange(T).expand(B, -1) < T - 1)}):
+        ours, theirs = module(x, is_causal=is_causal, **how), compiled(x, is_causal=is_causal, **how)
+        torch.testing.assert_close(theirs, ours)
+
+
+class NoWait(TorchDispatchMode):
+    """Fails where a tensor's number is wanted in Python, or a shape depends on one: on a GPU both would wait."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        assert not any(name in str(function) for name in ("_local_scalar_dense", "nonzero", "unique")), function
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_cached_token_is_not_looked_at():
+    module, cache = MultiHeadAttention(D_MODEL, H), KeyValueCache()
+    with torch.no_grad():
+        module(torch.randn(B, T, D_MODEL), is_causal=True, cache=cache)
+        with NoWait():
+            module(torch.randn(B, 1, D_MODEL), is_causal=True, cache=cache)
+            fused_attention(*torch.randn(3, B, H, T, 4), look_for_nan=False)
+        with NoWait(), pytest.raises(AssertionError, match="_local_scalar_dense"):
+            module(torch.randn(B, T, D_MODEL))
+
+
 @pytest.mark.gpu
 def test_promises_hold_on_the_gpu():
     module, x = MultiHeadAttention(D_MODEL, H).cuda(), torch.randn(B, T, D_MODEL, device="cuda")
@@ -514,9 +561,9 @@ def test_a_cache_serves_one_kind_of_attention():
     module, x = MultiHeadAttention(D_MODEL, H), torch.randn(B, T, D_MODEL)
     for first, second in (((x, x), (x,)), ((x,), (x, x))):  # cross, then self; self, then cross
         cache = KeyValueCache()
-        module(*first, cache=cache)
+        module(*first, cache=cache, is_causal=True)
         with pytest.raises(ValueError, match="another sequence.*new cache"):
-            module(*second, cache=cache)
+            module(*second, cache=cache, is_causal=True)
         assert cache.length == T
 
 
@@ -533,14 +580,63 @@ def test_a_cache_is_copied_rarely():
 def test_a_cache_refuses_gradients_and_other_batches():
     module, cache = MultiHeadAttention(D_MODEL, H), KeyValueCache()
     with pytest.raises(RuntimeError, match="torch.no_grad"):
-        module(torch.randn(B, T, D_MODEL), cache=cache)
+        module(torch.randn(B, T, D_MODEL), cache=cache, is_causal=True)
     with torch.no_grad():
-        module(torch.randn(B, T, D_MODEL), cache=cache)
-        with pytest.raises(ValueError, match=r"\(2, 3, 5, 4\).*\(1, 3, 1, 4\).*one cache"):
-            module(torch.randn(1, 1, D_MODEL), cache=cache)
-        with pytest.raises(ValueError, match=r"\(2, 1, 1, 5\).*\(2, 3, 1, 6\)"):  # forgot that the cache counts too
-            module(torch.randn(B, 1, D_MODEL), mask=padding_mask(torch.ones(B, T).bool()), cache=cache)
+        module(torch.randn(B, T, D_MODEL), cache=cache, is_causal=True)
+        with pytest.raises(ValueError, match=r"\(2, 3, 5, 4\).*\(1, 3, 1, 4\).*one for each module and batch"):
+            module(torch.randn(1, 1, D_MODEL), cache=cache, is_causal=True)
+        mask = padding_mask(torch.ones(B, T).bool())
+        with pytest.raises(ValueError, match=r"\(2, 1, 1, 5\).*6 keys, 5 cached"):  # forgot that the cache counts too
+            module(torch.randn(B, 1, D_MODEL), mask=mask, cache=cache, is_causal=True)
         assert cache.length == T
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("length", [1, T])
+def test_a_cache_is_refused_where_later_positions_would_be_seen(length):
+    module, x = MultiHeadAttention(D_MODEL, H), torch.randn(B, T, D_MODEL)
+    padding = padding_mask(torch.ones(B, length).bool())
+    whole = module(x)
+    for mask in (None, padding):
+        cache = KeyValueCache()
+        with pytest.raises(ValueError, match="cache hides later keys: say is_causal=True"):
+            module(x[:, :length], mask=mask, cache=cache)
+        assert cache.length == 0
+    # what it refuses is another answer than that without a cache
+    cache = KeyValueCache()
+    parts = [module(x[:, t : t + 1], cache=cache, is_causal=True) for t in range(T)]
+    assert (torch.cat(parts, 1) - whole).abs().max() > 1e-2
+    # a row of the mask for each of several queries says it all
+    rows = module(x, mask=causal_mask(T), cache=KeyValueCache())
+    torch.testing.assert_close(rows, module(x, is_causal=True))
+
+
+@torch.no_grad()
+def test_rotary_heads_read_piece_by_piece_as_at_once():
+    from course_lib.transformer import RotaryPositions
+
+    torch.manual_seed(0)
+    module = MultiHeadAttention(D_MODEL, H, rotary=RotaryPositions(16, D_MODEL // H)).double()
+    x, cache = torch.randn(B, S, D_MODEL, dtype=torch.float64), KeyValueCache()
+    parts = [module(x[:, a:b], is_causal=True, cache=cache) for a, b in ((0, 1), (1, 4), (4, S))]
+    assert_close([torch.cat(parts, 1)], [module(x, is_causal=True)])
+    with pytest.raises(ValueError, match="size 4: these positions turn vectors of size 2"):
+        MultiHeadAttention(D_MODEL, H, rotary=RotaryPositions(16, 2))(x.float())
+    # padding before the text moves no turn: distances count alone
+    padded, seen = torch.cat([torch.randn(B, 2, D_MODEL), x], 1), torch.arange(S + 2).expand(B, -1) >= 2
+    late = module(padded, mask=padding_mask(seen), is_causal=True)[:, 2:]
+    torch.testing.assert_close(late, module(x, is_causal=True), atol=1e-6, rtol=0)  # the tables are float32
+
+
+@torch.no_grad()
+def test_a_cache_with_room_is_never_copied():
+    cache, places = KeyValueCache(max_length=50), set()
+    for step in range(50):
+        key, value = cache.extend(torch.full((B, H, 1, 4), float(step)), torch.full((B, H, 1, 4), -float(step)))
+        places.add(key.data_ptr())
+    assert len(places) == 1
+    assert key[0, 0, :, 0].tolist() == list(range(50))
+    assert torch.equal(value, -key)
 
 
 # --- additive attention -----------------------------------------------------------------------------------------------
@@ -599,7 +695,7 @@ TRUE = torch.ones(T, S, dtype=torch.bool)
         (lambda: causal_mask(3, 2), "3 queries cannot be the last positions of 2 keys"),
         (lambda: causal_mask(0, 2), "0 queries"),
         (lambda: padding_mask(torch.ones(2, 3)), "type torch.float32: give booleans"),
-        (lambda: padding_mask(torch.ones(3, dtype=torch.bool)), r"shape \(3,\).*\(batch, keys\)"),
+        (lambda: padding_mask(torch.ones(3, dtype=torch.bool)), r"attention_mask has shape \(3,\): give \(B, S\)"),
     ],
 )
 def test_settings_and_masks_that_cannot_be(make, sentence):
@@ -613,12 +709,12 @@ def test_settings_and_masks_that_cannot_be(make, sentence):
     [
         (Z(1, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), TRUE.float(), "type torch.float32: give booleans"),
         (Z(1, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), TRUE.long(), "type torch.int64: give booleans"),
-        (Z(1, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), TRUE.T, r"shape \(7, 5\).*\(1, 1, 5, 7\)"),
+        (Z(1, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), TRUE.T, r"mask has shape \(7, 5\).*#T=5, #S=7\)"),
         (Z(1, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), TRUE.expand(2, 1, T, S), r"shape \(2, 1, 5, 7\)"),
-        (Z(1, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), TRUE.expand(1, 1, 1, T, S), "does not broadcast"),
-        (Z(1, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S - 1, 4), None, "7 keys and 6 values: each key needs its own"),
-        (Z(1, 1, T, 4), Z(1, 1, S, 3), Z(1, 1, S, 4), None, "size 4 and keys 3"),
-        (Z(2, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), None, "all but the last two sizes must be equal"),
+        (Z(1, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), TRUE.expand(1, 1, 1, T, S), r"\*#batch=\(1, 1\)"),
+        (Z(1, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S - 1, 4), None, r"value has shape \(1, 1, 6, 4\).*S=7"),
+        (Z(1, 1, T, 4), Z(1, 1, S, 3), Z(1, 1, S, 4), None, r"key has shape \(1, 1, 7, 3\).*D=4"),
+        (Z(2, 1, T, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), None, r"key has shape \(1, 1, 7, 4\).*\*batch=\(2, 1\)"),
         (Z(1, 1, 0, 4), Z(1, 1, S, 4), Z(1, 1, S, 4), None, r"query has shape \(1, 1, 0, 4\)"),
         (Z(1, 1, T, 4), Z(1, 1, 0, 4), Z(1, 1, 0, 4), None, r"key has shape \(1, 1, 0, 4\)"),
         (Z(4), Z(1, 1, S, 4), Z(1, 1, S, 4), None, r"query has shape \(4,\)"),
@@ -650,16 +746,16 @@ def test_a_mask_may_have_few_axes_on_both_paths(mask):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"query": Z(B, T, 8)}, r"query has shape \(2, 5, 8\): give \(batch, length, 12\)"),
+        ({"query": Z(B, T, 8)}, r"query has shape \(2, 5, 8\): give \(B, T, d_model=12\)"),
         ({"query": Z(T, D_MODEL)}, r"query has shape \(5, 12\)"),
         ({"query": Z(B, 0, D_MODEL)}, r"query has shape \(2, 0, 12\)"),
         ({"key": Z(B, 0, D_MEMORY)}, r"key has shape \(2, 0, 10\)"),
-        ({"key": Z(1, S, D_MEMORY)}, "all but the last two sizes must be equal"),
-        ({"value": Z(B, S - 1, D_MEMORY)}, "7 keys and 6 values"),
+        ({"key": Z(1, S, D_MEMORY)}, r"key has shape \(1, 7, 10\) beside query \(2, 5, 12\): give \(B=2, S"),
+        ({"value": Z(B, S - 1, D_MEMORY)}, r"value has shape \(2, 6, 10\).*S=7"),
         ({"key": None}, "value came without a key"),
         ({"mask": TRUE.float()}, "type torch.float32: give booleans"),
-        ({"mask": torch.ones(B, S, dtype=torch.bool)}, r"shape \(2, 7\).*padding_mask"),
-        ({"mask": TRUE.expand(B, T, S)}, r"shape \(2, 5, 7\): give \(queries, keys\) or \(batch, heads"),
+        ({"mask": torch.ones(B, S, dtype=torch.bool)}, r"mask has shape \(2, 7\).*give \(#T=5, #S=7\) or"),
+        ({"mask": TRUE.expand(B, T, S)}, r"shape \(2, 5, 7\).*\(#B=2, #num_heads=3, #T=5, #S=7\)"),
         ({"query": Z(B, S + 1, D_MODEL), "is_causal": True}, "8 queries cannot be the last positions of 7 keys"),
     ],
 )
@@ -678,9 +774,9 @@ def test_rotary_heads_count_along_one_sequence_and_additive_inputs_fit():
     rotary = MultiHeadAttention(8, 2, rotary=nn.Identity())
     with pytest.raises(ValueError, match="along one sequence: leave the key out"):
         rotary(Z(B, T, 8), Z(B, S, 8))
-    with pytest.raises(ValueError, match=r"key has shape \(2, 7, 5\): give \(batch, length, 4\)"):
+    with pytest.raises(ValueError, match=r"key has shape \(2, 7, 5\).*give \(B=2, S, d_key=4\)"):
         AdditiveAttention(6, 4, 8)(Z(B, T, 6), Z(B, S, 5))
-    with pytest.raises(ValueError, match="7 keys and 6 values"):
+    with pytest.raises(ValueError, match=r"value has shape \(2, 6, 4\).*S=7"):
         AdditiveAttention(6, 4, 8)(Z(B, T, 6), Z(B, S, 4), Z(B, S - 1, 4))
     with pytest.raises(ValueError, match="give booleans"):
         AdditiveAttention(6, 4, 8)(Z(B, T, 6), Z(B, S, 4), mask=Z(B, 1, S))

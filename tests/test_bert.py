@@ -207,7 +207,7 @@ def test_settings_that_cannot_be_used(settings, words):
     (lambda m, ids, mask: m(ids[:, :0]), "each 1 or more"),
     (lambda m, ids, mask: m(ids.tolist()), "input_ids is a list"),
     (lambda m, ids, mask: m(ids[:1], lengths=[5, 5]), "sum to 10 and the row has 11 tokens"),
-    (lambda m, ids, mask: m(ids[:1], mask[:1], lengths=[5, 6]), "without a mask"),
+    (lambda m, ids, mask: m(ids[:1], mask[:1], lengths=[5, 6]), "leave out key, mask, cache and weights"),
 ])
 def test_input_that_does_not_fit(call, words):
     ids, mask, _ = small_batch()

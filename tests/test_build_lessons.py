@@ -1,5 +1,7 @@
 """The builder: one small lesson in, three notebooks out; every mistake of an author ends in one sentence."""
+import ast
 import subprocess
+import symtable
 import sys
 
 import build_lessons as builder
@@ -214,11 +216,33 @@ def test_a_checkpoint_holds_what_the_block_needs_and_no_more(lesson):
     ("import m\nm.manual_seed(0)\nx = m.f()", "x", "import m|m.manual_seed(0)|x = m.f()"),
     ("s = [1]\nq = 2\nfor q in s:\n    print(q)\nfor x in [q for q in s]:\n    y = x", "y",
      "s = [1]|for x in [q for q in s]:"),
+    ("k = i = v = 1\ns = [1]\nx = [{k: v for k, v in [i]} for i in {i for i in s}]", "x",
+     "s = [1]|x = [{k: v for k, v in [i]} for i in {i for i in s}]"),
+    ("i = 1\ns = [1]\ndef f():\n    return [[i] for i in s]", "f", "s = [1]|def f():"),
+    ("i = 1\ns = [1]\ndef f():\n    return i, [i for i in s]", "f", "i = 1|s = [1]|def f():"),
+    ("i = 1\ns = [1]\nclass A:\n    b = {i: i for i in s}", "A", "s = [1]|class A:"),
     ("d = wrap = int\n@wrap\ndef f(a=d):\n    return a", "f", "d = wrap = int|@wrap"),
 ])
 def test_the_slice_over_names(earlier, need, kept):
     parts = builder.statements([builder.Cell(1, "code", earlier, ())])
     assert "|".join(p.source.splitlines()[0] for p in builder.backward_slice(parts, {need})) == kept
+
+
+def test_symtable_is_never_asked_about_a_comprehension(monkeypatch):
+    """From Python 3.12 on it gives a comprehension's own variables as names of the enclosing scope (PEP 709)."""
+    asked, ask = [], symtable.symtable
+    monkeypatch.setattr(symtable, "symtable", lambda code, *more: asked.append(ast.parse(code)) or ask(code, *more))
+    code = "x = [i for i in y], {j for j in [i for i in z]}, {k: [v for v in w] for k in (l for l in u)}"
+    assert builder.global_reads(ast.parse(code).body[0]) == set("yzwu")
+    inlined = ast.ListComp | ast.SetComp | ast.DictComp
+    assert asked
+    assert not [node for tree in asked for node in ast.walk(tree) if isinstance(node, inlined)]
+
+
+@pytest.mark.parametrize("comment", ["copy the weights", "cat sat on the mat", "less is more", "ls -l", "%timeit x"])
+def test_a_comment_stays_a_comment(comment, tmp_path):
+    text = SOURCE.replace("# Name three numbers.", f"# Name three numbers.\n# {comment}")
+    assert f"# Name three numbers.\n# {comment}\nimport math" in read(tmp_path, text).cells[2].source
 
 
 def test_a_forced_cell_is_in_every_later_checkpoint(tmp_path):
@@ -277,7 +301,7 @@ def test_unknown_lessons_are_named(tmp_path):
 
 def test_the_command_line_says_it_in_one_sentence():
     command = [sys.executable, str(builder.ROOT / "tools/build_lessons.py"), "97"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("There is no lesson '97'")
     assert len(done.stderr.splitlines()) == 1
@@ -355,3 +379,20 @@ def test_a_block_that_cannot_run_alone_is_named(tmp_path):
                   .replace("# Once more with another offset.\n", "# Once more with another offset.\nhidden\n"))
     with pytest.raises(builder.LessonError, match="the block 'Third block' from its checkpoint: .* NameError"):
         builder.run_checkpoints(lesson)
+
+
+@pytest.mark.parametrize(("before", "after", "says"), [
+    ("unused = [4]", "1 / 0", "the cell '# Name three numbers.' stopped with ZeroDivisionError: division by zero"),
+    ("unused = [4]", "__import__('tabnanny')", "stopped with AssertionError: a lesson imports a peer"),
+    ("unused = [4]", "print('!', file=__import__('sys').stderr)", "printed in red: '!'"),
+    ("unused = [4]", "import matplotlib.pyplot as plt\n_ = plt.plot([1])", "shows a picture without words"),
+    ("print(numbers)", "type('Odd', (), {'_repr_html_': lambda self: 1 / 0})()", "stopped with ZeroDivisionError"),
+    ("unused = [4]", "import os\nos._exit(3)", "stopped with DeadProcess: its process ended with code 3"),
+    ("    two = 2\n", "    two = 3\n", "should say 'Passed.' and says 'double: not attempted yet."),
+])
+def test_a_block_at_fault_is_named_with_its_cell(before, after, says, tmp_path, monkeypatch):
+    monkeypatch.setattr(builder, "PEERS", {"tabnanny"})  # a module that nothing else imports
+    with pytest.raises(builder.LessonError) as caught:
+        builder.run_checkpoints(read(tmp_path, SOURCE.replace(before, after, 1)))
+    assert says in str(caught.value)
+    assert str(caught.value).startswith("98_small")

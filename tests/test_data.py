@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,25 +119,23 @@ def cached(shop: Path) -> set[str]:
 
 
 def command(shop: Path, before: str = "", names: str = "plays") -> subprocess.Popen:
-    """`python -m course_lib.data fetch NAMES` on the shop, after running the line `before`."""
+    """`python -m course_lib.data fetch NAMES` on the shop, after running the lines `before`."""
     script = "import sys, time, pathlib\nfrom course_lib import cleaning, data\n"
     script += f"data.MANIFEST = pathlib.Path({str(data.MANIFEST)!r})\n"
     script += f"{before}\nsys.exit(data.main(['fetch', *{names.split()!r}]))"
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, **pipes)
-
-
-def wait_for(condition, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "what the test waits for did not come"
-        time.sleep(0.02)
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, text=True, **pipes)
 
 
 PLAY_WORDS = [["who's", "there"], ["i", "am", "the", "king"], ["exit", "king"], ["good"], ["aside"], ["night"]]
-SLOW = "\n".join(  # a cleaner that writes a sentence and then takes its time
-    ["def slow(stream):", "    yield 'half a file.'", "    time.sleep(60)", "cleaning.CLEANERS['shakespeare'] = slow"]
-)
+SLOW = """
+def slow(stream):  # a cleaner that writes a sentence, says so, and goes on when it is told to
+    yield 'half a file.'
+    print('half way', flush=True)
+    sys.stdin.readline()
+cleaning.CLEANERS['shakespeare'] = slow
+"""
+ENOUGH = 600  # seconds after which a test gives up waiting: no machine is that slow
 
 
 # ---- fetching ----
@@ -371,24 +368,23 @@ def test_text_of_an_older_cleaning_is_fetched_again(shop, monkeypatch):
 
 
 def test_two_processes_at_once(shop):
-    pause = SLOW.replace("time.sleep(60)", "time.sleep(3)")  # the first is still cleaning when the second comes
-    first = command(shop, pause)
-    wait_for(lambda: (shop / "cache" / ".partial" / "pairs" / "cleaned").exists())
+    first = command(shop, SLOW)
+    assert first.stdout.readline() == "half way\n"
     second = command(shop)
-    _, first_said = first.communicate(timeout=60)
-    _, second_said = second.communicate(timeout=60)
+    assert "Another process is fetching" in second.stderr.readline()
+    _, first_said = first.communicate("go on\n", timeout=ENOUGH)
+    _, second_said = second.communicate(timeout=ENOUGH)
     assert (first.returncode, second.returncode) == (0, 0), first_said + second_said
-    assert "Another process is fetching" in second_said
     assert "fetching books==1.0" not in second_said
     assert list(data.load("plays")) == [["half", "a", "file"]] * 2  # the first one's file, left alone by the second
 
 
 def test_killed_half_way(shop):
     process = command(shop, SLOW)
-    partial = shop / "cache" / ".partial"
-    wait_for(lambda: (shop / "cache" / "pairs.json").exists() and (partial / "pairs" / "cleaned").exists())
+    assert process.stdout.readline() == "half way\n"
     process.kill()
     process.communicate()
+    partial = shop / "cache" / ".partial"
     assert list(partial.iterdir())  # nobody could tidy up
     assert "plays.txt" not in cached(shop)
     data.fetch("vectors")  # and any next fetch does
@@ -399,10 +395,9 @@ def test_killed_half_way(shop):
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not to a process")
 def test_ctrl_c_while_cleaning(shop):
     process = command(shop, SLOW)
-    wait_for(lambda: (shop / "cache" / "pairs.json").exists() and any((shop / "cache").rglob("cleaned")))
-    time.sleep(0.3)
+    assert process.stdout.readline() == "half way\n"
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=ENOUGH)
     assert process.returncode == 130
     assert said.splitlines()[-1].startswith("Stopped: nothing half-written is left")
     assert "Traceback" not in said
@@ -417,7 +412,7 @@ def an_index_that_never_answers():
     class Silent(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             asked.set()
-            stop.wait(60)
+            stop.wait()
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
         server.daemon_threads = True
@@ -436,14 +431,15 @@ def test_ctrl_c_while_downloading_ends_pip_too(shop, monkeypatch):
             patch.setenv("PIP_NO_INDEX", "0")
             patch.delenv("PIP_FIND_LINKS")
             patch.setenv("PIP_INDEX_URL", address)
+            patch.setenv("PIP_DEFAULT_TIMEOUT", str(ENOUGH))  # pip itself does not give up
             process = command(shop)
-        assert asked.wait(60)
+        assert asked.wait(ENOUGH)
         children = psutil.Process(process.pid).children(recursive=True)
         assert any("pip" in child.cmdline() for child in children)
         process.send_signal(signal.SIGINT)  # to ours alone: a kernel's interrupt does not reach pip
-        _, said = process.communicate(timeout=10)
+        _, said = process.communicate(timeout=ENOUGH)
     assert process.returncode == 130, said
-    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
+    assert not psutil.wait_procs(children, ENOUGH)[1]
     assert cached(shop) == set()
     assert not list((shop / "cache" / ".partial").iterdir())
     assert list(data.load("plays")) == PLAY_WORDS * 2

@@ -110,7 +110,7 @@ def test_lessons_find_them_in_sequences():
         ((IDS, MASK.tolist()), "attention_mask is a list: give a tensor"),
         (IDS.float(), "type torch.float32: give whole numbers"),
         ((IDS > 3, MASK), "type torch.bool: give whole numbers"),
-        (IDS.numpy(), "batch of token ids is a ndarray: give a tensor"),
+        (IDS.numpy(), "input_ids is a ndarray: give a tensor"),
         (IDS[0], "length of 2 or more"),
         (IDS[:, :1], "length of 2 or more"),
     ],

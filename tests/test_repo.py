@@ -26,7 +26,7 @@ SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 
 # A module may import the floors below its own and, but on the top floor, its left neighbours.
 FLOORS = [
-    ["settings", "device", "cleaning", "data", "vocab", "dates"],
+    ["settings", "shapes", "device", "cleaning", "data", "vocab", "dates"],
     ["keyed_vectors", "counts", "tokenizers", "attention", "losses", "training"],
     ["word2vec", "glove", "fasttext", "evaluation", "sequences", "transformer"],
     ["bert", "gpt", "llama"],
@@ -286,8 +286,10 @@ def test_glossary_rows_are_whole_and_bilingual():
 def test_the_workflow_runs_every_test():
     flow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
     runs = {job: [step.get("run", "") for step in jobs["steps"]] for job, jobs in flow["jobs"].items()}
-    assert set(runs) == {"linux", "macos", "windows"}
-    assert ".ci/run" in runs["linux"]
+    assert set(runs) == {"linux", "lessons", "builder", "macos", "windows"}
+    assert ".ci/run unit" in runs["linux"]
+    assert any(step.startswith("make nbval LESSONS=") for step in runs["lessons"])
+    assert flow["jobs"]["lessons"]["strategy"]["matrix"]["lesson"] == [path.stem[:2] for path in SOURCES]
     assert any(step.startswith("make test") for step in runs["macos"])
     assert not any("make" in step for step in runs["windows"])
 

@@ -4,12 +4,23 @@ import copy
 import math
 import pickle
 from dataclasses import FrozenInstanceError, replace
+from functools import partial
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_attention import Largest, after_text, assert_close, copy_heads, inputs, random_mask, shuffle, with_gradients
+from test_attention import (
+    Largest,
+    NoWait,
+    after_text,
+    assert_close,
+    copy_heads,
+    inputs,
+    random_mask,
+    shuffle,
+    with_gradients,
+)
 from torch import nn
 
 from course_lib.attention import causal_mask, padding_mask
@@ -384,7 +395,7 @@ def test_an_encoder_without_positions_is_blind_to_order_unless_it_is_causal():
 
 @pytest.mark.parametrize("stack", [Encoder, Decoder])
 def test_every_setting_reaches_the_blocks(stack):
-    config = replace(SMALL, dropout=0.3, norm="pre", activation="gelu", bias=False, eps=1e-3, positions="rotary")
+    config = replace(SMALL, dropout=0.3, norm="pre", activation="gelu", bias=False, eps=1e-3)
     for block in stack(config).blocks:
         attentions = [block.attention, *([block.cross_attention] if block.cross else [])]
         norms = [block.attention_norm, block.feed_forward_norm, *([block.cross_norm] if block.cross else [])]
@@ -396,8 +407,7 @@ def test_every_setting_reaches_the_blocks(stack):
         assert block.feed_forward.activation is nn.functional.gelu
         assert block.feed_forward.hidden.out_features == D_FF
         assert not [name for name, _ in block.named_parameters() if name.endswith("bias")]
-        assert isinstance(block.attention.rotary, RotaryPositions)
-        assert all(a.rotary is None for a in attentions[1:])
+        assert all(a.rotary is None for a in attentions)
 
 
 def test_memory_without_weights_is_linear_in_the_length():
@@ -429,14 +439,6 @@ def test_copies_of_a_model_answer_alike(config):
     torch.testing.assert_close(half.float(), model(source, target), atol=0.02, rtol=0)
 
 
-@torch.no_grad()
-def test_padding_before_the_text_moves_no_turn():
-    torch.manual_seed(0)
-    encoder, x = Encoder(replace(SMALL, positions="rotary")), torch.randn(B, T, D_MODEL)
-    padded, seen = torch.cat([torch.randn(B, 2, D_MODEL), x], 1), torch.arange(T + 2).expand(B, -1) >= 2
-    torch.testing.assert_close(encoder(padded, seen, is_causal=True)[:, 2:], encoder(x, is_causal=True))
-
-
 # --- the cache and generating -----------------------------------------------------------------------------------------
 
 
@@ -465,6 +467,80 @@ def test_decoding_with_a_cache_equals_decoding_without(config):
     memory, cache = model.encode(source, seen), model.decoder.new_cache()
     parts = [model.decode(target[:, t : t + 1], memory, seen, cache=cache) for t in range(T)]
     assert_close([torch.cat(parts, 1)], [model(source, target, seen)])
+
+
+@torch.no_grad()
+def test_an_encoder_that_looks_ahead_takes_no_cache():
+    encoder, x = Encoder(SMALL), torch.randn(B, T, D_MODEL)
+    for length in (1, T):
+        for seen in (None, torch.ones(B, length).bool()):
+            cache = encoder.new_cache()
+            with pytest.raises(ValueError, match="cache hides later positions: say is_causal=True"):
+                encoder(x[:, :length], seen, cache=cache)
+            assert [part.length for part in cache[0]] == [0, 0]
+            encoder(x[:, :length], seen, is_causal=True, cache=cache)
+    with pytest.raises(ValueError, match="say is_causal=True"):
+        Block(D_MODEL, H)(x, cache=cache[0]._replace(attention=type(cache[0].attention)()))
+
+
+class Graphs:
+    """A backend of torch.compile that runs what it is given and counts how often that is."""
+
+    def __init__(self):
+        self.number = 0
+
+    def __call__(self, graph, example_inputs):
+        self.number += 1
+        return graph.forward
+
+
+@pytest.fixture
+def compiled():
+    """(a compiled function or module, its graphs): fullgraph=True raises where the graph would break."""
+    torch.compiler.reset()
+    graphs = Graphs()
+    yield partial(torch.compile, fullgraph=True, backend=graphs), graphs
+    torch.compiler.reset()
+
+
+def test_an_encoder_and_the_whole_model_compile_as_one_graph(compiled):
+    compile, graphs = compiled
+    encoder, model, x = Encoder(SMALL), EncoderDecoder(SMALL), torch.randn(B, T, D_MODEL)
+    fast, seen = compile(encoder), torch.arange(T).expand(B, -1) < torch.tensor([[T], [T - 2]])
+    for how in ({}, {"attention_mask": seen}, {"is_causal": True}, {"attention_mask": seen, "is_causal": True}):
+        torch.testing.assert_close(fast(x, **how), encoder(x, **how))
+    assert graphs.number == 4
+    source, target = tokens(B, T), tokens(B, 4, vocab=TARGETS)
+    torch.testing.assert_close(compile(model)(source, target, seen), model(source, target, seen))
+
+
+@pytest.mark.parametrize("stack", [Encoder, Decoder])
+@torch.no_grad()
+def test_a_step_with_a_cache_compiles_as_one_graph_and_not_once_a_token(stack, compiled):
+    compile, graphs = compiled
+    module, x, memory = stack(SMALL), torch.randn(B, 12, D_MODEL), torch.randn(B, S, D_MODEL)
+    rest = (memory,) if stack is Decoder else ()
+    how = {} if stack is Decoder else {"is_causal": True}
+    step, cache, numbers = compile(module), module.new_cache(12), []
+    parts = []
+    for a, b in ((0, 3), *((t, t + 1) for t in range(3, 12))):
+        parts.append(step(x[:, a:b], *rest, cache=cache, **how))
+        numbers.append(graphs.number)
+    torch.testing.assert_close(torch.cat(parts, 1), module(x, *rest, **how))
+    assert numbers[:2] == [1, 2]  # the prompt, then one token
+    assert numbers[-1] == numbers[2] <= 3
+
+
+@torch.no_grad()
+def test_a_forward_waits_for_no_number():
+    model, source, target = EncoderDecoder(SMALL).eval(), tokens(B, S), tokens(B, T, vocab=TARGETS)
+    seen = torch.arange(S).expand(B, -1) < torch.tensor([[S], [S - 3]])
+    memory, cache = model.encode(source, seen), model.decoder.new_cache()
+    model.decode(target[:, :2], memory, seen, cache=cache)
+    with NoWait():
+        model.source(source)
+        model.decode(target[:, 2:3], memory, seen, cache=cache)  # cross attention, too
+        model(source, target, seen, return_attention=True)
 
 
 def test_generate_sees_no_padding():
@@ -535,25 +611,16 @@ def spread(parameter):
     return parameter.std().item()
 
 
-def test_normal_initialisation_and_gpt2s_residual_layers():
-    config = TransformerConfig(500, d_model=64, num_layers=8, num_heads=4, init="normal", scale_residual=True)
-    encoder, embedding = Encoder(config), Embedding(500, config)
+def test_normal_initialisation():
+    config = TransformerConfig(500, d_model=64, num_layers=2, num_heads=4)
+    decoder, embedding = initialise(Decoder(config), "normal"), initialise(Embedding(500, config), "normal")
     assert spread(embedding.tokens.weight) == pytest.approx(0.02, rel=0.05)
-    for block in encoder.blocks:
-        assert spread(block.attention.key.weight) == pytest.approx(0.02, rel=0.08)
-        assert spread(block.feed_forward.hidden.weight) == pytest.approx(0.02, rel=0.08)
-        for layer in (block.attention.output, block.feed_forward.output):
-            assert spread(layer.weight) == pytest.approx(0.02 / math.sqrt(16), rel=0.08)
+    for block in decoder.blocks:
+        for layer in (block.attention.key, block.cross_attention.output, *block.feed_forward.children()):
+            assert spread(layer.weight) == pytest.approx(0.02, rel=0.08)
         assert (block.attention_norm.weight == 1).all()
-    assert all((p == 0).all() for name, p in encoder.named_parameters() if name.endswith("bias"))
-    decoder = Decoder(config)  # three layers a block write to its stream
-    assert spread(decoder.blocks[0].cross_attention.output.weight) == pytest.approx(0.02 / math.sqrt(24), rel=0.08)
-    torch.manual_seed(3)
-    scaled = Encoder(config).blocks[1].feed_forward.output.weight
-    torch.manual_seed(3)
-    plain = Encoder(replace(config, scale_residual=False))
-    torch.testing.assert_close(scaled * 4, plain.blocks[1].feed_forward.output.weight)
-    assert spread(plain.blocks[0].attention.output.weight) == pytest.approx(0.02, rel=0.08)
+    assert all((p == 0).all() for name, p in decoder.named_parameters() if name.endswith("bias"))
+    assert spread(initialise(decoder, "normal", std=0.1).blocks[0].attention.key.weight) == pytest.approx(0.1, rel=0.08)
 
 
 def test_xavier_initialisation():
@@ -612,12 +679,10 @@ def test_settings_are_frozen_and_every_size_is_valid():
         ({"eps": 0}, "eps=0"),
         ({"norm": "middle"}, "norm='middle' cannot be used: norm must be one of pre, post"),
         ({"activation": "swish"}, "one of relu, gelu, gelu_tanh"),
-        ({"positions": "absolute"}, "one of sinusoidal, learned, rotary, none"),
-        ({"init": "zeros"}, "one of xavier, normal"),
+        ({"positions": "absolute"}, "one of sinusoidal, learned, none"),
         ({"dropout": "0.1"}, "dropout='0.1' cannot be used: dropout must be a number"),
         ({"eps": None}, "eps=None cannot be used: eps must be a number"),
         ({"d_model": 9}, "positions='sinusoidal'.*9 numbers are no pairs"),
-        ({"d_model": 9, "positions": "rotary"}, "positions='rotary'.*3 numbers are no pairs"),
     ],
 )
 def test_settings_that_cannot_be_used(wrong, sentence):
@@ -625,7 +690,7 @@ def test_settings_that_cannot_be_used(wrong, sentence):
         replace(SMALL, **wrong)
 
 
-@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
 def test_a_sequence_longer_than_the_positions(positions):
     config = replace(SMALL, positions=positions)
     model, encoder, embedding = EncoderDecoder(config), Encoder(config), Embedding(SOURCES, config)
@@ -651,31 +716,38 @@ IDS, X = tokens(B, T, vocab=TARGETS), torch.zeros(B, T, D_MODEL)
     [
         (lambda: MODEL(IDS + SOURCES, IDS), r"There is no token \d+: ids go from 0 to 12"),
         (lambda: MODEL(IDS - SOURCES, IDS), r"There is no token -\d+: ids go"),
-        (lambda: MODEL(IDS[0], IDS), r"shape \(5,\) and type torch.int64: give whole numbers"),
+        (lambda: MODEL(IDS[0], IDS), r"source_ids has shape \(5,\): give \(B, S\)"),
         (lambda: MODEL(IDS.float(), IDS), "type torch.float32"),
-        (lambda: MODEL(IDS[:, :0], IDS), r"shape \(2, 0\).*at least one token"),
-        (lambda: MODEL(IDS, IDS[:, :0]), r"shape \(2, 0\).*at least one token"),
-        (lambda: MODEL(IDS, IDS[:1]), "all but the last two sizes must be equal"),
-        (lambda: MODEL(IDS, IDS, torch.ones(B, S).bool()), r"attention_mask has shape \(2, 7\): give \(2, 5\)"),
-        (lambda: MODEL(IDS, IDS, torch.ones(B, 1).bool()), r"attention_mask has shape \(2, 1\)"),
+        (lambda: MODEL(IDS[:, :0], IDS), r"source_ids has shape \(2, 0\).*each 1 or more"),
+        (lambda: MODEL(IDS, IDS[:, :0]), r"target_ids has shape \(2, 0\).*each 1 or more"),
+        (lambda: MODEL(IDS, IDS[:1]), r"target_ids has shape \(1, 5\).*give \(B=2, T\)"),
+        (lambda: MODEL(IDS, IDS, torch.ones(B, S).bool()), r"source_mask has shape \(2, 7\).*give \(B=2, S=5\)"),
+        (lambda: MODEL(IDS, IDS, torch.ones(B, 1).bool()), r"source_mask has shape \(2, 1\)"),
+        (lambda: MODEL(IDS, IDS, None, torch.ones(B, 1).bool()), r"target_mask has shape \(2, 1\)"),
+        (lambda: MODEL.encoder(X, torch.ones(B, 1).bool()), r"attention_mask has shape \(2, 1\): give \(2, 5\)"),
+        (lambda: MODEL.encoder(X, torch.ones(1, T).bool()), r"attention_mask has shape \(1, 5\).*B=2"),
+        (lambda: MODEL.decoder(X, X[:1]), r"memory has shape \(1, 5, 12\).*B=2"),
+        (lambda: Block(D_MODEL, H)(X, mask=torch.ones(B, T).bool()), r"mask has shape \(2, 5\).*#T=5"),
         (lambda: MODEL(IDS, IDS, torch.ones(B, T)), "type torch.float32: give booleans"),
         (lambda: MODEL(IDS, IDS, None, torch.ones(B, T)), "type torch.float32: give booleans"),
-        (lambda: MODEL.decoder(X, X, memory_mask=torch.ones(B, S).bool()), r"memory_mask has shape \(2, 7\): give"),
+        (lambda: MODEL.decoder(X, X, memory_mask=torch.ones(B, S).bool()), r"memory_mask has shape \(2, 7\).*S=5"),
         (lambda: MODEL.generate(IDS, 1, 2, 0), "max_length=0 cannot be used"),
         (lambda: MODEL.generate(IDS, 1, 2, 2.5), "max_length=2.5 cannot be used"),
         (lambda: MODEL.generate(IDS, 1, 2.5, 3), "end=2.5 cannot be used"),
         (lambda: MODEL.generate(IDS, None, 2, 3), "start=None cannot be used"),
-        (lambda: MODEL([[1]], IDS), "batch of token ids is a list: give a tensor"),
+        (lambda: MODEL([[1]], IDS), "source_ids is a list: give a tensor"),
         (lambda: MODEL(IDS.bool(), IDS), "type torch.bool: give whole numbers"),
-        (lambda: MODEL(IDS, IDS, torch.ones(B, T).bool().numpy()), "attention_mask is a ndarray: give a tensor"),
-        (lambda: MODEL.encoder(X[0], torch.ones(B, T).bool()), r"stream has shape \(5, 12\): give \(batch"),
+        (lambda: MODEL(IDS, IDS, torch.ones(B, T).bool().numpy()), "source_mask is a ndarray: give a tensor"),
+        (lambda: MODEL.encoder(X[0], torch.ones(B, T).bool()), r"x has shape \(5, 12\): give \(B, T, d_model=12\)"),
         (lambda: MODEL.encoder(X, cache=MODEL.encoder.new_cache()[:1]), r"none for these 4 blocks.*new_cache\(\)"),
         (lambda: MODEL.decoder(X, None, memory_mask=torch.ones(B, T).bool()), "memory is a NoneType"),
         (lambda: RotaryPositions(8, 4)(torch.zeros(B, T, 2)), "size 2: these positions turn vectors of size 4"),
         (lambda: MODEL.source(IDS[:, :1], start=-1), "start=-1 cannot be used: positions count from 0"),
-        (lambda: MODEL.encoder(torch.zeros(B, 0, D_MODEL)), r"query has shape \(2, 0, 12\)"),
+        (lambda: MODEL.encoder(torch.zeros(B, 0, D_MODEL)), r"x has shape \(2, 0, 12\).*each 1 or more"),
         (lambda: MODEL.encoder(torch.zeros(B, T, 8)), r"shape \(2, 5, 8\)"),
-        (lambda: Block(D_MODEL, H, norm="pre")(torch.zeros(B, T, 8)), r"shape \(2, 5, 8\): give \(..., 12\)"),
+        (lambda: Block(D_MODEL, H, norm="pre")(torch.zeros(B, T, 8)), r"shape \(2, 5, 8\): give \(B, T, d_model=12\)"),
+        (lambda: LayerNorm(D_MODEL)(torch.zeros(B, T, 8)), r"x has shape \(2, 5, 8\): give \(\*batch, d_model=12\)"),
+        (lambda: layer_norm(X, torch.ones(8)), r"weight has shape \(8,\) beside x \(2, 5, 12\): give \(D=12\)"),
         (lambda: Block(D_MODEL, H)(X, memory=X), "takes no memory: leave it out"),
         (lambda: Block(D_MODEL, H, cross=True)(X), "needs a memory: give one"),
         (lambda: Block(D_MODEL, 5), "d_model=12 is not divisible by num_heads=5"),

@@ -353,7 +353,8 @@ def test_a_notebook_with_the_viewer_passes_strict_nbval(tmp_path):
         nbformat.write(one, tmp_path / f"{name}.ipynb")
     root = viz.STATIC.parents[2]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-sanitize-with",
-               str(root / "tests/sanitize.cfg"), "--rootdir", str(tmp_path), str(tmp_path)]
+               str(root / "tests/sanitize.cfg"), "--nbval-kernel-startup-timeout", "600", "--rootdir", str(tmp_path),
+               str(tmp_path)]
     said = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout
     assert "1 failed, 1 passed" in said, said[-2000:]
     assert "right.ipynb" not in said.split("short test summary")[1]

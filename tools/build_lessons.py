@@ -16,6 +16,7 @@ names depend on, found by walking the statements backwards. Leaves out: cells th
 import argparse
 import ast
 import builtins
+import contextlib
 import hashlib
 import json
 import os
@@ -33,12 +34,15 @@ os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of the Python that run
 import jupytext  # noqa: E402
 import nbclient  # noqa: E402
 import nbformat  # noqa: E402
+import run_cells  # noqa: E402
 import yaml  # noqa: E402
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook  # noqa: E402
 
 BEGIN, END, STUB = "### BEGIN SOLUTION", "### END SOLUTION", "raise NotImplementedError"
 TAGS = {"exercise", "check", "hint", "instructor", "boilerplate", "hero", "extra", "checkpoint", "folded",
         "nbval-ignore-output"}
+# Without the last, jupytext takes comments such as `# copy the weights` for shell commands, and uncomments them.
+FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PEERS = {"gensim", "transformers"}  # oracles of the tests and benchmarks; no lesson needs them installed
 SHOWS = ("viz", "check", "print", "display")  # calls that only show something
@@ -109,7 +113,7 @@ def sources(wanted: Sequence[str] = (), folder: pathlib.Path | None = None) -> l
 
 def read_lesson(path: pathlib.Path) -> Lesson:
     """Reads and checks one source; the first mistake raises `LessonError`."""
-    notebook = jupytext.read(path, fmt="py:percent")
+    notebook = jupytext.read(path, fmt=FORMAT)
     course = dict(notebook.metadata.get("course") or {})
     if notebook.cells and notebook.cells[0].cell_type == "raw":  # jupytext's form of the header beside `jupyter:`
         course = (yaml.safe_load(notebook.cells.pop(0).source.strip("- \n")) or {}).get("course") or {}
@@ -379,8 +383,24 @@ def global_reads(node: ast.AST) -> set[str]:
     def walk(table: symtable.SymbolTable, top: bool) -> set[str]:
         names = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
         return names.union(*(walk(child, False) for child in table.get_children()))
-    names = walk(symtable.symtable(ast.unparse(node), "lesson", "exec"), True)
+    code = ast.unparse(Generators().visit(ast.parse(ast.unparse(node))))
+    names = walk(symtable.symtable(code, "lesson", "exec"), True)
     return names | ({root(node.target)} - {None} if isinstance(node, ast.AugAssign) else set())
+
+
+class Generators(ast.NodeTransformer):
+    """Makes every comprehension a generator expression, whose variables are its own on every Python.
+
+    From 3.12 on a comprehension is inlined (PEP 709), and `symtable` gives its variables as the enclosing scope's.
+    """
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.GeneratorExp:
+        return ast.GeneratorExp(self.visit(node.elt), [self.visit(part) for part in node.generators])
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.GeneratorExp:
+        return self.visit_ListComp(ast.ListComp(ast.Tuple([node.key, node.value], ast.Load()), node.generators))
 
 
 @dataclass(frozen=True)
@@ -496,13 +516,13 @@ def live_source(cell: Cell) -> str:
     return "\n".join([*lines[:end], ""])
 
 
-def run_checkpoints(lesson: Lesson, last: str = "") -> list[str]:
-    """Runs every block from a fresh kernel: its checkpoint, then its own code filled in. Returns the titles that ran.
+def run_checkpoints(lesson: Lesson) -> list[str]:
+    """Runs every block as a fresh kernel would: its checkpoint, then its own code. Returns the titles that ran.
 
     A block's hero cells, and the cells of that block that read what they bind, are left out (they run in the learner's
-    notebook); a hero that a checkpoint depends on runs as it is.
-    `last` is a cell that every block ends with.
+    notebook); a hero that a checkpoint depends on runs as it is. No block may import a peer, not even by a side door.
     """
+    last = f"import sys\nassert not {PEERS} & set(sys.modules), 'a lesson imports a peer'"
     ran = []
     for block in blocks(lesson)[1:]:
         if source := checkpoint(lesson, block):
@@ -517,7 +537,10 @@ def run_checkpoints(lesson: Lesson, last: str = "") -> list[str]:
                 code.append(make_cell("code", solved(cell.source), cell.tags, f"block-{cell.number}"))
             first = make_cell("code", source, ["checkpoint"], "checkpoint")
             notebook = make_notebook(lesson, [first, *code, make_cell("code", last, (), "last")])
-            execute(lesson, notebook, f"the block {block.title!r} from its checkpoint")
+            what = f"the block {block.title!r} from its checkpoint"
+            for cell, outputs in zip(notebook.cells, run_cells.run([c.source for c in notebook.cells], NOTEBOOKS)):
+                cell.outputs = [nbformat.from_dict(output) for output in outputs]
+            clean(lesson, notebook, what)
             require_checks(lesson, notebook, "Passed.")
             ran.append(block.title)
     return ran
@@ -527,20 +550,31 @@ def run_checkpoints(lesson: Lesson, last: str = "") -> list[str]:
 
 def execute(lesson: Lesson, notebook: nbformat.NotebookNode, what: str, timeout: int = 900) -> None:
     """Runs the cells in a fresh kernel of this Python, in notebooks/; an error names its cell in one sentence."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    client = nbclient.NotebookClient(notebook, timeout=timeout, kernel_name="python3", store_widget_state=False,
-                                     record_timing=False, coalesce_streams=True, startup_timeout=120,
-                                     resources={"metadata": {"path": str(NOTEBOOKS)}})
     try:
-        client.execute(env={**os.environ, "PYTHONPATH": path})
-    except nbclient.exceptions.CellExecutionError as error:
-        cell = next(c for c in notebook.cells if any(o.output_type == "error" for o in c.get("outputs", ())))
-        first = cell.source.splitlines()[0][:60]
-        text = f"the cell {first!r} stopped with {error.ename}: {error.evalue}"
-        raise LessonError(f"{lesson.name}, {what}: {text}") from None
+        run_in_kernel(notebook, timeout)
     except nbclient.exceptions.CellTimeoutError:
         raise LessonError(f"{lesson.name}, {what}: a cell ran longer than {timeout} s.") from None
     notebook.metadata = nbformat.from_dict(METADATA | {"course": lesson.course})
+    clean(lesson, notebook, what)
+
+
+def run_in_kernel(notebook: nbformat.NotebookNode, timeout: int = 900) -> None:
+    """Runs the cells up to the first that fails, whose error is then among its outputs."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    client = nbclient.NotebookClient(notebook, timeout=timeout, kernel_name="python3", store_widget_state=False,
+                                     record_timing=False, coalesce_streams=True, startup_timeout=600, iopub_timeout=600,
+                                     resources={"metadata": {"path": str(NOTEBOOKS)}})
+    with contextlib.suppress(nbclient.exceptions.CellExecutionError):
+        client.execute(env={**os.environ, "PYTHONPATH": path})
+
+
+def clean(lesson: Lesson, notebook: nbformat.NotebookNode, what: str) -> None:
+    """Cleans the outputs of cells that ran; an error names its cell in one sentence."""
+    for cell in notebook.cells:
+        for error in (output for output in cell.get("outputs", ()) if output.output_type == "error"):
+            first = cell.source.splitlines()[0][:60]
+            text = f"the cell {first!r} stopped with {error.ename}: {error.evalue}"
+            raise LessonError(f"{lesson.name}, {what}: {text}")
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if keep(lesson, cell, output)]

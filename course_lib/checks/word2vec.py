@@ -11,7 +11,19 @@ import torch
 import torch.nn.functional as F
 
 from course_lib import word2vec as reference
-from course_lib.checks.base import Case, Misconception, Result, call, compare, failed, guarded, numbers, passed
+from course_lib.checks.base import (
+    Case,
+    Misconception,
+    Result,
+    Unfit,
+    call,
+    compare,
+    difference,
+    failed,
+    guarded,
+    numbers,
+    passed,
+)
 
 # --- window_pairs ------------------------------------------------------------------------------------------------
 
@@ -45,12 +57,12 @@ def window_pairs(learner) -> Result:
         return outcomes[-1].error
     if found := look_small(small):
         return failed(name, *found)
-    first, again, other = (Counter(map(tuple, pairs.tolist())) for pairs in (first, again, other))
-    if first != again or first == other:
+    first, again, other = (np.sort(pairs @ [NUM_SENTENCES * LENGTH, 1]) for pairs in (first, again, other))
+    if not np.array_equal(first, again) or np.array_equal(first, other):
         text = ("the reaches do not come from `rng`: the same generator should give the same pairs again, and "
                 "another seed should give others. It looks as if they were drawn elsewhere.")
         return failed(name, text, "ignores-rng")
-    return passed(name, f"{first.total() / len(text) / LENGTH:.1f} pairs a centre at window {WINDOW}, all in their "
+    return passed(name, f"{len(first) / len(text) / LENGTH:.1f} pairs a centre at window {WINDOW}, all in their "
                         f"sentence, and neighbours 1 to 5 places away are met as {FADING}.")
 
 
@@ -260,12 +272,25 @@ def softmax_loss(learner) -> Result:
     result = compare(name, learner, reference.softmax_loss, cases, LOSS_MISTAKES)
     if result.status != "passed":
         return result
-    value = call(learner, *cases[0].args, name=name).value
-    if not isinstance(value, torch.Tensor) or not value.requires_grad:
-        return failed(name, "the number is right, but autograd cannot follow it back to the tables: it looks as if "
-                            ".item(), .detach() or NumPy came in between. Return the tensor itself.", "cut-off")
+    gradients = call(learner, *cases[0].args, name=name, play=slopes)
+    if gradients.error:
+        return gradients.error if gradients.kind != "unfit" else failed(name, gradients.value, "cut-off")
+    if problem := difference(slopes(reference.softmax_loss, *cases[0].args), gradients.value, 1e-5):
+        return failed(name, f"the number is right, but not its gradient: {problem}.", "cut-off")
     return saturated_scores(learner, name) or passed(name, f"all {len(cases)} cases hold, scores of 1,000 too, and "
                                                            "autograd can follow.")
+
+
+def slopes(softmax_loss, w_in, w_out, centres, contexts) -> list[torch.Tensor]:
+    """What a `backward()` from the loss leaves in the two tables."""
+    tables = [table.detach().clone().requires_grad_() for table in (w_in, w_out)]
+    value = softmax_loss(*tables, centres, contexts)
+    try:
+        value.backward()
+        return [table.grad + 0 for table in tables]
+    except (AttributeError, RuntimeError, TypeError):  # no tensor, cut off from both tables, or from one
+        raise Unfit("the number is right, but autograd cannot follow it back to both tables: it looks as if .item(), "
+                    ".detach() or NumPy came in between. Return the tensor itself.") from None  # fmt: skip
 
 
 def saturated_scores(learner, name: str) -> Result | None:

@@ -70,7 +70,7 @@ def assert_still_pictures(page, folder):
     assert len(words) == 2
     for alt in words:
         image = page.get_by_alt_text(alt, exact=True)
-        image.wait_for(timeout=30_000)
+        image.wait_for()
         assert image.evaluate("img => img.complete && img.naturalWidth > 300")
         assert image.bounding_box()["width"] > 300
     assert page.locator(FRAMES).count() == 0
@@ -141,7 +141,7 @@ def check_model_view(page):
     frame.scroll_into_view_if_needed()
     square = view.locator("#attn_background_1_2").bounding_box()
     page.mouse.click(square["x"] + square["width"] / 2, square["y"] + square["height"] / 2)
-    view.get_by_text("Layer 1, Head 2").wait_for(timeout=5000)
+    view.get_by_text("Layer 1, Head 2").wait_for()
     assert view.locator(".detail .token").all_text_contents() == CUT * 2
     drawn = view.locator("#vis svg").bounding_box()
     assert 500 < drawn["width"] <= frame.bounding_box()["width"], "it fits the room that it has"
@@ -149,10 +149,10 @@ def check_model_view(page):
 
 def test_both_views_draw_and_answer_and_neither_is_saved(page, address, folder):
     lab.open_notebook(page, address, "small.ipynb")
-    lab.run_all(page, 60)
+    lab.run_all(page)
     assert lab.errors(page) == []
     for number in (0, 1):
-        page.frame_locator(FRAMES).nth(number).locator("#vis svg").wait_for(timeout=30_000)
+        page.frame_locator(FRAMES).nth(number).locator("#vis svg").wait_for()
         expect(page.locator(".course-bertviz-picture").nth(number)).to_be_hidden()
         assert page.locator(FRAMES).nth(number).get_attribute("title").endswith(alts(folder)[number])
     check_head_view(page)
@@ -162,7 +162,7 @@ def test_both_views_draw_and_answer_and_neither_is_saved(page, address, folder):
     name = page.get_by_role("dialog").get_by_role("textbox")
     name.fill("saved.ipynb")
     name.press("Enter")
-    page.wait_for_timeout(2000)
+    lab.wait_until((folder / "saved.ipynb").exists, "the saved notebook")
     text = (folder / "saved.ipynb").read_text("utf-8")
     assert builder.WIDGET in text
     assert "course-bertviz" in text, "our part of the widgets is saved"
@@ -171,5 +171,5 @@ def test_both_views_draw_and_answer_and_neither_is_saved(page, address, folder):
     lab.open_notebook(page, address, "saved.ipynb")  # our own, so trusted: the widgets come back, their kernel does not
     for number in (0, 1):
         picture = page.locator(".course-bertviz-picture").nth(number)
-        expect(picture).to_be_visible(timeout=30_000)
+        expect(picture).to_be_visible()
         assert picture.get_attribute("alt") == alts(folder)[number]

@@ -66,8 +66,7 @@ def wait_for_alt(page, alt):
     """Until the first live picture has these words and has been drawn."""
     page.wait_for_function("""alt => {
         const box = document.querySelector('.course-explore'), img = box.querySelector('img');
-        return img.alt === alt && img.complete && img.naturalWidth > 100 && box.ariaBusy === 'false'; }""", arg=alt,
-                           timeout=30_000)
+        return img.alt === alt && img.complete && img.naturalWidth > 100 && box.ariaBusy === 'false'; }""", arg=alt)
 
 
 def all_text(page):
@@ -79,7 +78,7 @@ def test_an_untrusted_clone_shows_every_picture_without_a_kernel(page, address):
     alts = ["A solid line of slope 3, titled tea.", "A dotted line of slope 5, titled still."]
     for alt in alts:
         image = page.get_by_alt_text(alt)
-        image.wait_for(timeout=30_000)
+        image.wait_for()
         assert image.evaluate("img => img.complete && img.naturalWidth > 100")
         assert image.bounding_box()["width"] > 100
     assert "widget" not in all_text(page).lower(), "no 'Error displaying widget'"
@@ -88,7 +87,7 @@ def test_an_untrusted_clone_shows_every_picture_without_a_kernel(page, address):
 
 def test_keyboard_mouse_and_text_move_the_picture(page, address):
     lab.open_notebook(page, address, "small.ipynb")
-    lab.run_all(page, 60)
+    lab.run_all(page)
     assert lab.errors(page) == []
     wait_for_alt(page, "A solid line of slope 3, titled tea.")
     before = picture(page).get_attribute("src")
@@ -105,7 +104,7 @@ def test_keyboard_mouse_and_text_move_the_picture(page, address):
     wait_for_alt(page, "A dotted line of slope 7, titled tea.")
     word = page.get_by_role("textbox", name="word")
     word.fill("nonsense")
-    page.get_by_role("alert").get_by_text("'nonsense' is not in the vocabulary.").wait_for(timeout=30_000)
+    page.get_by_role("alert").get_by_text("'nonsense' is not in the vocabulary.").wait_for()
     assert picture(page).get_attribute("alt") == "A dotted line of slope 7, titled tea.", "the last good picture stays"
     word.fill("")
     word.press_sequentially("dd milk")  # d d deletes a cell where the notebook hears the keys
@@ -117,14 +116,14 @@ def test_keyboard_mouse_and_text_move_the_picture(page, address):
 def test_a_saved_notebook_still_shows_its_picture_without_a_kernel(page, address, folder):
     shutil.copy(folder / "small.ipynb", folder / "saved.ipynb")
     lab.open_notebook(page, address, "saved.ipynb")
-    lab.run_all(page, 60)
+    lab.run_all(page)
     page.keyboard.press("Control+s")
-    page.wait_for_timeout(2000)
+    lab.wait_until(lambda: builder.WIDGET in (folder / "saved.ipynb").read_text(), "the saved notebook")
     saved = nbformat.read(folder / "saved.ipynb", 4)
     assert builder.WIDGET in saved.cells[0].outputs[0]["data"]
     (folder / "given.ipynb").write_text((folder / "saved.ipynb").read_text().replace("titled tea", "titled tee"))
     lab.open_notebook(page, address, "given.ipynb")  # another's copy: not trusted, its kernel never started
-    page.locator(".jp-Notebook img").first.wait_for(timeout=30_000)
+    page.locator(".jp-Notebook img").first.wait_for()
     page.wait_for_timeout(1500)
     assert page.locator(".jp-Notebook img").first.evaluate("img => img.naturalWidth > 100")
     assert "rror displaying widget" not in all_text(page)
@@ -134,13 +133,13 @@ def test_a_saved_notebook_still_shows_its_picture_without_a_kernel(page, address
 def test_lesson_02_runs_and_its_slider_moves(page, address, folder):
     (path,) = folder.glob("02_*.ipynb")
     lab.open_notebook(page, address, path.name)
-    lab.run_all(page, 300)
+    lab.run_all(page)
     assert lab.errors(page) == []
     page.locator(".course-explore").first.scroll_into_view_if_needed()
-    picture(page).wait_for(timeout=30_000)
+    picture(page).wait_for()
     before = picture(page).get_attribute("src"), picture(page).get_attribute("alt")
     slider = page.locator(".course-explore").first.get_by_role("slider").first
     slider.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("""before => { const img = document.querySelector('.course-explore img');
-        return img.src !== before[0] && img.alt !== before[1]; }""", arg=before, timeout=30_000)
+        return img.src !== before[0] && img.alt !== before[1]; }""", arg=before)

@@ -197,6 +197,10 @@ def negative(w_in, w_out, centres, contexts):
     return -right_loss(w_in, w_out, centres, contexts)
 
 
+def one_table_detached(w_in, w_out, centres, contexts):
+    return right_loss(w_in, w_out.detach(), centres, contexts)
+
+
 def a_float(w_in, w_out, centres, contexts):
     return right_loss(w_in, w_out, centres, contexts).item()
 
@@ -366,6 +370,7 @@ BANK = {
         Wrong("sum", summed, "sum-not-mean"),
         Wrong("sign", negative, "sign"),
         Wrong("a float", a_float, "cut-off"),
+        Wrong("one table detached", one_table_detached, "cut-off"),
         Wrong("score alone", no_normaliser, "no-normaliser"),
         Wrong("mean of p", probability),
         Wrong("tables swapped", lambda w_in, w_out, c, o: right_loss(w_out, w_in, c, o), "tables-swapped"),
