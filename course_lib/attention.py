@@ -18,7 +18,6 @@ Shapes: B sequences, H heads, T queries, S keys, D size of a query (d_model / H 
 
 import math
 import numbers
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -187,35 +186,29 @@ class MultiHeadAttention(nn.Module):
         self, query: Float[Tensor, "B T d_model"], key: Float[Tensor, "B S d_memory"] | None = None,
         value: Float[Tensor, "B S d_memory"] | None = None, *,
         mask: Bool[Tensor, "#T #S"] | Bool[Tensor, "#B #num_heads #T #S"] | None = None, is_causal: bool = False,
-        lengths: Sequence[int] | None = None, cache: KeyValueCache | None = None, return_attention: bool = False,
+        cache: KeyValueCache | None = None, return_attention: bool = False,
     ) -> Float[Tensor, "B T d_model"] | tuple[Float[Tensor, "B T d_model"], Float[Tensor, "B H T S"]]:  # fmt: skip
         """The new vectors; with `return_attention` a pair: the vectors and the weights.
 
         Without `key` the query attends to itself (self attention); without `value` the keys are the values too.
         `cache`: in self attention this call's positions follow those of the calls before, and S counts them all: give
         `is_causal`, or a mask with a row for each of several queries. In cross attention the first call fills the cache
-        and later ones, with the same key, read it. With a cache a single query is not looked at for NaN. `lengths`:
-        the row holds sequences of these lengths one after the other, and each attends to itself alone.
+        and later ones, with the same key, read it. With a cache a single query is not looked at for NaN.
         """
         T, before = query.shape[1], cache.length if cache else 0  # queries; positions that the cache holds
         self._check(query, key, value, mask, is_causal, cache, before)
-        q = self._heads(self.query(query))  # (B, H, T, D)
+        q = self.heads(self.query(query))  # (B, H, T, D)
         if before and key is not None:
             k, v = cache.read()  # (B, H, S, D) both
         else:
             source = query if key is None else key
-            k, v = self._heads(self.key(source)), self._heads(self.value(source if value is None else value))
+            k, v = self.heads(self.key(source)), self.heads(self.value(source if value is None else value))
             if self.rotary is not None:  # before they are cached: a key's position never changes
                 q, k = self.rotary(q, start=before), self.rotary(k, start=before)
             if cache:
                 k, v = cache.extend(k, v, source=key)  # (B, H, S, D) both
         dropout = self.dropout if self.training else 0.0
-        if lengths is not None:
-            if return_attention or any(x is not None for x in (key, mask, cache)):
-                raise ValueError("With lengths a sequence sees itself alone: leave out key, mask, cache and weights.")
-            parts = zip(*(x.split(list(lengths), dim=2) for x in (q, k, v)))  # views: nothing is padded or copied
-            output = torch.cat([fused_attention(*part, None, dropout, is_causal) for part in parts], dim=2)
-        elif return_attention:
+        if return_attention:
             mask = _and_causal(mask, T, k.shape[2], q.device) if is_causal else mask
             output, weights = scaled_dot_product_attention(q, k, v, mask, dropout)
         else:
@@ -223,7 +216,7 @@ class MultiHeadAttention(nn.Module):
         output = self.output(output.transpose(1, 2).flatten(2))  # (B, T, d_model)
         return (output, weights) if return_attention else output
 
-    def _heads(self, x: Float[Tensor, "B T d_model"]) -> Float[Tensor, "B H T D"]:
+    def heads(self, x: Float[Tensor, "B T d_model"]) -> Float[Tensor, "B H T D"]:
         """Cut each vector into heads. The transpose matters: a view alone would mix positions into heads."""
         return x.view(*x.shape[:2], -1, self.d_model // self.num_heads).transpose(1, 2)
 

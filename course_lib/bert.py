@@ -27,7 +27,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from course_lib.attention import MultiHeadAttention, padding_mask
+from course_lib.attention import MultiHeadAttention, fused_attention, padding_mask
 from course_lib.settings import require, whole
 from course_lib.shapes import shaped
 
@@ -90,11 +90,23 @@ class Block(nn.Module):
         return_attention: bool = False,
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B H T T"] | None]:
         """The stream after this block, and the attention weights if asked for, else None."""
-        attended = self.attention(x, mask=mask, lengths=lengths, return_attention=return_attention)
-        attended, weights = attended if return_attention else (attended, None)
+        if lengths is not None:
+            attended, weights = self._alone(x, lengths), None
+        elif return_attention:
+            attended, weights = self.attention(x, mask=mask, return_attention=True)
+        else:
+            attended, weights = self.attention(x, mask=mask), None
         x = self.attention_norm(x + self.dropout(attended))  # (B, T, D)
         x = self.norm(x + self.dropout(self.output(F.gelu(self.hidden(x)))))  # (B, T, D)
         return x, weights
+
+    def _alone(self, x: Float[Tensor, "1 T D"], lengths: Sequence[int]) -> Float[Tensor, "1 T D"]:
+        """Each text of the row attends to itself alone, on views: no padding is computed, and nothing is copied."""
+        attention, dropout = self.attention, self.dropout.p if self.training else 0.0
+        parts = (attention.heads(layer(x)).split(list(lengths), dim=2)
+                 for layer in (attention.query, attention.key, attention.value))  # fmt: skip
+        output = torch.cat([fused_attention(*text, dropout=dropout) for text in zip(*parts)], dim=2)  # (1, H, T, D / H)
+        return attention.output(output.transpose(1, 2).flatten(2))
 
 
 class BertOutput(NamedTuple):
@@ -138,6 +150,9 @@ class BertModel(nn.Module):
         for each. `layers` are the stream after the embedding and after each block. ValueError for a text longer than
         the context and for unknown ids.
         """
+        if lengths is not None and (attention_mask is not None or return_attention):
+            raise ValueError("With lengths there is no padding and no table of weights: leave out attention_mask and "
+                             "return_attention.")  # fmt: skip
         x = self.dropout(self.embed(input_ids, token_type_ids, lengths))  # (B, T, D)
         mask = None if attention_mask is None else padding_mask(attention_mask)
         layers, maps = [x], []
@@ -159,9 +174,9 @@ class BertModel(nn.Module):
         if longest > self.config.context_length:
             raise ValueError(f"A text has {longest} tokens and the model reads {self.config.context_length}: cut it, "
                              "or make a model with a larger context_length.")  # fmt: skip
-        if lengths is not None and sum(lengths) != input_ids.shape[1]:
-            raise ValueError(f"lengths={list(lengths)} sum to {sum(lengths)} and the row has {input_ids.shape[1]} "
-                             "tokens: they must be the same.")  # fmt: skip
+        if lengths is not None and (len(input_ids) > 1 or sum(lengths) != input_ids.shape[1]):
+            raise ValueError(f"lengths={list(lengths)} sum to {sum(lengths)} and input_ids has the shape "
+                             f"{tuple(input_ids.shape)}: give one row of as many tokens.")  # fmt: skip
         table = self.positions.weight
         places = table[:longest] if lengths is None else torch.cat([table[:length] for length in lengths])
         segments = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
