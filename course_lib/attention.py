@@ -197,12 +197,12 @@ class MultiHeadAttention(nn.Module):
         """
         T, before = query.shape[1], cache.length if cache else 0  # queries; positions that the cache holds
         self._check(query, key, value, mask, is_causal, cache, before)
-        q = self._heads(self.query(query))  # (B, H, T, D)
+        q = self.heads(self.query(query))  # (B, H, T, D)
         if before and key is not None:
             k, v = cache.read()  # (B, H, S, D) both
         else:
             source = query if key is None else key
-            k, v = self._heads(self.key(source)), self._heads(self.value(source if value is None else value))
+            k, v = self.heads(self.key(source)), self.heads(self.value(source if value is None else value))
             if self.rotary is not None:  # before they are cached: a key's position never changes
                 q, k = self.rotary(q, start=before), self.rotary(k, start=before)
             if cache:
@@ -216,7 +216,7 @@ class MultiHeadAttention(nn.Module):
         output = self.output(output.transpose(1, 2).flatten(2))  # (B, T, d_model)
         return (output, weights) if return_attention else output
 
-    def _heads(self, x: Float[Tensor, "B T d_model"]) -> Float[Tensor, "B H T D"]:
+    def heads(self, x: Float[Tensor, "B T d_model"]) -> Float[Tensor, "B H T D"]:
         """Cut each vector into heads. The transpose matters: a view alone would mix positions into heads."""
         return x.view(*x.shape[:2], -1, self.d_model // self.num_heads).transpose(1, 2)
 

@@ -1,0 +1,132 @@
+"""Pretrain the course's BERT: `python -m course_lib.pretrain FOLDER --steps 3000`, and again to go on after a break.
+
+What it is. Texts with their punctuation (film reviews; passages of definitions, facts, Shakespeare and Wikipedia), a
+WordPiece vocabulary learned from them, BERT's two exercises (`bert.SentencePairs`) and the one loop (`training`).
+What comes out is a folder: `model.safetensors` in float16, the tokenizer's files, and `card.json` with settings, loss
+curve, held-out scores, seconds and device. Under `torchrun` several processes share each step.
+
+What it leaves out. Anything larger than an afternoon. The reviews that lesson 08 and 16 hold out are not read: on them
+the losses are measured.
+"""
+
+import argparse
+import json
+import platform
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+
+from course_lib import bert, data, device, training
+from course_lib.tokenizers import WordPieceTokenizer
+
+PASSAGE = 20  # sentences of a corpus without documents that are read as one
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+def held_out_reviews() -> np.ndarray:
+    """True for the reviews of the Internet Movie Database that lesson 08 holds out: whole shelves of neighbours."""
+    rng = np.random.default_rng(1)
+    shelves = np.concatenate([rng.choice(50, 10, replace=False), 50 + rng.choice(50, 10, replace=False)])
+    return np.isin(np.arange(25_000) // 250, shelves)
+
+
+def documents(held_out: bool = False) -> Iterator[list[str]]:
+    """Documents, each a list of sentences: those to learn from, or the reviews that are held out."""
+    reviews = data.load("film_sentiment")
+    imdb = [review for review in reviews if review.source == "imdb"]
+    for review, held in zip(imdb, held_out_reviews(), strict=True):
+        if held == held_out:
+            yield [sentence for sentence in SENTENCE_END.split(review.text) if sentence.strip()]
+    if held_out:
+        return
+    single = [review.text for review in reviews if review.source != "imdb"]
+    names = ("definitions", "facts", "shakespeare", "wikipedia")
+    corpora = [map(" ".join, data.load(name)) for name in names]
+    for sentences in [iter(single), *corpora]:
+        while passage := list(islice(sentences, PASSAGE)):
+            yield passage
+
+
+def train_tokenizer(vocab_size: int = 8000) -> WordPieceTokenizer:
+    """Pieces that are joined by count, as BPE's are: the textbooks' score would spend them on rare names."""
+    texts = (sentence for document in documents() for sentence in document)
+    return WordPieceTokenizer().train(texts, vocab_size, score=lambda pair, left, right: pair, min_count=5)
+
+
+def exercises(tokenizer: WordPieceTokenizer, held_out: bool = False, **settings) -> bert.SentencePairs:
+    """The exercises of all documents, as ids."""
+    special = tokenizer.special_tokens
+    words = [i for i in range(len(tokenizer)) if i not in special.values()]
+    return bert.SentencePairs(
+        ([tokenizer.encode(sentence, special=False) for sentence in document] for document in documents(held_out)),
+        cls_id=special["[CLS]"], sep_id=special["[SEP]"], mask_id=special["[MASK]"], pad_id=special["[PAD]"],
+        words=words, **settings)  # fmt: skip
+
+
+def loss(model: bert.BertForPreTraining, batch: bert.PreTrainingBatch) -> tuple[torch.Tensor, int]:
+    return model.loss(batch), len(batch.labels)
+
+
+def masked_scores(model: bert.BertForPreTraining, batches: list[bert.PreTrainingBatch]) -> dict[str, float]:
+    """Of masked tokens: mean loss in nats, share guessed right, share among the first five; and pairs told apart."""
+    totals = np.zeros(5)
+    with torch.no_grad():
+        for batch in batches:
+            batch = training._move(batch, next(model.parameters()).device)
+            logits, follows = model(batch.input_ids, batch.attention_mask, batch.token_type_ids, batch.masked_places)
+            first = logits.topk(5).indices == batch.labels[:, None]  # (M, 5)
+            right = follows.argmax(-1) == batch.next_sentence_label
+            totals += [F.cross_entropy(logits, batch.labels, reduction="sum").item(), first[:, 0].sum().item(),
+                       first.sum().item(), len(batch.labels), right.float().mean().item()]  # fmt: skip
+    return {"loss": totals[0] / totals[3], "right": totals[1] / totals[3], "top_5": totals[2] / totals[3],
+            "next_sentence": totals[4] / len(batches)}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Pretrain the course's BERT.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", choices=bert.SIZES, default="mini")
+    parser.add_argument("--vocab-size", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--context-length", type=int, default=128)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    options = parser.parse_args()
+    began, run = time.time(), options.folder / "run"
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if not (options.folder / "vocab.txt").exists():
+        train_tokenizer(options.vocab_size).save(options.folder)
+    tokenizer = WordPieceTokenizer.load(options.folder)
+    shape = {"context_length": options.context_length, "batch_size": options.batch_size}
+    held_out = list(islice(exercises(tokenizer, held_out=True, **shape)(torch.Generator().manual_seed(0)), 40))
+    torch.manual_seed(1)
+    # Each text is read about once, so there is nothing to learn by heart: no dropout (Geiping & Goldstein 2022).
+    config = replace(
+        bert.SIZES[options.size], vocab_size=len(tokenizer), context_length=options.context_length, dropout=0.0)
+    place = device.pick()
+    model = bert.BertForPreTraining(config).to(place)
+    settings = training.TrainingConfig(
+        steps=options.steps, learning_rate=options.learning_rate, warmup_steps=options.steps // 20, betas=(0.9, 0.98),
+        checkpoint_every=100, evaluate_every=500, log_every=10)  # fmt: skip
+    history = training.train(model, exercises(tokenizer, **shape), loss, settings, held_out=held_out, checkpoint=run,
+                             resume=True)  # fmt: skip
+    state = {name: tensor.half() for name, tensor in model.state_dict().items()}
+    safetensors.torch.save_file(state, options.folder / "model.safetensors")
+    card = {"model": asdict(config), "training": asdict(settings), **shape, "held_out": masked_scores(model, held_out),
+            "losses": [round(x, 3) for x in history.losses[::20]], "held_out_losses": history.held_out,
+            "seconds_of_last_run": round(time.time() - began), "device": str(place), "machine": platform.machine(),
+            "torch": torch.__version__}  # fmt: skip
+    (options.folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(card["held_out"], indent=1))
+
+
+if __name__ == "__main__":
+    main()
