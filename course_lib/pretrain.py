@@ -26,6 +26,7 @@ import torch.nn.functional as F
 
 from course_lib import bert, data, device, training
 from course_lib.tokenizers import WordPieceTokenizer
+from course_lib.wordpiece import count_score
 
 PASSAGE = 20  # sentences of a corpus without documents that are read as one
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -58,7 +59,7 @@ def documents(held_out: bool = False) -> Iterator[list[str]]:
 def train_tokenizer(vocab_size: int = 8000) -> WordPieceTokenizer:
     """Pieces that are joined by count, as BPE's are: the textbooks' score would spend them on rare names."""
     texts = (sentence for document in documents() for sentence in document)
-    return WordPieceTokenizer().train(texts, vocab_size, score=lambda pair, left, right: pair, min_count=5)
+    return WordPieceTokenizer().train(texts, vocab_size, score=count_score, min_count=5)
 
 
 def exercises(tokenizer: WordPieceTokenizer, held_out: bool = False, **settings) -> bert.SentencePairs:
@@ -80,7 +81,7 @@ def masked_scores(model: bert.BertForPreTraining, batches: list[bert.PreTraining
     totals = np.zeros(5)
     with torch.no_grad():
         for batch in batches:
-            batch = training._move(batch, next(model.parameters()).device)
+            batch = bert.PreTrainingBatch(*(tensor.to(model.bias.device) for tensor in batch))
             logits, follows = model(batch.input_ids, batch.attention_mask, batch.token_type_ids, batch.masked_places)
             first = logits.topk(5).indices == batch.labels[:, None]  # (M, 5)
             right = follows.argmax(-1) == batch.next_sentence_label

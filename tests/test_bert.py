@@ -4,6 +4,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +41,6 @@ IN_A_BLOCK = {
 
 def theirs_and_ours(config):
     """transformers' model with random weights, also in norms and biases, and ours with the same."""
-    transformers = pytest.importorskip("transformers")
     theirs = transformers.BertForPreTraining(transformers.BertConfig(
         vocab_size=config.vocab_size, hidden_size=config.d_model, num_hidden_layers=config.num_layers,
         num_attention_heads=config.num_heads, intermediate_size=config.d_ff or 4 * config.d_model,
@@ -99,7 +99,6 @@ def test_hidden_states_attentions_logits_loss_and_gradients_are_those_of_transfo
 
 
 def test_classifiers_are_those_of_transformers():
-    transformers = pytest.importorskip("transformers")
     config = transformers.BertConfig(vocab_size=37, hidden_size=24, num_hidden_layers=1, num_attention_heads=4,
                                      intermediate_size=40, max_position_embeddings=13, num_labels=5)  # fmt: skip
     small = BertConfig(vocab_size=37, context_length=13, d_model=24, num_layers=1, num_heads=4, d_ff=40)

@@ -30,7 +30,7 @@ FLOORS = [
     ["keyed_vectors", "counts", "bpe", "wordpiece", "tokenizers", "attention", "losses", "training"],
     ["word2vec", "glove", "fasttext", "evaluation", "sequences", "transformer"],
     ["bert", "gpt", "llama"],
-    ["finetuning", "decoding", "checkpoints"],
+    ["finetuning", "decoding", "checkpoints", "pretrain"],
 ]
 LEFT_NEIGHBOURS = {0, 1, 2, 3}  # the floors, counted from 0, whose modules may lean on those to their left
 PEERS = {"gensim", "transformers", "sklearn", "fasttext", "tokenizers", "tiktoken"}
