@@ -122,7 +122,7 @@ def test_a_model_learns_from_them_and_predicts_in_order():
     texts = [[1, *(5 + i % 2 for k in range(i % 7 + 2)), 5 + i % 3, 2] for i in range(60)]
     labels = [max(text[1:-1], key=text.count) - 5 for text in texts]
     tokens = [[-100, *(t - 5 for t in text[1:-1]), -100] for text in texts]
-    config = training.TrainingConfig(steps=80, learning_rate=5e-3, warmup_steps=10)
+    config = training.TrainingConfig(steps=150, learning_rate=5e-3, warmup_steps=10)
     classifier, tagger = model(), model(BertForTokenClassification)
     for one, gold in ((classifier, labels), (tagger, tokens)):
         batches = packed_batches(texts, gold, batch_size=16)
