@@ -1,18 +1,19 @@
 """Film reviews of all lengths through BERT: our padding-free rows beside transformers, padded and bucketed.
 
-    python benchmarks/finetuning.py               every row on the CPU (about ten minutes on a quiet core)
+    python benchmarks/finetuning.py               every row on the CPU (about twenty minutes on a quiet core)
     python benchmarks/finetuning.py --rounds 3    a short look
     python benchmarks/finetuning.py --table       print the table of the last run
 
-Both are the mini model (four blocks of 256, 30,522 words) with a classifier of two labels and the same weights, on 64
-reviews drawn from the course's film sentiment, 16 a batch, cut at 512 tokens. The tokens are words and signs, words of
-more than 8 letters two; that gives the number of BERT's own word pieces within half a percent. What a token's id is
-changes no time: it is a hash.
+Both are the mini model (four blocks of 256, 30,522 words) with a classifier of two labels and the same weights, on 96
+reviews drawn from the course's film sentiment, 32 a batch (once 16), cut at 512 tokens. The tokens are words and signs,
+words of more than 8 letters two; that gives the number of BERT's own word pieces within half a percent. What a token's
+id is changes no time: it is a hash.
 
-"padded": batches as drawn, filled up to their longest text. "bucketed": the reviews sorted by length first, which in
-training costs some of the mixing. "packed": batches as drawn, without padding. "forward" is inference; "backward" is
-forward and backward of training, without dropout and with 0.1 (attention included, for which torch's CPU kernel is
-another). No optimizer: it costs both the same.
+"padded": batches as drawn, filled up to their longest text. "bucketed": the 96 sorted by length first, as one does who
+has a few texts to answer. "bucketed of 50": batches out of 50 batches' worth of sorted reviews, as transformers' own
+Trainer makes them with group_by_length; evenly spaced ones, compared by time a real token. "packed": batches as drawn,
+without padding. "forward" is inference; "backward" is forward and backward of training, without dropout and with 0.1
+(attention included, for which torch's CPU kernel is another). No optimizer: it costs both the same.
 
 How. All take turns in one process with one thread, once a round; a round's ratios compare its own passes, and the table
 gives the median of the rounds and the quarters beside it. The table goes to results/finetuning.json when it is whole.
@@ -34,23 +35,27 @@ from importlib.metadata import version
 from bert import KEEP_MEMORY, processor, summary
 
 RESULT = pathlib.Path(__file__).parent / "results/finetuning.json"
-TEXTS, BATCH, CONTEXT, VOCABULARY = 64, 16, 512, 30_522
-CASES = {"forward": 0.0, "backward": 0.0, "backward, dropout": 0.1}  # and its dropout
-OURS, OURS_FILLED = "course_lib packed", ("course_lib padded", "course_lib bucketed")  # the latter forward alone
+TEXTS, BUCKET, CONTEXT, VOCABULARY = 96, 50, 512, 30_522
+CASES = {  # how many texts a batch, and the dropout
+    "forward": (32, 0.0),
+    "forward, 16 a batch": (16, 0.0),
+    "backward": (32, 0.0),
+    "backward, dropout": (32, 0.1),
+}
+OURS = "course_lib packed"
 
 
-def reviews() -> tuple[list[list[int]], list[int]]:
+def reviews(number: int) -> list[tuple[list[int], int]]:
     """Token ids of film reviews, in random order, and whether their authors liked the film."""
     from course_lib import data
 
-    drawn = random.Random(0).sample(data.load("film_sentiment"), TEXTS)
-    texts = []
-    for review in drawn:
+    found = []
+    for review in random.Random(0).sample(data.load("film_sentiment"), number):
         words = re.findall(r"\w+|[^\w\s]", review.text.lower())
         pieces = [piece for word in words for piece in ([word] if len(word) <= 8 else [word[:6], "##" + word[6:]])]
         ids = [1000 + zlib.crc32(piece.encode()) % (VOCABULARY - 1000) for piece in pieces]
-        texts.append([101, *ids[: CONTEXT - 2], 102])
-    return texts, [review.label for review in drawn]
+        found.append(([101, *ids[: CONTEXT - 2], 102], review.label))
+    return found
 
 
 def models(dropout: float):
@@ -88,20 +93,22 @@ def models(dropout: float):
     return ours, theirs
 
 
-def contenders(dropout: float) -> tuple[dict, int]:
-    """For each its model, what gives the loss on a batch, and its batches; and how many tokens the texts have."""
+def contenders(batch_size: int, dropout: float) -> dict:
+    """For each its model, what gives the loss on a batch, and its batches."""
     import torch
 
     from course_lib import finetuning
 
-    texts, labels = reviews()
+    pool = [(torch.tensor(text), torch.tensor(label)) for text, label in reviews(BUCKET * batch_size)]
+    drawn = pool[:TEXTS]
     ours, theirs = models(dropout)
-    by_length = sorted(range(TEXTS), key=lambda i: len(texts[i]))
 
-    def batches(make, order):
-        rows = [order[i : i + BATCH] for i in range(0, TEXTS, BATCH)]
-        tensors = [torch.tensor(text) for text in texts], [torch.tensor(label) for label in labels]
-        return [make([tensors[0][i] for i in some], [tensors[1][i] for i in some]) for some in rows]
+    def batches(make, examples):
+        parts = (examples[i : i + batch_size] for i in range(0, len(examples), batch_size))
+        return [make(*zip(*part)) for part in parts]
+
+    def by_length(examples):
+        return sorted(examples, key=lambda example: len(example[0]))
 
     def our_loss(batch):
         return finetuning.loss(ours, batch)[0]
@@ -109,15 +116,16 @@ def contenders(dropout: float) -> tuple[dict, int]:
     def their_loss(batch):
         return theirs(batch.input_ids, batch.attention_mask.long(), labels=batch.labels).loss
 
-    drawn = range(TEXTS)
-    padded, bucketed = batches(finetuning.pad, list(drawn)), batches(finetuning.pad, by_length)
+    padded, of_50 = batches(finetuning.pad, drawn), batches(finetuning.pad, by_length(pool))
+    number = TEXTS // batch_size
     return {
-        OURS: (ours, our_loss, batches(finetuning.pack, list(drawn))),
-        OURS_FILLED[0]: (ours, our_loss, padded),
-        OURS_FILLED[1]: (ours, our_loss, bucketed),
+        OURS: (ours, our_loss, batches(finetuning.pack, drawn)),
+        "course_lib padded": (ours, our_loss, padded),
         "transformers padded": (theirs, their_loss, padded),
-        "transformers bucketed": (theirs, their_loss, bucketed),
-    }, sum(map(len, texts))
+        "transformers bucketed": (theirs, their_loss, batches(finetuning.pad, by_length(drawn))),
+        f"transformers bucketed of {BUCKET}": (theirs, their_loss, [
+            of_50[int((i + 0.5) / number * BUCKET)] for i in range(number)]),
+    }  # fmt: skip
 
 
 def measure(case: str, rounds: int) -> dict:
@@ -126,11 +134,19 @@ def measure(case: str, rounds: int) -> dict:
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    runs, tokens = contenders(CASES[case])
+    runs = contenders(*CASES[case])
+    same = [name for name in runs if "of" not in name.split()]  # the same texts
+    answers = {}
+    for name in same:
+        model, loss, batches = runs[name]
+        model.eval()
+        with torch.inference_mode():
+            answers[name] = sum(float(loss(batch)) for batch in batches) / len(batches)
+    assert max(answers.values()) - min(answers.values()) < 1e-4, answers
 
     def one_pass(model, loss, batches) -> float:
         start = time.process_time()
-        if case == "forward":
+        if case.startswith("forward"):
             with torch.inference_mode():
                 for batch in batches:
                     loss(batch)
@@ -140,26 +156,22 @@ def measure(case: str, rounds: int) -> dict:
                 model.zero_grad(set_to_none=True)
         return time.process_time() - start
 
-    answers = {}
-    for name, (model, loss, batches) in runs.items():
-        model.eval()
-        with torch.inference_mode():
-            answers[name] = sum(float(loss(batch)) for batch in batches) / len(batches)
-    assert max(answers.values()) - min(answers.values()) < 1e-4, answers
-    if case != "forward":
-        runs = {name: run for name, run in runs.items() if name not in OURS_FILLED}
-    for run in runs.values():
-        run[0].train(case != "forward")
-        one_pass(*run)
-    passes = [[one_pass(*run) for run in runs.values()] for _ in range(rounds)]
-    found = summary(dict(zip(runs, zip(*passes))), OURS)
+    tokens = {name: sum(map(real_tokens, batches)) for name, (_, _, batches) in runs.items()}
     read = {name: sum(batch.input_ids.numel() for batch in batches) for name, (_, _, batches) in runs.items()}
+    for run in runs.values():
+        run[0].train(not case.startswith("forward"))
+        one_pass(*run)
+    passes = [[1000 * one_pass(*run) / tokens[name] for name, run in runs.items()] for _ in range(rounds)]
+    found = summary(dict(zip(runs, zip(*passes))), OURS)  # of a thousand tokens
     return {
-        "case": case, "dropout": CASES[case], "rounds": rounds, "tokens": tokens,
-        "real_share": {name: round(tokens / number, 3) for name, number in read.items()},
-        "tokens_per_cpu_second": {name: round(1000 * tokens / ms) for name, ms in found["milliseconds"].items()},
-        "times_ours": found["times_ours"],
+        "case": case, "batch": CASES[case][0], "dropout": CASES[case][1], "rounds": rounds,
+        "real_share": {name: round(tokens[name] / read[name], 3) for name in runs},
+        "milliseconds_per_1000_tokens": found["milliseconds"], "times_ours": found["times_ours"],
     }  # fmt: skip
+
+
+def real_tokens(batch) -> int:
+    return batch.input_ids.numel() if not hasattr(batch, "attention_mask") else int(batch.attention_mask.sum())
 
 
 def in_a_process(case: str, rounds: int) -> dict:
@@ -176,7 +188,7 @@ def run_all(rounds: int) -> None:
         rows.append(in_a_process(case, rounds))
         print(rows[-1], flush=True)
     machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-    settings = {"model": "mini", "texts": TEXTS, "batch": BATCH, "context": CONTEXT, "vocabulary": VOCABULARY}
+    settings = {"model": "mini", "texts": TEXTS, "context": CONTEXT, "vocabulary": VOCABULARY}
     versions = {name: version(name) for name in ("torch", "transformers")}
     result = {"machine": machine, "versions": versions, "settings": settings, "rows": rows}
     unfinished = RESULT.with_suffix(".part")
@@ -187,13 +199,13 @@ def run_all(rounds: int) -> None:
 def print_table() -> None:
     saved = json.loads(RESULT.read_text())
     print(f"{saved['machine']}; {saved['versions']}; {saved['settings']}")
-    print("real tokens a CPU-second, one thread; its time / that of our packed rows")
+    print("milliseconds of one thread for 1,000 real tokens; that / that of our packed rows")
     for row in saved["rows"]:
         print(f"{row['case']} ({row['rounds']} rounds)")
-        for name, rate in row["tokens_per_cpu_second"].items():
+        for name, milliseconds in row["milliseconds_per_1000_tokens"].items():
             low, middle, high = row["times_ours"].get(name, (1, 1, 1))
-            share = row["real_share"][name]
-            print(f"    {name:21}  {rate:7,}  {middle:5.2f} ({low:.2f} to {high:.2f})  real tokens {share:4.0%}")
+            times = f"{milliseconds:7.1f}  {middle:5.2f} ({low:.2f} to {high:.2f})"
+            print(f"    {name:27} {times}  real tokens {row['real_share'][name]:4.0%}")
 
 
 def main() -> None:
