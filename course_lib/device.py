@@ -1,7 +1,7 @@
 """Where a computation runs, and with which random numbers.
 
 Everything in the course takes a `device` and returns its results on it; this module chooses one. What is left out: more
-than one device.
+than one device in a process.
 """
 
 import os
@@ -17,14 +17,17 @@ import torch
 def pick(prefer: str | torch.device | None = None) -> torch.device:
     """The device to use: `prefer` where it is given, else CUDA, else Apple's MPS, else the CPU.
 
-    Raises ValueError where `prefer` is not a device of this machine.
+    Under torchrun "cuda" is another GPU in each process. Raises ValueError where `prefer` is not a device of this
+    machine.
     """
     if prefer is None:
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if _available(kind)))
+        prefer = next(kind for kind in ("cuda", "mps", "cpu") if _available(kind))
     try:
         device = torch.device(prefer)
     except (RuntimeError, TypeError):
         raise ValueError(f"{prefer!r} names no device: use 'cpu', 'cuda' or 'mps'.") from None
+    if device == torch.device("cuda") and "LOCAL_RANK" in os.environ and _available("cuda"):
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     if not _available(device.type, device.index or 0):
         here = ", ".join(kind for kind in ("cuda", "mps", "cpu") if _available(kind))
         raise ValueError(f"This machine has no device {str(device)!r}: it has {here}.")

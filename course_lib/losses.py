@@ -30,7 +30,7 @@ def mean_cross_entropy(logits: Float[Tensor, "... V"], labels: Int[Tensor, "..."
     """Mean of -log p(label) in nats over the labels that are not `ignore_index`, and how many they are.
 
     The logits are not copied where they lie in one piece. ValueError for labels of another shape or of no whole
-    numbers.
+    numbers, and on the CPU, where to look costs nothing, for labels that have no score.
 
     >>> mean_cross_entropy(torch.zeros(3, 4), torch.tensor([0, -100, 3]))
     (tensor(1.3863), tensor(2))
@@ -38,7 +38,12 @@ def mean_cross_entropy(logits: Float[Tensor, "... V"], labels: Int[Tensor, "..."
     require(whole(ignore_index, -(2**63)), "ignore_index", ignore_index, "a whole number")
     _check_labels(labels, logits.shape[:-1])
     labels = labels.long()
-    mean = F.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=ignore_index)
+    try:
+        mean = F.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=ignore_index)
+    except IndexError:
+        counted, V = labels[labels != ignore_index], logits.shape[-1]
+        raise ValueError(f"The labels go from {counted.min()} to {counted.max()} and there are {V} scores: they must "
+                         f"be from 0 to {V - 1}, or {ignore_index} where nothing is asked.") from None  # fmt: skip
     return mean, (labels != ignore_index).sum()
 
 

@@ -5,7 +5,10 @@ repeats: forward, backward, clip, step. It knows nothing of the model. Around th
 make a run worth trusting: a learning rate that warms up and then falls, weight decay only where it helps, a loss on
 held-out batches, and checkpoints from which a broken-off run ends in the very same bits as one that was left alone.
 
-What it leaves out. More than one device, early stopping, and averaging of weights.
+Several processes. Under `torchrun --nproc-per-node N script.py` the same script trains on N devices: the processes deal
+the `accumulate` batches of a step among them, so that a step is the same whatever N (see `Team`).
+
+What it leaves out. Models too large for one device, early stopping, and averaging of weights.
 
 Papers. Loshchilov & Hutter (2019), "Decoupled Weight Decay Regularization" (AdamW); Loshchilov & Hutter (2017), "SGDR:
 Stochastic Gradient Descent with Warm Restarts" (cosine decay); Pascanu, Mikolov & Bengio (2013), "On the Difficulty of
@@ -17,6 +20,7 @@ pair (mean loss, how many things it is the mean over), which weighs batches of u
 a tensor: it is not read before the loss is. A batch of 0 things is left out, unless all are such.
 """
 
+import atexit
 import contextlib
 import json
 import math
@@ -35,6 +39,7 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
+import torch.distributed as dist
 from jaxtyping import Shaped
 from safetensors import SafetensorError
 from torch import Tensor, nn
@@ -53,7 +58,8 @@ class TrainingConfig:
 
     `warmup_steps`: the learning rate rises in a straight line to `learning_rate`, then falls to `min_learning_rate` as
     `decay` says ("cosine", "linear", or "constant": not at all). `weight_decay`: see `decay_groups`. `clip_norm`: a
-    longer gradient is shortened to it (None: never). `accumulate`: batches a step, for a large batch in little memory.
+    longer gradient is shortened to it (None: never). `accumulate`: batches a step, for a large batch in little memory,
+    or to share among several processes.
     `mixed_precision`: compute in 16 bits where the device is made for it (elsewhere it changes nothing).
     `evaluate_every`, `checkpoint_every`: steps between two of them (0: only at the end). `log_every`: steps between two
     looks at the loss. Each look waits until a GPU has caught up: there, look every 10th step or so.
@@ -170,25 +176,31 @@ def evaluate(model: nn.Module, batches: Batches, loss_fn: LossFunction, mixed_pr
     `loss_fn` may as well return an accuracy with its count: what is returned is the mean. ValueError without a batch,
     or where nothing counts in any.
     """
+    return _evaluate(model, batches, loss_fn, mixed_precision, Team())
+
+
+def _evaluate(model: nn.Module, batches: Batches, loss_fn: LossFunction, mixed_precision: bool, team: "Team") -> float:
     place, losses, counts = _place(model), [], []
-    with _evaluation_mode(model), torch.no_grad():
-        for batch in batches(torch.Generator().manual_seed(0)) if callable(batches) else batches:
-            with _precision(place, mixed_precision):
-                loss, count = _loss_and_count(loss_fn(model, _move(batch, place)))
-            losses.append(loss)
-            counts.append(count)
-    if not losses:
-        raise ValueError("There is no held-out batch to evaluate on: the collection is empty, or was read before.")
+    with evaluation_mode(model), torch.no_grad():
+        for number, batch in enumerate(batches(torch.Generator().manual_seed(0)) if callable(batches) else batches):
+            if team.is_mine(number):
+                with _precision(place, mixed_precision):
+                    loss, count = _loss_and_count(loss_fn(model, _move(batch, place)))
+                losses.append(loss)
+                counts.append(count)
     total, weight = 0.0, 0.0
     for loss, count in zip(_read(losses), _read(counts)):
         total, weight = total + loss * count, weight + count
+    total, weight, number = team.sum(torch.tensor([total, weight, len(losses)], dtype=torch.float64)).tolist()
+    if not number:
+        raise ValueError("There is no held-out batch to evaluate on: the collection is empty, or was read before.")
     if not weight:
         raise ValueError(NOTHING)
     return total / weight
 
 
 @contextmanager
-def _evaluation_mode(model: nn.Module) -> Iterator[None]:
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -260,6 +272,74 @@ def _read(values: list[float | Tensor]) -> list[float]:
     return [next(read) if isinstance(value, Tensor) else value for value in values]
 
 
+# --- Several processes ----------------------------------------------------------------------------------------------
+
+
+class Team:
+    """The processes that train one model together, each with a copy of it: torchrun's, or this one alone.
+
+    Every process reads all batches and computes those whose turn it is. Their gradients are added up, each mean with
+    the weight of how many things it is the mean over, once a step; so all take the same step from the same weights.
+
+    This is what torch's DistributedDataParallel does, in one plain sum for each parameter. That class hides the sums
+    behind the backward pass, which pays for models larger than ours; but it wants its wrapper called in the place of
+    the model (a method such as `BertForPreTraining.loss` passes it by), weighs all processes alike whatever counts in
+    their batches, and waits forever where one has a batch less.
+    """
+
+    rank, size = 0, 1
+
+    def __init__(self, place: torch.device | None = None):
+        self.place, self.together = place, place is not None and _join(place)
+        if self.together:
+            self.rank, self.size = dist.get_rank(), dist.get_world_size()
+
+    def is_mine(self, number: int) -> bool:
+        return number % self.size == self.rank
+
+    def begin(self, model: nn.Module, step: int) -> None:
+        """All start from the weights of the first process. RuntimeError where they do not start at the same step."""
+        if self.together:
+            steps = self.sum(torch.eye(self.size)[self.rank] * step).int().tolist()
+            if len(set(steps)) > 1:
+                raise RuntimeError(f"The processes would go on from the steps {steps}: name a checkpoint folder that "
+                                   "all of them see.")  # fmt: skip
+            for tensor in [*model.parameters(), *model.buffers()]:
+                dist.broadcast(tensor.detach(), 0)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum over all processes, the same bits in each of them."""
+        if not self.together:
+            return values
+        values = values.to(self.place)  # nccl adds up on GPUs alone
+        dist.all_reduce(values)
+        return values
+
+    def wait(self) -> None:
+        """Go on when all have come here."""
+        self.sum(torch.zeros(1)).tolist()
+
+    def add_up(self, parameters: list[nn.Parameter], weight: Tensor) -> None:
+        """Each gradient becomes the sum over all processes of weight * gradient. What none of them used has none."""
+        used = self.sum(torch.tensor([float(p.grad is not None) for p in parameters]))
+        for i, parameter in enumerate(parameters):
+            if parameter.grad is None and used[i]:  # looked at, and a GPU waited for, only where one is missing here
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        for sum_ in [dist.all_reduce(gradient.mul_(weight), async_op=True) for gradient in gradients]:
+            sum_.wait()
+
+
+def _join(place: torch.device) -> bool:
+    """Whether there are processes to work with. Those that torchrun has started are brought together first."""
+    if not dist.is_available():
+        return False
+    if not dist.is_initialized() and {"RANK", "WORLD_SIZE", "LOCAL_RANK"} <= os.environ.keys():
+        dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+        atexit.register(dist.destroy_process_group)
+    return dist.is_initialized()
+
+
 # --- The loop -------------------------------------------------------------------------------------------------------
 
 
@@ -310,6 +390,11 @@ def train(
     With `log_every` above 1 all three see only the steps whose loss is read: every `log_every`-th, the last, and those
     with an evaluation or a checkpoint. The losses of the others come into the history at the next of these.
 
+    Under torchrun only the first process writes checkpoints and shows progress; `on_step` is called in each, and each
+    returns the same history. The losses are those of one process: of one without torchrun if there is no dropout, whose
+    chance is there a matter of seed, step and batch. Numbers that a model counts up by itself, as BatchNorm does, are
+    not brought together.
+
     torch's random numbers start from `config.seed`, and afterwards go on as if nothing had been trained. Raises
     ValueError for batches, a loss or a checkpoint that cannot be used, and RuntimeError when a loss or a gradient is no
     longer a number: the model then has the weights of the step before (with `log_every` above 1, of a later one). In
@@ -320,9 +405,10 @@ def train(
     store = None if checkpoint is None else Path(checkpoint)
     if resume and store is None:
         raise ValueError("resume=True needs a checkpoint to go on from: name its folder with checkpoint=.")
-    with _own_numbers(run.place, config.seed), _reporter(progress, run) as report:
+    with _own_numbers(run.place, config.seed), _reporter(progress if run.team.rank == 0 else False, run) as report:
         if resume and (store / RECORD).exists():
             run.load(store)
+        run.team.begin(model, run.step)
         if store is not None and run.step < config.steps:
             _make_folder(store)
         model.train()
@@ -337,7 +423,9 @@ def train(
                 if not run.unread:
                     report(on_step)
                 if store is not None and (last or _due(run.step, config.checkpoint_every)):
-                    run.save(store)
+                    if run.team.rank == 0:
+                        run.save(store)
+                    run.team.wait()
         finally:
             model.eval()
     return run.history
@@ -352,11 +440,16 @@ class Run:
 
     def __init__(self, model: nn.Module, batches: Batches, config: TrainingConfig):
         self.model, self.config, self.place = model, config, _place(model)
+        self.team = Team(self.place)
+        if config.accumulate < self.team.size:
+            raise ValueError(f"accumulate={config.accumulate} leaves some of the {self.team.size} processes without "
+                             f"a batch: give accumulate={self.team.size} or more, and smaller batches.")  # fmt: skip
         groups = decay_groups(model, config.weight_decay)
         half = config.mixed_precision and devices.autocast_dtype(self.place) == torch.float16
-        # Has a float16 gradient overflowed? A fused optimizer finds out on the device; for others the host must wait.
+        # One kernel a step: faster, and a float16 gradient that has overflowed is found without the host's waiting.
+        self.fused = half or self.place.type == "cpu"
         self.optimizer = torch.optim.AdamW(
-            groups, lr=config.learning_rate, betas=config.betas, eps=config.epsilon, fused=half or None
+            groups, lr=config.learning_rate, betas=config.betas, eps=config.epsilon, fused=self.fused or None
         )
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.scaler = torch.amp.GradScaler(self.place.type, enabled=half)  # float16 alone is too narrow for gradients
@@ -370,9 +463,15 @@ class Run:
             group["lr"] = learning_rate(self.step, self.config)
         self.optimizer.zero_grad(set_to_none=True)
         total, weight, unit = 0.0, 0.0, None
-        for _ in range(self.config.accumulate):
+        for number in range(self.config.accumulate):
+            batch = next(self.data)
+            if not self.team.is_mine(number):
+                continue
+            if self.team.together:
+                chance = np.random.SeedSequence((self.config.seed, self.step, number))
+                torch.manual_seed(int(chance.generate_state(1)[0]))
             with _precision(self.place, self.config.mixed_precision):
-                loss, count = _loss_and_count(loss_fn(self.model, _move(next(self.data), self.place)))
+                loss, count = _loss_and_count(loss_fn(self.model, _move(batch, self.place)))
             if not loss.requires_grad:
                 raise ValueError("The loss depends on no parameter of the model: loss_fn must call the model, "
                                  "and neither detach its output nor turn it into a plain number.")  # fmt: skip
@@ -384,11 +483,15 @@ class Run:
         if all(parameter.grad is None for parameter in self.parameters):
             raise ValueError("The loss depends on no parameter of this model: loss_fn must call the model it is given, "
                              "not another of the same name.")  # fmt: skip
-        self.scaler.unscale_(self.optimizer)
-        if self.config.accumulate > 1:
+        if self.team.together:
+            sums = [torch.as_tensor(x, dtype=torch.float64, device=self.place) for x in (total * unit, weight * unit)]
+            total, weight = self.team.sum(torch.stack(sums))
+            self.team.add_up(self.parameters, unit / weight)
+        elif self.config.accumulate > 1:
             for parameter in self.parameters:
                 if parameter.grad is not None:
                     parameter.grad.div_(weight)
+        self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm or math.inf)
         self.unread.append((total / weight, norm, weight))
         step, config = self.step + 1, self.config
@@ -422,7 +525,7 @@ class Run:
     def evaluate(self, held_out: Batches, loss_fn: LossFunction) -> None:
         """Add the held-out loss to the history. Its chance is the same every time, and the training's is untouched."""
         with _own_numbers(self.place, self.config.seed):
-            loss = evaluate(self.model, held_out, loss_fn, self.config.mixed_precision)
+            loss = _evaluate(self.model, held_out, loss_fn, self.config.mixed_precision, self.team)
         if not math.isfinite(loss):
             raise RuntimeError(f"The held-out loss is {loss} after step {self.step}: look for a batch of only padding.")
         self.history.held_out.append((self.step, loss))
@@ -461,7 +564,7 @@ class Run:
             prefix = f"optimizer.{name}."
             state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
             if state:  # AdamW keeps `step` on the CPU, unless it is fused
-                stay = set() if self.scaler.is_enabled() else {"step"}
+                stay = set() if self.fused else {"step"}
                 self.optimizer.state[parameter] = {k: v if k in stay else v.to(self.place) for k, v in state.items()}
         if record["scaler"]:
             self.scaler.load_state_dict(record["scaler"])

@@ -18,6 +18,13 @@ def test_pick_takes_the_best_that_is_there(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert device.pick() == torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for process, gpu in (("1", 1), ("3", 1), ("0", 0)):  # torchrun numbers the processes of a machine
+        monkeypatch.setenv("LOCAL_RANK", process)
+        assert device.pick() == device.pick("cuda") == torch.device("cuda", gpu)
+        assert device.pick("cuda:1") == torch.device("cuda:1")
+    monkeypatch.delenv("LOCAL_RANK")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert device.pick("cpu") == torch.device("cpu")
     assert device.pick(torch.device("cuda:0")) == torch.device("cuda:0")
     with pytest.raises(ValueError, match="no device 'cuda:7': it has cuda, mps, cpu"):
