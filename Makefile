@@ -47,6 +47,8 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/tokenizers.py
 	$(PY) benchmarks/attention.py
 	$(PY) benchmarks/transformer_races.py
+	$(PY) benchmarks/bert.py
+	$(PY) benchmarks/finetuning.py
 
 clean:  ## remove the environment, builds and caches; your lessons in work/ and the downloaded data stay
 	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -446,7 +446,7 @@ class Run:
                              f"a batch: give accumulate={self.team.size} or more, and smaller batches.")  # fmt: skip
         groups = decay_groups(model, config.weight_decay)
         half = config.mixed_precision and devices.autocast_dtype(self.place) == torch.float16
-        # One kernel a step: faster, and a float16 gradient that has overflowed is found without the host's waiting.
+        # One kernel a step: faster, and where a float16 gradient has overflowed it finds out without the host waiting.
         self.fused = half or self.place.type == "cpu"
         self.optimizer = torch.optim.AdamW(
             groups, lr=config.learning_rate, betas=config.betas, eps=config.epsilon, fused=self.fused or None
