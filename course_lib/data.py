@@ -93,11 +93,16 @@ def load(name: str) -> Corpus | Pairs | Analogies | list[Review] | dict[str, str
 
     corpus: a `Corpus` · pairs: [(word, word, score)] · analogies: {section: [four words]} · reviews: [Review]
     in the file's order · plays: {title: text}, with case, line breaks and speakers' names.
-    Raises KeyError for an unknown name, ValueError for vectors and scripts (files: see `path`), FetchError.
+    Raises KeyError for an unknown name, ValueError for files (vectors, vocabularies, scripts: see `path`), FetchError.
     """
     entry = _entry(name)
     if entry.kind == "script":
         raise ValueError(f'{name!r} is a script for the browser, not a corpus or a set: use data.path("{name}").')
+    if entry.kind == "tokenizer":
+        raise ValueError(
+            f'{name!r} is a vocabulary of subwords, not a corpus or a set: give data.path("{name}") to the load method '
+            "of tokenizers.BPETokenizer (merges) or tokenizers.WordPieceTokenizer (vocab)."
+        )
     if entry.kind in ("weights", "vectors"):
         file = f'data.path("{name}")'
         call = f"load_npz({file})" if entry.kind == "vectors" else f"load_word2vec_format({file}, binary=True)"
@@ -177,7 +182,7 @@ def _read_plays(file: Path) -> dict[str, str]:
 
 READERS = {"pairs": _read_pairs, "analogies": _read_analogies, "reviews": _read_reviews, "plays": _read_plays}
 SUFFIXES = {"corpus": ".txt", "pairs": ".tsv", "analogies": ".txt", "reviews": ".csv", "plays": ".txt",
-            "script": ".js", "weights": ".bin", "vectors": ".npz"}  # fmt: skip
+            "script": ".js", "tokenizer": ".txt", "weights": ".bin", "vectors": ".npz"}  # fmt: skip
 
 
 # ---- the manifest ----------------------------------------------------------------------------------------------------
