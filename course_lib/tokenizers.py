@@ -109,16 +109,16 @@ class Tokenizer:
         self.special_tokens = {name: self.token_to_id(name) for name in special_tokens}
         longest_first = sorted(map(re.escape, special_tokens), key=len, reverse=True)
         self._special = re.compile(f"({'|'.join(longest_first)})") if special_tokens else None
-        self._cuts: dict[str, tuple[Cut, ...]] = _Cache(lambda chunk: tuple(self._cut(chunk)))
-        self._ids: dict[str, tuple[int, ...]] = _Cache(lambda chunk: tuple(self._cut_ids(chunk)))
+        self._cuts: dict[str, list[Cut]] = _Cache(self._cut)
+        self._ids: dict[str, list[int]] = _Cache(self._cut_ids)
 
-    def _cut(self, chunk: str) -> Iterable[Cut]:
+    def _cut(self, chunk: str) -> list[Cut]:
         """The tokens of a chunk, with their places in it."""
         raise NotImplementedError
 
-    def _cut_ids(self, chunk: str) -> Iterable[int]:
+    def _cut_ids(self, chunk: str) -> list[int]:
         """The same without the places, for those who can do it faster."""
-        return (token_id for token_id, _, _ in self._cut(chunk))
+        return [token_id for token_id, _, _ in self._cut(chunk)]
 
     def __len__(self) -> int:
         return len(self._names)
@@ -259,14 +259,14 @@ class Tokenizer:
         mask = places < ends  # [B, T]
         if self.pad_id is None and not mask.all():
             raise ValueError(f"{self!r} has no padding token, and the rows have {min(lengths)} to {width} tokens.")
-        values = np.array(flat, dtype=np.int64).reshape(len(flat), -1)
+        values = np.array(flat, dtype=np.int64).reshape(len(flat), 3 if offsets else 1)
         input_ids = np.full(mask.shape, self.pad_id or 0, dtype=np.int64)
         input_ids[mask] = values[:, 0]
         types = mask & (places >= np.array(firsts, dtype=np.int64)[:, None])
         spans = None
         if offsets:
             spans = np.zeros((*mask.shape, 2), dtype=np.int64)
-            spans[mask] = values[:, 1:] if flat else 0
+            spans[mask] = values[:, 1:]
             spans = torch.from_numpy(spans)
         return Batch(torch.from_numpy(input_ids), torch.from_numpy(mask), torch.from_numpy(types).long(), spans)
 
@@ -343,19 +343,20 @@ class BPETokenizer(Tokenizer):
     def _join_word(self, word: str) -> str:
         return bpe.replay(bpe.to_bytes(word).decode("latin-1").translate(self._symbols), self._ranks, self._merges)
 
-    def _cut(self, chunk: str) -> Iterable[Cut]:
-        start = 0
+    def _cut(self, chunk: str) -> list[Cut]:
+        found, start = [], 0
         for word in bpe.gpt2_words(chunk):
-            place_of = range(len(word)) if word.isascii() else [i for i, c in enumerate(word) for _ in c.encode()]
+            place_of = range(len(word)) if word.isascii() else [i for i, c in enumerate(word) for _ in bpe.to_bytes(c)]
             first = 0  # in bytes
             for token_id in map(ord, self._words[word]):
                 last = first + self._sizes[token_id]
-                yield token_id, start + place_of[first], start + place_of[last - 1] + 1
+                found.append((token_id, start + place_of[first], start + place_of[last - 1] + 1))
                 first = last
             start += len(word)
+        return found
 
-    def _cut_ids(self, chunk: str) -> Iterable[int]:
-        return map(ord, "".join(map(self._words.__getitem__, bpe.gpt2_words(chunk))))
+    def _cut_ids(self, chunk: str) -> list[int]:
+        return list(map(ord, "".join(map(self._words.__getitem__, bpe.gpt2_words(chunk)))))
 
     def _join(self, names: list[str]) -> str:
         """Bytes that are no UTF-8, such as half a character, become U+FFFD."""
@@ -418,7 +419,7 @@ def _checked_merges(merges: list[tuple[str, ...]], path: Path, skipped: int) -> 
     for number, pair in enumerate(merges, skipped + 1):
         if len(pair) != 2 or not all(pair) or not set("".join(pair)) <= letters:
             what = _short(" ".join(pair))
-            raise ValueError(f"Merge {number} of {path}, {what}, is no pair of byte-level tokens: is it a merges file?")
+            raise ValueError(f"Merge {number} of {path}, {what}, is no pair of byte-level tokens, as merges are.")
     twice = [pair for pair, times in Counter(merges).items() if times > 1]
     if twice:
         raise ValueError(f"The merge {' '.join(twice[0])!r} comes twice in {path}: each pair has one rank.")
@@ -482,21 +483,23 @@ class WordPieceTokenizer(Tokenizer):
         sizes = [len(piece) - 2 * (place > 0) for place, piece in enumerate(pieces)]
         return list(zip(map(self.vocab.__getitem__, pieces), sizes))
 
-    def _cut(self, chunk: str) -> Iterable[Cut]:
+    def _cut(self, chunk: str) -> list[Cut]:
         if not chunk.isascii():
             bpe.to_bytes(chunk)  # for its sentence about surrogates
+        found = []
         place_of = [place for place, character in enumerate(chunk) for _ in self._cleaning[ord(character)]]
         for match in re.finditer("[^ ]+", chunk.translate(self._cleaning)):
             first = match.start()
             for token_id, size in self._words[match[0]]:
                 last = first + size
-                yield token_id, place_of[first], place_of[last - 1] + 1
+                found.append((token_id, place_of[first], place_of[last - 1] + 1))
                 first = last
+        return found
 
-    def _cut_ids(self, chunk: str) -> Iterable[int]:
+    def _cut_ids(self, chunk: str) -> list[int]:
         if not chunk.isascii():
             bpe.to_bytes(chunk)
-        return (token_id for word in chunk.translate(self._cleaning).split() for token_id, _ in self._words[word])
+        return [token_id for word in chunk.translate(self._cleaning).split() for token_id, _ in self._words[word]]
 
     def _join(self, names: list[str]) -> str:
         """The words between single spaces: what cleaning took, and which spaces there were, is not known any more."""
@@ -665,7 +668,7 @@ class WordTokenizer(Tokenizer):
         self._know([*vocab.index_to_key, *special_tokens], special_tokens)
         self.pad_id = self.vocab.get("<pad>")
 
-    def _cut(self, chunk: str) -> Iterable[Cut]:
+    def _cut(self, chunk: str) -> list[Cut]:
         token_id = self.vocab.get(chunk, self.special_tokens.get("<unk>"))
         return [] if token_id is None else [(token_id, 0, len(chunk))]
 
@@ -697,7 +700,7 @@ class CharacterTokenizer(Tokenizer):
         texts = [texts] if isinstance(texts, str) else texts
         return cls(sorted(set().union(*map(bpe.checked_text, texts))), special_tokens)
 
-    def _cut(self, chunk: str) -> Iterable[Cut]:
+    def _cut(self, chunk: str) -> list[Cut]:
         if chunk not in self.vocab:
             raise ValueError(f"{chunk!r} is no character of this vocabulary of {len(self)}: train it on such a text.")
         return [(self.vocab[chunk], 0, 1)]
