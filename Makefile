@@ -39,6 +39,7 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/fasttext.py
 	$(PY) benchmarks/word_vectors.py
 	$(PY) benchmarks/ngram.py
+	$(PY) benchmarks/tokenizers.py
 	$(PY) benchmarks/attention.py
 	$(PY) benchmarks/transformer_races.py
 

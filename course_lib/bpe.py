@@ -239,12 +239,17 @@ def replay(word: str, ranks: Mapping[str, int], merges: Sequence[tuple[str, str]
     if len(word) > 64:
         return _replay_long(word, ranks, merges)
     never = len(merges)
-    while len(word) > 1:
-        rank = min(map(ranks.get, map(add, word, word[1:]), repeat(never)))
-        if rank == never:
-            break
-        word = word.replace(*merges[rank], 1)
-    return word
+    tokens = list(word)
+    waiting = list(map(ranks.get, map(add, word, word[1:]), repeat(never)))  # the rank of each pair of neighbours
+    while waiting and (lowest := min(waiting)) < never:
+        i = waiting.index(lowest)
+        tokens[i] = new = merges[lowest][1]
+        del tokens[i + 1], waiting[i]
+        if i > 0:
+            waiting[i - 1] = ranks.get(tokens[i - 1] + new, never)
+        if i < len(waiting):
+            waiting[i] = ranks.get(new + tokens[i + 1], never)
+    return "".join(tokens)
 
 
 def _replay_long(word: str, ranks: Mapping[str, int], merges: Sequence[tuple[str, str]]) -> str:

@@ -110,15 +110,15 @@ class Tokenizer:
         longest_first = sorted(map(re.escape, special_tokens), key=len, reverse=True)
         self._special = re.compile(f"({'|'.join(longest_first)})") if special_tokens else None
         self._cuts: dict[str, list[Cut]] = _Cache(self._cut)
-        self._ids: dict[str, list[int]] = _Cache(self._cut_ids)
+        self._ids: dict[str, tuple[int, ...]] = _Cache(self._cut_ids)
 
     def _cut(self, chunk: str) -> list[Cut]:
         """The tokens of a chunk, with their places in it."""
         raise NotImplementedError
 
-    def _cut_ids(self, chunk: str) -> list[int]:
+    def _cut_ids(self, chunk: str) -> tuple[int, ...]:
         """The same without the places, for those who can do it faster."""
-        return [token_id for token_id, _, _ in self._cut(chunk)]
+        return tuple([token_id for token_id, _, _ in self._cut(chunk)])
 
     def __len__(self) -> int:
         return len(self._names)
@@ -319,6 +319,9 @@ class BPETokenizer(Tokenizer):
             if name not in self.vocab:
                 what = f"the byte {bpe.unspell(name)!r}" if name in bpe.ALPHABET else f"{name!r}, which its merges use"
                 raise ValueError(f"The vocabulary lacks {what}: the two belong to different tokenizers.")
+        strange = set().union(*self.vocab.keys() - self.special_tokens.keys()) - set(bpe.ALPHABET)
+        if strange:
+            raise ValueError(f"The vocabulary uses {min(strange)!r}, which names no byte: it is not byte-level.")
         symbol = {name: chr(i) for name, i in self.vocab.items()}  # a token is one character: chr(id)
         self._symbols = {byte: symbol[name] for byte, name in enumerate(bpe.BYTE_NAMES)}
         self._merges = [(symbol[left] + symbol[right], symbol[left + right]) for left, right in merges]
@@ -355,8 +358,8 @@ class BPETokenizer(Tokenizer):
             start += len(word)
         return found
 
-    def _cut_ids(self, chunk: str) -> list[int]:
-        return list(map(ord, "".join(map(self._words.__getitem__, bpe.gpt2_words(chunk)))))
+    def _cut_ids(self, chunk: str) -> tuple[int, ...]:
+        return tuple(map(ord, "".join(map(self._words.__getitem__, bpe.gpt2_words(chunk)))))
 
     def _join(self, names: list[str]) -> str:
         """Bytes that are no UTF-8, such as half a character, become U+FFFD."""
@@ -417,8 +420,8 @@ def _read_merges(path: Path) -> list[tuple[str, str]]:
 def _checked_merges(merges: list[tuple[str, ...]], path: Path, skipped: int) -> list[tuple[str, str]]:
     letters = set(bpe.ALPHABET)
     for number, pair in enumerate(merges, skipped + 1):
-        if len(pair) != 2 or not all(pair) or not set("".join(pair)) <= letters:
-            what = _short(" ".join(pair))
+        if len(pair) != 2 or not all(pair) or not set("".join(map(str, pair))) <= letters:
+            what = _short(" ".join(map(str, pair)))
             raise ValueError(f"Merge {number} of {path}, {what}, is no pair of byte-level tokens, as merges are.")
     twice = [pair for pair, times in Counter(merges).items() if times > 1]
     if twice:
@@ -496,10 +499,11 @@ class WordPieceTokenizer(Tokenizer):
                 first = last
         return found
 
-    def _cut_ids(self, chunk: str) -> list[int]:
+    def _cut_ids(self, chunk: str) -> tuple[int, ...]:
         if not chunk.isascii():
             bpe.to_bytes(chunk)
-        return [token_id for word in chunk.translate(self._cleaning).split() for token_id, _ in self._words[word]]
+        words = chunk.translate(self._cleaning).split()
+        return tuple([token_id for word in words for token_id, _ in self._words[word]])
 
     def _join(self, names: list[str]) -> str:
         """The words between single spaces: what cleaning took, and which spaces there were, is not known any more."""
@@ -545,7 +549,7 @@ class WordPieceTokenizer(Tokenizer):
         wrong += _differences(model, max_input_chars_per_word=wordpiece.LONGEST_WORD)
         if wrong:
             raise ValueError(f"{path} is not cut as BERT's ({', '.join(wrong)}): WordPieceTokenizer reads no other.")
-        return cls(names, cleaning["lowercase"])
+        return cls(names, bool(cleaning.get("lowercase")))
 
 
 def _special(name: str, type_id: int) -> dict:
@@ -632,12 +636,15 @@ def read_tokenizer_json(path: Path, kind: str) -> tuple[dict, list[str], list[st
     """
     content = read_json(path)
     model = content.get("model")
-    if not isinstance(model, dict) or "vocab" not in model:
-        raise ValueError(f"{path} is no tokenizer.json: it has no model with a vocabulary.")
+    if not isinstance(model, dict):
+        raise ValueError(f"{path} is no tokenizer.json: it has no model.")
     found = model.get("type") or ("BPE" if "merges" in model else "WordPiece")
     if found != kind:
         also = f": load it with {found}Tokenizer" if found in ("BPE", "WordPiece") else ""
         raise ValueError(f"{path} holds a {found} tokenizer, not {kind}{also}.")
+    for part, form in (("vocab", dict), *([("merges", list)] if kind == "BPE" else [])):
+        if not isinstance(model.get(part), form):
+            raise ValueError(f"{path} has no {part}: it is no whole tokenizer.json.")
     vocab, special_tokens = dict(model["vocab"]), []
     for token in content.get("added_tokens") or []:
         name, odd = token["content"], [key for key in ("single_word", "lstrip", "rstrip") if token.get(key)]

@@ -10,8 +10,9 @@ more than 100 characters. `tokenizers.WordPieceTokenizer` makes a tokenizer of t
 
 How the vocabulary was learned, Google never published as code. The papers say: join the pair that makes the text most
 likely. The textbooks' reading of that, and ours, is the score count(pair) / (count(left) * count(right)), which prefers
-pairs that are rarely apart. The trainer that Hugging Face's `tokenizers` calls WordPiece goes by count(pair), as BPE;
-learn_pieces(words, n, score=lambda pair, left, right: pair) does the same.
+pairs that are rarely apart, and so the rarest words (`learn_pieces` has a min_count against that). The trainer that
+Hugging Face's `tokenizers` calls WordPiece goes by count(pair), as BPE does, and cuts text into fewer pieces; here that
+is learn_pieces(words, n, score=count_score).
 
 What it leaves out. Text that is normalised otherwise (NFKC), words of a list that is never split, cutting in linear
 time (Song et al. 2021): a cache by word is enough here.
@@ -155,6 +156,11 @@ def textbook_score(pair, left, right):
     (0.027777777777777776, 0.05)
     """
     return pair / (left * right)
+
+
+def count_score(pair, left, right):
+    """BPE's score, and that of the WordPiece trainer of `tokenizers`: how often two pieces stand together."""
+    return pair
 
 
 def learn_pieces(

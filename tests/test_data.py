@@ -182,6 +182,15 @@ def test_texts_with_labels_and_with_lines_and_scripts(shop):
         data.load("draw")
 
 
+def test_a_vocabulary_is_a_file_that_a_tokenizer_loads():
+    with pytest.raises(ValueError, match=r"'bert_vocab' is a vocabulary of subwords, .* data.path\(\"bert_vocab\"\)"):
+        data.load("bert_vocab")
+    assert data._file(data._entry("gpt2_merges")).name == "gpt2_merges.txt"
+    first = {entry.name for entry in data._manifest().values() if entry.first}
+    assert "gpt2_merges" in first
+    assert "bert_vocab" not in first  # 84 MB
+
+
 def test_entries_that_share_a_wheel_download_it_once(shop, monkeypatch):
     asked = []
     run = data._run

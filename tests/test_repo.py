@@ -27,13 +27,13 @@ SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 # A module may import the floors below its own and, but on the top floor, its left neighbours.
 FLOORS = [
     ["settings", "device", "cleaning", "data", "vocab", "dates"],
-    ["keyed_vectors", "counts", "tokenizers", "attention", "losses", "training"],
+    ["keyed_vectors", "counts", "bpe", "wordpiece", "tokenizers", "attention", "losses", "training"],
     ["word2vec", "glove", "fasttext", "evaluation", "sequences", "transformer"],
     ["bert", "gpt", "llama"],
     ["finetuning", "decoding", "checkpoints"],
 ]
 LEFT_NEIGHBOURS = {0, 1, 2, 3}  # the floors, counted from 0, whose modules may lean on those to their left
-PEERS = {"gensim", "transformers", "sklearn", "fasttext"}
+PEERS = {"gensim", "transformers", "sklearn", "fasttext", "tokenizers", "tiktoken"}
 
 
 def may_import(module: str) -> set[str]:

@@ -11,7 +11,6 @@ import os
 import pickle
 import random
 import shutil
-import unicodedata
 
 import pytest
 import tiktoken
@@ -121,10 +120,10 @@ def test_ids_on_a_part_of_the_corpus_are_those_of_both_engines(gpt2, gpt2_of_oth
     ranks = {bpe.unspell(name): i for name, i in gpt2.vocab.items() if i < 50256}
     other = tiktoken.Encoding("gpt2", pat_str=GPT2, mergeable_ranks=ranks, special_tokens={})
     assert other.n_vocab == 50256
-    texts = [*reviews, *list(data.load("shakespeare_plays").values())[::9]]
+    texts = [*reviews, *list(data.load("shakespeare_plays").values())[::19]]
     for path in data.load("course_corpus").paths:
         with path.open(encoding="utf-8") as file:
-            texts.append(file.read(300_000))
+            texts.append(file.read(100_000))
     for text in texts:
         ids = gpt2.encode(text)
         assert ids == other.encode_ordinary(text)
@@ -153,7 +152,10 @@ def test_any_text_comes_back(gpt2, text):
     assert len(BPETokenizer().encode(text, special=False)) == len(text.encode())
 
 
-@pytest.mark.parametrize("text", ["a" * 10**6, "北京大学" * 100_000, "\0" * 10**6, " " * 10**6, "ab1." * 250_000])
+LONG = ["北京大学" * 30_000, "\0" * 10**6, " " * 10**6, "ab1." * 250_000]
+
+
+@pytest.mark.parametrize("text", [pytest.param("a" * 10**6, marks=pytest.mark.slow), *LONG])
 def test_a_long_text_without_a_space_comes_back(gpt2, text):
     assert gpt2.decode(gpt2.encode(text)) == text
 
@@ -444,6 +446,7 @@ def test_sizes_without_room():
 def test_merges_and_names_that_do_not_fit():
     sentence(BPETokenizer, [("a", "b")], (), [*bpe.ALPHABET], says="^The vocabulary lacks 'ab', which its merges use")
     sentence(BPETokenizer, [], (), bpe.ALPHABET[1:], says="^The vocabulary lacks the byte b'!'")
+    sentence(BPETokenizer, [], (), [*bpe.ALPHABET, "北"], says="^The vocabulary uses '北', which names no byte")
     sentence(BPETokenizer, [("a", "b")], ("ab",), says="^The token 'ab' comes 2 times in the vocabulary")
     sentence(WordPieceTokenizer, ["a", "[UNK]"], says=r"^The vocabulary lacks \[PAD\], \[CLS\], \[SEP\], \[MASK\]")
     sentence(CharacterTokenizer, "aba", says="^The token 'a' comes 2 times")
@@ -461,7 +464,8 @@ SPECIAL = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
         ("vocab.txt", b"\xff\xfe", "is not UTF-8 text"),
         ("tokenizer.json", "{", "is no whole JSON file"),
         ("tokenizer.json", "[1]", "holds a list, not"),
-        ("tokenizer.json", "{}", "is no tokenizer.json: it has no model"),
+        ("tokenizer.json", "{}", "is no tokenizer.json: it has no model.$"),
+        ("tokenizer.json", '{"model": {"type": "WordPiece"}}', "has no vocab: it is no whole tokenizer.json.$"),
         ("tokenizer.json", '{"model": {"type": "Unigram", "vocab": []}}', "holds a Unigram tokenizer, not WordPiece.$"),
         ("tokenizer.json", '{"model": {"type": "BPE", "vocab": {}, "merges": []}}',
          "holds a BPE tokenizer, not WordPiece: load it with BPETokenizer.$"),
@@ -491,6 +495,7 @@ def test_folders_that_are_no_wordpiece(tmp_path, name, content, says):
         ("merges.txt", "#version: 0.2\na b\nc d e\n", "^Merge 3 of .*, 'c d e', is no pair"),
         ("merges.txt", "a 北\n", "^Merge 1 of .* is no pair of byte-level tokens"),
         ("merges.txt", "a b\nc d\na b\n", "^The merge 'a b' comes twice"),
+        ("tokenizer.json", '{"model": {"type": "BPE", "vocab": {}}}', "has no merges: it is no whole tokenizer.json.$"),
         ("tokenizer.json", '{"model": {"type": "WordPiece", "vocab": {}}}',
          "holds a WordPiece tokenizer, not BPE: load it with WordPieceTokenizer.$"),
         ("tokenizer.json", '{"model": {"type": "BPE", "vocab": {}, "merges": []}, "pre_tokenizer": {"type": "Split"}}',
@@ -517,4 +522,3 @@ def test_files_of_two_tokenizers(small, tmp_path, gpt2):
     sentence(BPETokenizer.load, tmp_path, says="vocab.json has 599 tokens and none with the id 0: ids must")
     sentence(BPETokenizer.load, tmp_path / "nowhere.txt", says="^There is no file .*nowhere.txt.$")
     sentence(WordPieceTokenizer.load, data.path("gpt2_merges"), says="^The vocabulary lacks")
-    assert unicodedata.unidata_version >= "14"

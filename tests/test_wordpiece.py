@@ -148,7 +148,7 @@ def test_by_count_it_learns_what_the_trainer_of_tokenizers_learns():
     trainer = trainers.WordPieceTrainer(vocab_size=16, special_tokens=["[UNK]"], show_progress=False)
     tokenizer.train_from_iterator([" ".join([word] * count) for word, count in words.items()], trainer)
     theirs = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get)[12:]
-    ours = wordpiece.learn_pieces(words, 11, score=lambda pair, left, right: pair)[7:]
+    ours = wordpiece.learn_pieces(words, 11, score=wordpiece.count_score)[7:]
     assert ours == theirs == ["##ug", "hug", "##un", "pun"]
     assert wordpiece.learn_pieces(words, 11)[7:] == ["##gs", "hu", "hugs", "hug"]  # the textbook's score
 
@@ -168,4 +168,11 @@ def test_a_real_text_learns_as_many_pieces_as_asked():
     pieces = wordpiece.learn_pieces(counts, 700, min_count=5)
     assert len(pieces) == len(set(pieces)) == 700
     assert all(wordpiece.longest_match(word, set(pieces)) for word in counts)
+
+    def length(pieces):
+        vocab = set(pieces)
+        return sum(count * len(wordpiece.longest_match(word, vocab)) for word, count in counts.items())
+
+    assert length(wordpiece.learn_pieces(counts, 700)) > length(pieces)  # words that come once are no good pieces
+    assert length(wordpiece.learn_pieces(counts, 700, wordpiece.count_score)) < length(pieces)
     assert isinstance(wordpiece.textbook_score(np.array([1]), np.array([2]), np.array([3])), np.ndarray)
