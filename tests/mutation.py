@@ -106,7 +106,8 @@ def changes(node: ast.AST) -> Iterator[Callable[[ast.AST, ast.AST], None]]:
         for i in range(len(node.elts)):
             yield lambda n, t, i=i: n.elts.pop(i)
     for block in BLOCKS:
-        for i, line in enumerate(getattr(node, block, None) or ()):
+        lines = getattr(node, block, None)  # the body of a lambda is one expression, not a list of lines
+        for i, line in enumerate(lines if isinstance(lines, list) else ()):
             if isinstance(line, ast.stmt) and not isinstance(line, ast.FunctionDef | ast.Pass):
                 yield lambda n, t, block=block, i=i: getattr(n, block).__setitem__(i, ast.Pass())
                 if hasattr(line, "body"):  # the line that opens a block goes, the block stays
