@@ -604,13 +604,7 @@ check.piece_scores(piece_scores)
 # %% tags=["boilerplate"]
 # The first twenty joins in Shakespeare: by count, by score, and by score among pairs that come 100 times or more.
 plays = wordpiece.count_words(" ".join(sentence) for sentence in data.load("shakespeare"))
-
-
-def by_count(pair, left, right):
-    return pair
-
-
-for name, score, min_count in [("by count", by_count, 1), ("by score", wordpiece.textbook_score, 1),
+for name, score, min_count in [("by count", wordpiece.count_score, 1), ("by score", wordpiece.textbook_score, 1),
                                ("by score, 100 or more", wordpiece.textbook_score, 100)]:  # fmt: skip
     learned = wordpiece.learn_pieces(plays, 150, score, min_count)
     print(f"{name}:", " ".join([piece for piece in learned if len(piece.removeprefix("##")) > 1][:20]))
@@ -632,7 +626,7 @@ for part in ["qu", "subj", "ssubjug"]:
 from course_lib.tokenizers import WordPieceTokenizer
 
 lines = [" ".join(sentence) for sentence in data.load("shakespeare")]
-bard = WordPieceTokenizer().train(lines, 4000, by_count)
+bard = WordPieceTokenizer().train(lines, 4000, wordpiece.count_score)
 print(bard.tokens("My café, OK? 茶!"))
 print(bard.decode(bard.encode("My café, OK? 茶!")))
 print("GPT-2:", gpt2.decode(gpt2.encode("My café, OK? 茶!")))
@@ -817,10 +811,10 @@ print("merged:", [token for token in learned if token.startswith((b"\xe0", b" \x
 # The order has turned: with capitals and signs back, GPT-2's list is far ahead. Each of the two costs ours dearly, and
 # GPT-2's hardly minds the capitals.
 #
-# The Chinese sentence now costs 48 tokens for 48 bytes, the full price. The Hindi one is the odd case: there is less of
-# its script in our text than of Chinese, and yet a merge came of it. All its letters begin with one of two pairs of
-# bytes, so even these few have something in common. Then it is as in English: what is frequent is joined, whatever it
-# means. **A list is a memory of its text, and of nothing else.**
+# The Chinese sentence now costs 48 tokens for 48 bytes, the full price. The Hindi one is the odd case: there is even less
+# of its script in our text than of Chinese, and yet two merges came of it, of a space with the bytes behind it. All
+# letters of the sentence begin with one of two pairs of bytes, so even these few have something in common. What is
+# frequent is joined, whatever it means. **A list is a memory of its text, and of nothing else.**
 #
 # It remembers strange things, too:
 
