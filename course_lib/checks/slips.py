@@ -179,10 +179,10 @@ class Exercise:
 
 def constant(answers: Sequence[Outcome], rights: Sequence[Any]) -> Misconception | None:
     """An answer that is one and the same number, whatever comes in, where the right ones are not."""
-    values = [entries(answer.value) for answer in answers]
-    if any(value is None for value in values):
+    values, right_values = [entries(answer.value) for answer in answers], [entries(right) for right in rights]
+    if any(value is None for value in values + right_values):
         return None
-    array, right = np.concatenate(values), np.concatenate([entries(right) for right in rights])
+    array, right = np.concatenate(values), np.concatenate(right_values)
     if array.dtype.kind not in "biuf" or not array.size or (array != array[0]).any() or (right == right[0]).all():
         return None
     if array.dtype.kind == "b":

@@ -54,6 +54,8 @@
 
 # %% tags=["boilerplate"]
 # The sentence in four languages, and GPT-2's own list.
+from collections import Counter
+
 from course_lib import bpe, data
 from course_lib.tokenizers import BPETokenizer
 
@@ -125,9 +127,6 @@ print(bpe.count_pairs({"brrr": 1}))
 
 # %% tags=["exercise"]
 # Write the choice of the next pair.
-from collections import Counter
-
-
 def best_pair(words):
     """The pair of neighbours that comes most often; of equally frequent ones the smallest string; "" for none."""
     ### BEGIN SOLUTION
@@ -811,10 +810,10 @@ print("merged:", [token for token in learned if token.startswith((b"\xe0", b" \x
 # The order has turned: with capitals and signs back, GPT-2's list is far ahead. Each of the two costs ours dearly, and
 # GPT-2's hardly minds the capitals.
 #
-# The Chinese sentence now costs 48 tokens for 48 bytes, the full price. The Hindi one is the odd case: there is less of
-# its script in our text than of Chinese, and yet a merge came of it. All its letters begin with one of two pairs of
-# bytes, so even these few have something in common. Then it is as in English: what is frequent is joined, whatever it
-# means. **A list is a memory of its text, and of nothing else.**
+# The Chinese sentence now costs 48 tokens for 48 bytes, the full price. The Hindi one is the odd case: there is even
+# less of its script in our text than of Chinese, and yet two merges came of it, of a space with the bytes behind it.
+# All letters of the sentence begin with one of two pairs of bytes, so even these few have something in common. What is
+# frequent is joined, whatever it means. **A list is a memory of its text, and of nothing else.**
 #
 # It remembers strange things, too:
 
