@@ -375,21 +375,26 @@ class SentencePairs:
             yield self._batch(pairs[i : i + self.batch_size], generator)
 
     def _pairs(self, number: int, rng: random.Random) -> Iterator[tuple[slice, slice, int]]:
-        """A document cut into pairs of passages of whole sentences, as the original does it; each with its label."""
+        """A document cut into pairs of passages, each with its label.
+
+        Whatever comes second begins with a whole sentence, goes on until the row is full, and is cut there: if
+        strangers alone were cut, the length of a row would say which it is.
+        """
         room = self.context_length - 3  # [CLS] and two [SEP]
         first, last = self.documents[number], self.documents[number + 1]
         while first < last:
-            end = first + 1
-            while end < last and self.ends[end + 1] - self.ends[first] <= room:
+            end = min(first + 2, last)
+            while end < last and self.ends[end] - self.ends[first] < room:
                 end += 1
             middle = rng.randint(first + 1, max(first + 1, end - 1))
             if middle == end or rng.random() < 0.5:  # a single sentence has nothing that follows
+                middle += middle == last - 1  # no sentence is left alone
                 room_left = room - (self.ends[middle] - self.ends[first])
                 yield self._passage(first, middle), self._stranger(number, room_left, rng), 1
                 first = middle  # what would have followed is read again
             else:
                 yield self._passage(first, middle), self._passage(middle, end), 0
-                first = end
+                first = end - 1 if end < last else last  # and so is the sentence that was cut
 
     def _passage(self, first: int, last: int) -> slice:
         return slice(self.ends[first], self.ends[last])
@@ -421,8 +426,11 @@ class SentencePairs:
             masked, attention_mask, pad_sequence(kinds, batch_first=True).long(), places, labels, follows)  # fmt: skip
 
     def _cut(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Both texts cut at their ends until they fit, the longer one first: a keeps half, and what b leaves."""
+        """Both texts cut until they fit, a at its beginning and b at its end, so that they still meet.
+
+        The longer one is cut first: a keeps half, and what b leaves.
+        """
         room = self.context_length - 3
         for_a = max(room - len(b), (room + 1) // 2)
-        a = a[:for_a]
+        a = a[-for_a:]
         return a, b[: room - len(a)]

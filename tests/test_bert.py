@@ -296,6 +296,18 @@ def test_the_second_text_follows_or_comes_from_another_document():
             assert b == list(range(a[-1] + 1, a[-1] + 1 + len(b)))
 
 
+def test_the_length_of_a_row_does_not_tell_a_stranger():
+    """Half are strangers, and the best cut by length (of the first text, the second, both) finds next to none."""
+    made = bert.SentencePairs(documents(60, 12), **SPECIAL, words=range(100, 6200), context_length=16, batch_size=50)
+    pairs = [pair for seed in range(4) for pair in pairs_of(made(torch.Generator().manual_seed(seed)))]
+    label = torch.tensor([label for *_, label in pairs]).bool()
+    assert 0.47 < label.float().mean() < 0.53
+    for lengths in ([len(a) for a, _, _ in pairs], [len(b) for _, b, _ in pairs], [len(a + b) for a, b, _ in pairs]):
+        longer = torch.tensor(lengths) > torch.arange(16)[:, None]  # (cuts, pairs)
+        right = (longer == label).float().mean(1)
+        assert torch.max(right, 1 - right).max() < 0.56
+
+
 def test_every_sentence_is_read_in_an_epoch_and_each_epoch_is_another():
     made = bert.SentencePairs(documents(), **SPECIAL, words=range(100, 2200), context_length=120, batch_size=5)
     epochs = [list(pairs_of(made(torch.Generator().manual_seed(seed)))) for seed in (1, 1, 2)]
