@@ -118,7 +118,7 @@ print(bpe.count_pairs({"brrr": 1}))
 
 # %% [markdown]
 # Twice: `brrr` has an r beside an r in two places. Only one of them can be joined (to `br①` or, as we do it, from the
-# left, to `b①r`), but both are counted. So do the programs whose lists we want to read, and so do we.
+# left, to `b①r`), but both are counted. So does Hugging Face's trainer, whose lists ours are to equal.
 #
 # **Your turn (8 minutes).** Write `best_pair(words)`: `words` maps each word to how often it comes, and the answer is
 # the pair to join next, a string of two characters. Here a token is *one character*, also ① and its like, so Python's
@@ -366,7 +366,7 @@ print(f"tokens: merges {total['merges']:,}, longest match {total['longest match'
 
 # %% [markdown]
 # The longest match needs *fewer* tokens, if only a little. Why then replay? Because the list alone does not say what a
-# model has read. GPT-2 was trained on ` al aska`; ` alas ka` is made of its tokens as well, and means nothing to it
+# model has read. GPT-2 was trained on `Ġal aska`; `Ġalas ka` is made of its tokens as well, and means nothing to it
 # that it has learned. How to cut is a contract between a model and its text, not an optimum.
 #
 # And is our cut GPT-2's, to the number? For `Hello world` and ` Hello world` the documentation of Hugging Face's GPT-2
@@ -749,10 +749,10 @@ viz.show(*pictures.lines(scores, "Held-out text, cut by lists of many sizes", "t
 # Two lists from two texts, and of the first thousand tokens nearly all are the same: what is frequent in English is
 # frequent everywhere. Further down the lists part.
 #
-# At equal size ours is ahead of GPT-2's from the first hundreds on, and the text that it was learned from is the only
-# difference. It is no better list. It is a list for *this* text, and the next section shows the bill. And the jumbled
-# list comes closer than we had guessed: much of what 25,000 tokens gain are whole, frequent words. The gap that stays
-# is what words have in common, from *th* to *-ness*.
+# At equal size ours is ahead of GPT-2's from the first hundreds on; what differs is the text that it was learned from.
+# It is no better list. It is a list for *this* text, and the next section shows the bill. And the jumbled list comes
+# closer than we had guessed: much of what 25,000 tokens gain are whole, frequent words. The gap that stays is what
+# words have in common, from *th* to *-ness*.
 #
 # **Look** at a text being glued together, merge by merge. Where does your own name stay in pieces? Then exchange the
 # list.
@@ -807,8 +807,8 @@ learned = [bpe.unspell(left + right) for left, right in our_merges]
 print("merged:", [token for token in learned if token.startswith((b"\xe0", b" \xe0"))])
 
 # %% [markdown]
-# The order has turned: with capitals and signs back, GPT-2's list is far ahead. Each of the two costs ours dearly, and
-# GPT-2's hardly minds the capitals.
+# The order has turned: with capitals and signs back, GPT-2's list is far ahead. Signs make short tokens for both. Of
+# the capitals GPT-2 hardly takes notice, and ours pays for each.
 #
 # The Chinese sentence now costs 48 tokens for 48 bytes, the full price. The Hindi one is the odd case: there is even
 # less of its script in our text than of Chinese, and yet two merges came of it, of a space with the bytes behind it.
@@ -830,8 +830,8 @@ for text in [" grandmother", " unhappiness", " 1999", " 1899", " SolidGoldMagika
 # step.
 
 # %% [markdown]
-# > **Common belief:** *"The pieces are the meaningful parts of words: BPE finds stems, prefixes and endings."* So
-# > ` kindness` becomes ` kind ness`. True or false? Decide; the next cell settles it for our list.
+# > **Common belief:** *"The tokens are the meaningful parts of words: BPE finds stems, prefixes and endings."* So
+# > *kindness* becomes `kind ness`. True or false? Decide; the next cell settles it for our list.
 #
 # Take the words of our text that are another of its words (seen five times or more) with one of nine endings, or with
 # one of six prefixes in front. Of those that are cut at all: how many are cut *at the seam*, where the ending begins or
@@ -889,7 +889,8 @@ for word in [" kindness", " brightness", " weirdness", " unkind", " unlike", " u
 # %% [markdown]
 # ## What you know now
 #
-# - A model reads numbers of tokens. Which pieces of text are tokens was learned from a text, before the model saw any.
+# - A model reads the numbers of tokens. Which stretches of text are tokens was learned from a text, before the model
+#   saw any.
 # - BPE joins the most frequent pair of neighbours, again and again, with a rule for ties. A new word is cut by
 #   replaying the merges in their order, not by the longest match; that is a contract with the model, not an optimum.
 # - Byte-level BPE starts from 256 bytes: nothing is unknown, and any text comes back. A token may be less than a
@@ -897,7 +898,8 @@ for word in [" kindness", " brightness", " weirdness", " unkind", " unlike", " u
 # - WordPiece keeps a list of pieces and takes the longest that fits; where none fits, the whole word is `[UNK]`.
 # - A list is short for the text that it was learned from. Others pay, in tokens, and that means in money, in time, and
 #   in how much of them a model can read at once.
-# - Half of the cuts fall where an ending begins: much more than chance, much less than grammar.
+# - About half of the words with an ending or a prefix are cut at the seam: much more than by chance, much less than in
+#   a grammar book.
 #
 # **Quiz.** Open the answer that you would give.
 #
@@ -1005,5 +1007,6 @@ for word in [" kindness", " brightness", " weirdness", " unkind", " unlike", " u
 #   EMNLP.
 # - Aleksandar Petrov, Emanuele La Malfa, Philip Torr, Adel Bibi (2023). Language Model Tokenizers Introduce Unfairness
 #   Between Languages. NeurIPS. And: Orevaoghene Ahia and others (2023). Do All Languages Cost the Same? EMNLP.
-# - Jessica Rumbelow, Matthew Watkins (2023). SolidGoldMagikarp (plus, prompt generation). LessWrong.
+# - Jessica Rumbelow, Matthew Watkins (2023). SolidGoldMagikarp (plus, prompt generation); and its third part, Glitch
+#   Token Archaeology. LessWrong.
 # - The Hugging Face course, chapter 6. The tie that is not one.
