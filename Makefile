@@ -23,7 +23,7 @@ unit: .venv/test.done data ruff  ## the first half of `make test`: all but nbval
 nbval: .venv/test.done data  ## the second half: run the lessons, compare every output (LESSONS=notebooks/03_*.ipynb)
 	$(PYTEST) $(SHARED) $(NBVAL) $(LESSONS)
 
-quick: .venv/test.done data ruff  ## ruff and the fast tests, in under 90 seconds
+quick: .venv/test.done data ruff  ## ruff and the fast tests, in some three minutes
 	$(PYTEST) $(SHARED) tests -m "not slow and not browser"
 
 lessons: .venv/test.done data  ## rebuild and run the learners' notebooks from notebooks/src
