@@ -103,6 +103,8 @@ def load(name: str) -> Corpus | Pairs | Analogies | list[Review] | dict[str, str
             f'{name!r} is a vocabulary of subwords, not a corpus or a set: give data.path("{name}") to the load method '
             "of tokenizers.BPETokenizer (merges) or tokenizers.WordPieceTokenizer (vocab)."
         )
+    if entry.kind == "model":
+        raise ValueError(f'{name!r} is a trained model, not a corpus or a set: use pretrain.load(data.path("{name}")).')
     if entry.kind in ("weights", "vectors"):
         file = f'data.path("{name}")'
         call = f"load_npz({file})" if entry.kind == "vectors" else f"load_word2vec_format({file}, binary=True)"
@@ -182,7 +184,7 @@ def _read_plays(file: Path) -> dict[str, str]:
 
 READERS = {"pairs": _read_pairs, "analogies": _read_analogies, "reviews": _read_reviews, "plays": _read_plays}
 SUFFIXES = {"corpus": ".txt", "pairs": ".tsv", "analogies": ".txt", "reviews": ".csv", "plays": ".txt",
-            "script": ".js", "tokenizer": ".txt", "weights": ".bin", "vectors": ".npz"}  # fmt: skip
+            "script": ".js", "tokenizer": ".txt", "weights": ".bin", "vectors": ".npz", "model": ""}  # fmt: skip
 
 
 # ---- the manifest ----------------------------------------------------------------------------------------------------
@@ -212,12 +214,12 @@ class Entry:
     """One name of the manifest."""
 
     name: str
-    kind: str  # one of SUFFIXES; weights are word2vec's binary file, vectors what KeyedVectors.save_npz writes
+    kind: str  # one of SUFFIXES; weights are word2vec's binary file, vectors save_npz's, a model is pretrain's folder
     licence: str
     origin: str
     first: bool = False  # the lessons need it
     parts: tuple[str, ...] = ()  # a corpus made of others
-    committed: str = ""  # a file beside the manifest
+    committed: str = ""  # a file or folder beside the manifest
     clean: str = ""  # the cleaner's name; without one the member is kept as it is
     sources: tuple[Source, ...] = ()  # tried in order
 
@@ -265,7 +267,7 @@ def _on_disk(entry: Entry) -> bool:
     if entry.parts:
         return all(_on_disk(_entry(part)) for part in entry.parts)
     if entry.committed:
-        return _file(entry).is_file()
+        return _file(entry).exists()
     try:
         record = json.loads(_record(entry).read_text("utf-8"))
         return record == _describe(entry, record["sha256"]) and record["sha256"] in {s.sha256 for s in entry.sources}

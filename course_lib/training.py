@@ -780,14 +780,19 @@ def load_weights(folder: str | Path, model: nn.Module) -> int:
 
 
 def _load_weights(folder: Path, tensors: dict[str, Tensor], model: nn.Module) -> None:
-    found = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
+    load_tensors({key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")},
+                 model, f"The checkpoint in {folder}")  # fmt: skip
+
+
+def load_tensors(tensors: dict[str, Tensor], model: nn.Module, origin: str) -> None:
+    """Put tensors into the model, every one by its name; ValueError, with `origin` in it, for one that does not fit."""
     wanted = model.state_dict()
-    for name in sorted(found.keys() | wanted.keys()):
-        a, b = (f"{tuple(part[name].shape)}" if name in part else "none" for part in (found, wanted))
+    for name in sorted(tensors.keys() | wanted.keys()):
+        a, b = (f"{tuple(part[name].shape)}" if name in part else "none" for part in (tensors, wanted))
         if a != b:
-            raise ValueError(f"The checkpoint in {folder} is of another model, its {name} is {a} and this model's {b}: "
+            raise ValueError(f"{origin} is of another model, its {name} is {a} and this model's {b}: "
                              "build the model that was saved, or name another folder.")  # fmt: skip
-    model.load_state_dict(found)
+    model.load_state_dict(tensors)
 
 
 MAY_CHANGE = {"evaluate_every", "checkpoint_every", "log_every"}  # they change no weight

@@ -1,9 +1,11 @@
 """The pretraining command: on a little of the real text it leaves a folder that can be read again, and goes on."""
 import json
 import sys
+from dataclasses import asdict
 from itertools import islice
 
 import numpy as np
+import pytest
 import safetensors.torch
 import torch
 
@@ -30,12 +32,52 @@ def test_a_run_leaves_a_model_a_tokenizer_and_a_card_and_goes_on(tmp_path, monke
         monkeypatch.setattr(sys, "argv", ["pretrain", str(tmp_path), "--steps", steps, *ARGUMENTS])
         pretrain.main()
     card = json.loads((tmp_path / "card.json").read_text("utf-8"))
-    tokenizer = WordPieceTokenizer.load(tmp_path)
+    model, tokenizer = pretrain.load(tmp_path)
     assert len(tokenizer) == card["model"]["vocab_size"] == 400
-    model = bert.BertForPreTraining(bert.BertConfig(**card["model"]))
+    assert not model.training
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
     state = safetensors.torch.load_file(tmp_path / "model.safetensors")
     assert {tensor.dtype for tensor in state.values()} == {torch.float16}
-    model.load_state_dict(state)
+    assert torch.equal(model.bert.tokens.weight.half(), state["bert.tokens.weight"])
+    assert card["seconds"] == round(float((tmp_path / "seconds.txt").read_text())), "of both runs"
     assert 0 < card["held_out"]["loss"] < 7
     assert card["held_out"]["right"] <= card["held_out"]["top_5"] <= 1
     assert '"top_5"' in capsys.readouterr().out
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder as the command leaves it: random weights, a vocabulary of eight pieces."""
+    config = bert.BertConfig(vocab_size=8, context_length=6, d_model=4, num_layers=1, num_heads=2)
+    tokenizer = WordPieceTokenizer().train(["a b c"], 8)
+    tokenizer.save(tmp_path)
+    (tmp_path / "card.json").write_text(json.dumps({"model": asdict(config)}))
+    safetensors.torch.save_file(bert.BertForPreTraining(config).state_dict(), tmp_path / "model.safetensors")
+    return tmp_path
+
+
+def change(folder, **tensors):
+    """Tensors renamed, added or (None) left out."""
+    state = safetensors.torch.load_file(folder / "model.safetensors") | tensors
+    file = folder / "model.safetensors"
+    safetensors.torch.save_file({name: tensor for name, tensor in state.items() if tensor is not None}, file)
+
+
+@pytest.mark.parametrize(("breaks", "error", "words"), [
+    (lambda f: (f / "card.json").unlink(), FileNotFoundError, "There is no card.json in "),
+    (lambda f: (f / "model.safetensors").rename(f / "model.pkl"), FileNotFoundError, "no model.safetensors in "),
+    (lambda f: (f / "card.json").write_text('{"model": {"width": 3}}'), ValueError, r"not describe a BERT \(.*width"),
+    (lambda f: (f / "card.json").write_text("{"), ValueError, "does not describe a BERT"),
+    (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]), ValueError,
+     r"model.safetensors is damaged or cut off: copy the folder again"),
+    (lambda f: torch.save({"bias": torch.zeros(8)}, f / "model.safetensors"), ValueError, "is damaged or cut off"),
+    (lambda f: change(f, bias=torch.zeros(9)), ValueError, r"its bias is \(9,\) and this model's \(8,\)"),
+    (lambda f: change(f, bias=None), ValueError, r"its bias is none and this model's \(8,\)"),
+    (lambda f: change(f, more=torch.zeros(2)), ValueError, r"its more is \(2,\) and this model's none"),
+    (lambda f: WordPieceTokenizer().train(["a b c d"], 9).save(f), ValueError, "has 9 pieces and its model 8"),
+])  # fmt: skip
+def test_a_folder_that_cannot_be_used_is_refused_in_a_sentence(folder, breaks, error, words):
+    pretrain.load(folder)
+    breaks(folder)
+    with pytest.raises(error, match=words):
+        pretrain.load(folder)
