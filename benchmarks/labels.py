@@ -5,16 +5,16 @@
     python benchmarks/labels.py --tune               what settings the BERTs were given, tried on training reviews alone
     python benchmarks/labels.py --table              print the table of what is there
 
-The reviews are the Internet Movie Database's 25,000. What lesson 08 holds out, whole shelves of films, is held out here,
-and 2,000 of it are asked. A seed draws one order of the other 20,000; the first N of it are the labels that every method
-gets, so methods are compared pair by pair.
+The reviews are the Internet Movie Database's 25,000. What lesson 08 holds out, whole shelves of films, is held out
+here, and 2,000 of it are asked. A seed draws one order of the other 20,000; the first N of it are the labels that every
+method gets, so methods are compared pair by pair.
 
 Counting reads the whole review; "first and last" is the control that reads what the networks read: the first 64 and the
 last 190 pieces (with [CLS] and [SEP] 256), as verdicts stand at the end. The penalty of the regression is chosen by
 five-fold cross-validation on the labelled reviews. The two BERTs are the mini model, once with random weights and once
 with those of data/checkpoints/bert, which has read the unlabelled text of the 20,000, but not of the held-out ones;
-both have the same recipe but for the learning rate (`LEARNING_RATES`, for each the best of those that --tune tries). The LSTM reads from
-both ends, over the same pieces. The BERTs compute in bfloat16 where the processor has it.
+both have the same recipe but for the learning rate (`LEARNING_RATES`, for each the best of those that --tune tries).
+The LSTM reads the same pieces from both ends. The BERTs compute in bfloat16 where the processor has it.
 
 One thread. Each row is written to results/labels.json at once, so a broken-off run goes on where it was.
 """

@@ -67,9 +67,7 @@ SIZES = {
     "tiny": BertConfig(d_model=128, num_layers=2, num_heads=2),
 }
 
-
 STD = 0.02  # of random weights to begin with, as in the original
-
 
 # --- The model --------------------------------------------------------------------------------------------------------
 

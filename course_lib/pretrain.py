@@ -234,7 +234,8 @@ def main() -> None:
     state = {name: tensor.half() for name, tensor in model.state_dict().items()}
     safetensors.torch.save_file(state, options.folder / "model.safetensors")
     card = {"model": asdict(config), "training": asdict(settings), **shape, "short_share": options.short_share,
-            "held_out": masked_scores(model, held_out), "losses": [round(x, 3) for x in history.losses[::20]],
+            "held_out": masked_scores(model, held_out), "losses_every": 20,
+            "losses": [round(x, 3) for x in history.losses[::20]],
             "held_out_losses": history.held_out, "bfloat16": options.bfloat16,
             "seconds": round(float(clock.read_text())), "device": str(place), "machine": platform.machine(),
             "torch": torch.__version__}  # fmt: skip
