@@ -1,6 +1,7 @@
 """How many labels does each method need? Film reviews, from 50 labels to 20,000, three seeds each.
 
-    python benchmarks/labels.py                      all rows that are missing (hours on one core; it can be stopped)
+    python benchmarks/labels.py                      all rows that are missing (hours on one core; it can be stopped,
+                                                     or run several times at once with other methods)
     python benchmarks/labels.py --methods "fastText" --labels 50 200
     python benchmarks/labels.py --tune               what settings the BERTs were given, tried on training reviews alone
     python benchmarks/labels.py --table              print the table of what is there
@@ -28,6 +29,7 @@ import os
 import pathlib
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -35,6 +37,7 @@ from importlib.metadata import version
 import numpy as np
 import torch
 from bert import has_bfloat16, processor
+from filelock import FileLock
 
 from course_lib import bert, cleaning, data, fasttext, finetuning, pretrain, sequences, training
 
@@ -192,12 +195,15 @@ def saved() -> dict:
 
 
 def add(row: dict) -> None:
-    result = saved()
-    order = [*METHODS]
-    result["rows"] = sorted([*result["rows"], row], key=lambda r: (r["labels"], order.index(r["method"]), r["seed"]))
-    unfinished = RESULT.with_suffix(".part")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, RESULT)
+    def place(row: dict) -> tuple:
+        return row["labels"], [*METHODS].index(row["method"]), row["seed"]
+
+    with FileLock(pathlib.Path(tempfile.gettempdir(), "labels.json.lock")):  # others may be at work on other rows
+        result = saved()
+        result["rows"] = sorted([*result["rows"], row], key=place)
+        unfinished = RESULT.with_suffix(".part")
+        unfinished.write_text(json.dumps(result, indent=1) + "\n")
+        os.replace(unfinished, RESULT)
     print(row, flush=True)
 
 

@@ -435,8 +435,8 @@ viz.explore(draw_snapshot, hole=viz.Choice([*HOLES]), steps=viz.Choice(AT, value
 # %% [markdown]
 # Before it is right, it says words from the right *drawer*, and in the run saved here it likes to repeat what it sees:
 # *source*, *drinking*. That is what the vectors have given it: who keeps company with whom. Which of them stands in the
-# hole is a matter of place, and place is learned last. The fourth hole has no single answer; there the model spreads its
-# p, as it should.
+# hole is a matter of place, and place is learned last. The fourth hole has no single answer; there the model spreads
+# its p, as it should.
 #
 # Is it really reading, or does it only know which pieces go together? The control: the same questions, but with the
 # visible pieces of each row **in another order**. If order does not matter to it, nothing will change. **Predict** the
