@@ -12,10 +12,13 @@ method gets, so methods are compared pair by pair.
 
 Counting reads the whole review; "first and last" is the control that reads what the networks read: the first 64 and the
 last 190 pieces (with [CLS] and [SEP] 256), as verdicts stand at the end. The penalty of the regression is chosen by
-five-fold cross-validation on the labelled reviews. The two BERTs are the mini model, once with random weights and once
+five-fold cross-validation on the labelled reviews. The BERTs are the mini model, once with random weights and once
 with those of data/checkpoints/bert, which has read the unlabelled text of the 20,000, but not of the held-out ones;
-both have the same recipe but for the learning rate (`LEARNING_RATES`, for each the best of those that --tune tries).
-The LSTM reads the same pieces from both ends. The BERTs compute in bfloat16 where the processor has it.
+all have the same recipe but for the learning rate (`LEARNING_RATES`, for each the best of those that --tune tries).
+"frozen" is no training at all: the logistic regression again, on the mean of the last layer's vectors of a review.
+"asked in words" needs no new head: "it was [MASK]." stands at the end of each review, and the pretrained head for
+masked pieces says whether *great* or *terrible* fits better (Schick & Schütze 2021); with 0 labels it is asked as it
+is. The LSTM reads the same pieces from both ends. The BERTs compute in bfloat16 where the processor has it.
 
 One thread. Each row is written to results/labels.json at once, so a broken-off run goes on where it was.
 """
@@ -38,14 +41,17 @@ import numpy as np
 import torch
 from bert import has_bfloat16, processor
 from filelock import FileLock
+from torch import nn
 
 from course_lib import bert, cleaning, data, fasttext, finetuning, pretrain, sequences, training
 
 RESULT = pathlib.Path(__file__).parent / "results/labels.json"
-LABELS, SEEDS, ASKED = (50, 200, 1000, 5000, 20_000), (1, 2, 3), 2000
+LABELS, SEEDS, ASKED = (0, 50, 200, 1000, 5000, 20_000), (1, 2, 3), 2000
 EPOCHS = {50: 20, 200: 10, 1000: 5, 5000: 3, 20_000: 1}
 FIRST, LAST, BATCH = 64, 190, 16
-LEARNING_RATES = {"BERT, from scratch": 3e-4, "BERT, pretrained": 3e-4}
+QUESTION = "it was [MASK]."
+WORDS = (["terrible", "bad", "awful", "boring"], ["great", "good", "excellent", "wonderful"])
+LEARNING_RATES = {"BERT, from scratch": 3e-4, "BERT, pretrained": 3e-4, "BERT, asked in words": 3e-4}
 
 
 @functools.cache
@@ -64,19 +70,22 @@ def rows(seed: int, labels: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def tokenizer_and_body():
-    model, tokenizer = pretrain.load(data.path("bert"))
-    return tokenizer, model.bert
+def pretrained():
+    return pretrain.load(data.path("bert"))
 
 
 @functools.cache
-def pieces(row: int) -> tuple[int, ...]:
-    """A review as the networks read it: [CLS], its beginning and its end, [SEP]."""
-    tokenizer, _ = tokenizer_and_body()
-    ids = tokenizer.encode(reviews()[0][row], special=False)
-    if len(ids) > FIRST + LAST:
-        ids = ids[:FIRST] + ids[-LAST:]
-    return tokenizer.special_tokens["[CLS]"], *ids, tokenizer.special_tokens["[SEP]"]
+def pieces(row: int, question: str = "") -> tuple[int, ...]:
+    """A review as the networks read it: [CLS], its beginning and its end, [SEP]; before that, perhaps a question."""
+    _, tokenizer = pretrained()
+    special, asked = tokenizer.special_tokens, []
+    if question:
+        before, after = (tokenizer.encode(part, special=False) for part in question.split("[MASK]"))
+        asked = [*before, special["[MASK]"], *after]
+    ids, last = tokenizer.encode(reviews()[0][row], special=False), LAST - len(asked)
+    if len(ids) > FIRST + last:
+        ids = ids[:FIRST] + ids[-last:]
+    return special["[CLS]"], *ids, *asked, special["[SEP]"]
 
 
 @functools.cache
@@ -87,14 +96,20 @@ def words(row: int) -> list[str]:
 # --- the methods: rows to learn from, their labels, rows to be asked about, a seed -> answers -------------------------
 
 
+def penalised(penalties: Sequence[float]):
+    """Logistic regression; which penalty (its C), five-fold cross-validation decides."""
+    from sklearn.linear_model import LogisticRegressionCV
+
+    return LogisticRegressionCV(
+        Cs=penalties, l1_ratios=(0.0,), max_iter=2000, scoring="accuracy", use_legacy_attributes=False)
+
+
 def regression(texts: Callable[[int], Sequence], learned, labels, asked, seed: int) -> np.ndarray:
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegressionCV
 
     tf_idf = TfidfVectorizer(analyzer=lambda one: one, sublinear_tf=True, min_df=1 if len(learned) < 1000 else 2)
     X = tf_idf.fit_transform([texts(row) for row in learned])
-    model = LogisticRegressionCV(Cs=[0.3, 1, 3, 10, 30, 100], l1_ratios=(0.0,), max_iter=1000, scoring="accuracy",
-                                 use_legacy_attributes=False)
+    model = penalised([0.3, 1, 3, 10, 30, 100])
     return model.fit(X, labels).predict(tf_idf.transform([texts(row) for row in asked]))
 
 
@@ -115,24 +130,67 @@ def config(learned, seed: int, learning_rate: float, epochs: int) -> training.Tr
         steps=steps, learning_rate=learning_rate, warmup_steps=steps // 10, decay="linear", seed=seed, log_every=50)
 
 
-def network(learned, labels, asked, seed: int, pretrained: bool, learning_rate: float | None = None) -> list[int]:
-    name = "BERT, pretrained" if pretrained else "BERT, from scratch"
-    tokenizer, body = tokenizer_and_body()
-    torch.manual_seed(seed)
-    model = bert.BertForSequenceClassification(
-        bert.BertConfig(**vars(body.config) | {"dropout": 0.1}), num_labels=2)
-    finetuning.prepare(model, "full" if pretrained else "scratch", body if pretrained else None)
-    batches = finetuning.packed_batches([pieces(row) for row in learned], labels.tolist(), batch_size=BATCH)
-    settings = config(learned, seed, learning_rate or LEARNING_RATES[name], EPOCHS[len(learned)])
-    training.train(model, batches, loss, settings, progress=False)
+def train_and_ask(name: str, model, learned, labels, asked, seed: int, rate: float | None, question: str = ""):
+    """Train on the labelled reviews (if there are any), and answer about the others."""
+    if len(learned):
+        batches = finetuning.packed_batches([pieces(row, question) for row in learned], labels, batch_size=BATCH)
+        settings = config(learned, seed, rate or LEARNING_RATES[name], EPOCHS[len(learned)])
+        training.train(model, batches, loss, settings, progress=False)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-        return finetuning.predict(model, [pieces(row) for row in asked])
+        return finetuning.predict(model, [pieces(row, question) for row in asked])
+
+
+def classifier(name: str, learned, labels, asked, seed: int, learning_rate: float | None = None) -> list[int]:
+    body = pretrained()[0].bert
+    torch.manual_seed(seed)
+    model = bert.BertForSequenceClassification(bert.BertConfig(**vars(body.config) | {"dropout": 0.1}), num_labels=2)
+    full = name == "BERT, pretrained"
+    finetuning.prepare(model, "full" if full else "scratch", body if full else None)
+    return train_and_ask(name, model, learned, labels, asked, seed, learning_rate)
+
+
+class AskedInWords(nn.Module):
+    """[B, 2] logits: do the words of the first group fit the hole, or those of the second?"""
+
+    def __init__(self, model: bert.BertForPreTraining, mask_id: int, groups: list[list[int]]):
+        super().__init__()
+        self.model, self.mask_id, self.groups = model, mask_id, torch.tensor(groups)
+
+    def forward(self, input_ids, attention_mask=None, *, lengths=None):
+        hidden = self.model.bert(input_ids, attention_mask, lengths=lengths).hidden
+        h = self.model.transform(hidden[input_ids == self.mask_id])  # (B, D): there is one hole in each text
+        h = self.model.transform_norm(nn.functional.gelu(h))
+        table, bias = self.model.bert.tokens.weight[self.groups], self.model.bias[self.groups]  # (2, k, D), (2, k)
+        return (torch.einsum("bd,gkd->bgk", h, table) + bias).logsumexp(-1)
+
+
+def asked_in_words(name: str, learned, labels, asked, seed: int, learning_rate: float | None = None) -> list[int]:
+    model, tokenizer = pretrained()
+    torch.manual_seed(seed)
+    model = bert.BertForPreTraining(bert.BertConfig(**vars(model.bert.config) | {"dropout": 0.1}))
+    model.load_state_dict(pretrained()[0].state_dict())
+    groups = [[tokenizer.encode(word, special=False)[0] for word in group] for group in WORDS]
+    model = AskedInWords(model, tokenizer.special_tokens["[MASK]"], groups)
+    return train_and_ask(name, model, learned, labels, asked, seed, learning_rate, QUESTION)
+
+
+@functools.cache
+def mean_vector(row: int) -> np.ndarray:
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+        return pretrained()[0].bert(torch.tensor([pieces(row)])).hidden[0].float().mean(0).numpy()
+
+
+def frozen(learned, labels, asked, seed: int) -> np.ndarray:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), penalised([1e-4, 1e-3, 1e-2, 0.1, 1]))
+    return model.fit([mean_vector(row) for row in learned], labels).predict([mean_vector(row) for row in asked])
 
 
 def lstm(learned, labels, asked, seed: int) -> list[int]:
-    tokenizer, _ = tokenizer_and_body()
     torch.manual_seed(seed)
-    model = sequences.RecurrentClassifier(len(tokenizer), 2, d_model=100, dropout=0.3, bidirectional=True)
+    model = sequences.RecurrentClassifier(len(pretrained()[1]), 2, d_model=100, dropout=0.3, bidirectional=True)
     batches = finetuning.bucketed_batches([pieces(row) for row in learned], labels.tolist(), batch_size=BATCH)
     training.train(model, batches, finetuning.loss, config(learned, seed, 3e-3, EPOCHS[len(learned)]), progress=False)
     order = sorted(asked, key=lambda row: len(pieces(row)))
@@ -149,9 +207,12 @@ METHODS = {
     "TF-IDF + logistic regression, first and last": functools.partial(regression, lambda row: list(pieces(row))),
     "fastText": fast_text,
     "LSTM": lstm,
-    "BERT, from scratch": functools.partial(network, pretrained=False),
-    "BERT, pretrained": functools.partial(network, pretrained=True),
+    "BERT, from scratch": functools.partial(classifier, "BERT, from scratch"),
+    "BERT, pretrained": functools.partial(classifier, "BERT, pretrained"),
+    "BERT, pretrained and frozen": frozen,
+    "BERT, asked in words": functools.partial(asked_in_words, "BERT, asked in words"),
 }
+OF_THE_CHECKPOINT = ("BERT, pretrained", "BERT, pretrained and frozen", "BERT, asked in words")
 
 
 def checkpoint() -> str:
@@ -173,7 +234,7 @@ def run(methods: Sequence[str], sizes: Sequence[int]) -> None:
     """What is missing, small sizes first; rows of another checkpoint are measured again."""
     for labels in sizes:
         for method in methods:
-            for seed in SEEDS:
+            for seed in SEEDS if labels else SEEDS[: method == "BERT, asked in words"]:  # others need labels
                 if not any(same(row, method, labels, seed) for row in saved()["rows"]):
                     add(measure(method, labels, seed))
 
@@ -185,10 +246,10 @@ def same(row: dict, method: str, labels: int, seed: int) -> bool:
 def saved() -> dict:
     machine = f"{processor()}, one thread, {platform.system()}, Python {platform.python_version()}"
     settings = {"epochs": EPOCHS, "batch": BATCH, "first": FIRST, "last": LAST, "learning_rates": LEARNING_RATES,
-                "bfloat16": has_bfloat16()}  # fmt: skip
+                "question": QUESTION, "words": WORDS, "bfloat16": has_bfloat16()}  # fmt: skip
     found = json.loads(RESULT.read_text()) if RESULT.exists() else {"rows": []}
     of_another = found.get("checkpoint") != checkpoint()
-    kept = [row for row in found["rows"] if not (of_another and row["method"] == "BERT, pretrained")]
+    kept = [row for row in found["rows"] if not (of_another and row["method"] in OF_THE_CHECKPOINT)]
     versions = {name: version(name) for name in ("torch", "scikit-learn")}
     return {"machine": machine, "versions": versions, "settings": settings, "held_out": ASKED,
             "checkpoint": checkpoint(), "rows": kept}  # fmt: skip
