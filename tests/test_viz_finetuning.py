@@ -111,8 +111,8 @@ COSINES = np.array([[1, 0.2, 0.8, 0.1], [0.2, 1, 0.1, 0.7], [0.8, 0.1, 1, 0.3], 
 
 
 def test_the_nearest_is_never_the_word_itself():
-    assert pictures.nearest_share(COSINES, ["a", "b", "a", "b"]) == 1
-    assert pictures.nearest_share(COSINES, ["a", "a", "b", "b"]) == 0
+    assert pictures.nearest_alike(COSINES, ["a", "b", "a", "b"]).tolist() == [True] * 4
+    assert pictures.nearest_alike(COSINES, ["a", "a", "b", "b"]).tolist() == [False] * 4
 
 
 def test_sentences_are_sorted_by_sense_and_the_nearest_is_marked():

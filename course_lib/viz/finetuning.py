@@ -81,7 +81,7 @@ def label_curves(rows: Rows, title: str, chance: float = 0.5) -> tuple[Figure, s
     The methods stand a little apart from one another, so that no bar hides another.
     """
     table = _table(rows)
-    figure, axes = _canvas(title, 5.2)
+    figure, axes = _canvas(title, 6)
     words = []
     for style, (method, sizes) in enumerate(table.items()):
         labels = sorted(sizes)
@@ -101,7 +101,7 @@ def label_curves(rows: Rows, title: str, chance: float = 0.5) -> tuple[Figure, s
     axes.set_xlabel("labelled texts to learn from (logarithmic)", fontsize=12)
     axes.set_ylabel("right answers (%)", fontsize=12)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=11, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.legend(fontsize=11, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     seeds = {len(runs) for sizes in table.values() for runs in sizes.values()}
     many = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
     return figure, (f"{title}. Right answers in per cent, mean of {many} runs: {'; '.join(words)}. "
@@ -157,14 +157,14 @@ def padding(ways: Mapping[str, Sequence[Sequence[int]]], title: str) -> tuple[Fi
 # ---- one word in many sentences --------------------------------------------------------------------------------------
 
 
-def nearest_share(cosines: np.ndarray, senses: Sequence[str]) -> float:
-    """The share of places whose nearest other place (largest cosine) has the same sense.
+def nearest_alike(cosines: np.ndarray, senses: Sequence[str]) -> np.ndarray:
+    """For each place: whether its nearest other one (largest cosine) has the same sense. [N, N] -> [N].
 
-    >>> nearest_share(np.array([[1, 0.9, 0.1], [0.9, 1, 0.2], [0.1, 0.2, 1]]), ["a", "a", "b"])
-    0.6666666666666666
+    >>> nearest_alike(np.array([[1, 0.9, 0.1], [0.9, 1, 0.2], [0.1, 0.2, 1]]), ["a", "a", "b"]).tolist()
+    [True, True, False]
     """
     others = np.where(np.eye(len(senses), dtype=bool), -np.inf, cosines)
-    return float(np.mean([senses[i] == senses[j] for i, j in enumerate(others.argmax(1))]))
+    return np.array([senses[i] == senses[j] for i, j in enumerate(others.argmax(1))])
 
 
 def senses(cosines: np.ndarray, names: Sequence[str], kinds: Sequence[str], title: str) -> tuple[Figure, str]:
@@ -203,4 +203,4 @@ def senses(cosines: np.ndarray, names: Sequence[str], kinds: Sequence[str], titl
     within, across = table[alike].mean(), table[np.not_equal.outer(kinds, kinds)].mean()
     return figure, (f"{title}. Mean cosine of two sentences with the same sense {within:.2f}, with another sense "
                     f"{across:.2f}; the nearest has the same sense for "
-                    f"{round(nearest_share(table, kinds) * len(names))} of {len(names)}.")  # fmt: skip
+                    f"{nearest_alike(table, kinds).sum()} of {len(names)}.")  # fmt: skip
