@@ -443,11 +443,9 @@ for name, answer in found.items():
 # both. A handicap for both: our BERT reads small letters only, and capitals say much about names. Will the pretrained
 # body help?
 
-# %% tags=["boilerplate", "folded"]
-# The loop of lesson 08: warm up, then down in a straight line. Dropout 0.1 in the body and before the head.
-from dataclasses import replace
-
-BODY, TWEETS = replace(pretrained.bert.config, dropout=0.1), 1200
+# %% tags=["boilerplate"]
+# Lesson 08's loop, as all models of this lesson get it: warm up, then down in a straight line; no dropout.
+TWEETS = 1200
 
 
 def fit(model, batches, steps, learning_rate):
@@ -469,7 +467,7 @@ def prepared(words, tags):
 
 def tagged(how, epochs=2, learning_rate=5e-4):
     torch.manual_seed(1)
-    model = bert.BertForTokenClassification(BODY, len(LABELS))
+    model = bert.BertForTokenClassification(pretrained.bert.config, len(LABELS))
     finetuning.prepare(model, how, None if how == "scratch" else pretrained.bert)
     texts, labels, _ = zip(*(prepared(*tweet) for tweet in known_tweets[:TWEETS]))
     fit(model, finetuning.packed_batches(texts, labels, batch_size=8), epochs * TWEETS // 8, learning_rate)
@@ -825,7 +823,7 @@ answers["frozen BERT + neuron"] = fitted(frozen_vectors(few_ids), y[few], frozen
 # BERT twice: from scratch and pretrained, the same steps at the same rate.
 def read_reviews(how):
     torch.manual_seed(1)
-    model = bert.BertForSequenceClassification(BODY, num_labels=2)
+    model = bert.BertForSequenceClassification(pretrained.bert.config, num_labels=2)
     finetuning.prepare(model, how, None if how == "scratch" else pretrained.bert)
     batches = finetuning.packed_batches(few_ids, y[few].tolist(), batch_size=8)
     fit(model, batches, EPOCHS * LABELLED // 8, RATE)
