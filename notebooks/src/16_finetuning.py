@@ -411,20 +411,20 @@ check.align_labels(align_labels)
 # %% [markdown]
 # ### Who finds the names?
 #
-# Copies of a tweet must not stand on both sides (lesson 08), so they are taken out. The last 500 tweets are held out.
-# How good is a finder? Count whole names, in strict IOB2: right is who has the right kind, the first word and the last.
-# **Precision** is the share of the names found that are right, **recall** the share of the true names that were found,
-# and **F1** their harmonic mean.
+# Copies of a tweet must not stand on both sides (lesson 08), so they are taken out. The last 500 tweets are held out; to
+# save time, everyone learns from the first 1,200. How good is a finder? Count whole names, in strict IOB2: right is who
+# has the right kind, the first word and the last. **Precision** is the share of the names found that are right,
+# **recall** the share of the true names that were found, and **F1** their harmonic mean.
 #
 # **Predict** for a finder that always says O: what share of the words does it get right? And what is its F1?
 
 # %% tags=["boilerplate"]
-# Distinct tweets, the last 500 held out; a finder that says O, and one that remembers each word's most frequent tag.
+# Distinct tweets, 1,200 known, 500 held out; a finder that says O, and one that remembers each word's usual tag.
 from collections import Counter, defaultdict
 
 distinct = {" ".join(words): (words, tags) for words, tags in tweets}
 distinct = [*distinct.values()]
-known_tweets, asked_tweets = distinct[:-500], distinct[-500:]
+known_tweets, asked_tweets = distinct[:1200], distinct[-500:]
 gold = [tags for _, tags in asked_tweets]
 remembered = defaultdict(Counter)
 for words, tags in known_tweets:
@@ -445,9 +445,6 @@ for name, answer in found.items():
 
 # %% tags=["boilerplate"]
 # Lesson 08's loop, as all models of this lesson get it: warm up, then down in a straight line; no dropout.
-TWEETS = 1200
-
-
 def fit(model, batches, steps, learning_rate):
     config = training.TrainingConfig(steps=steps, learning_rate=learning_rate, warmup_steps=steps // 10,
                                      decay="linear", seed=1)  # fmt: skip
@@ -469,8 +466,8 @@ def tagged(how, epochs=2, learning_rate=5e-4):
     torch.manual_seed(1)
     model = bert.BertForTokenClassification(pretrained.bert.config, len(LABELS))
     finetuning.prepare(model, how, None if how == "scratch" else pretrained.bert)
-    texts, labels, _ = zip(*(prepared(*tweet) for tweet in known_tweets[:TWEETS]))
-    fit(model, finetuning.packed_batches(texts, labels, batch_size=8), epochs * TWEETS // 8, learning_rate)
+    texts, labels, _ = zip(*(prepared(*tweet) for tweet in known_tweets))
+    fit(model, finetuning.packed_batches(texts, labels, batch_size=8), epochs * len(texts) // 8, learning_rate)
     texts, _, pieces = zip(*(prepared(*tweet) for tweet in asked_tweets))
     answers = finetuning.predict(model, texts, max_tokens=1024)
     return [finetuning.tags_of_words(piece, [LABELS[i] for i in answer], len(words))
