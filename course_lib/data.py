@@ -3,6 +3,7 @@
     data.load("course_corpus")       # a Corpus: sentences, each a list of lower-case words
     data.load("wordsim353")          # [(word_a, word_b, score), ...]
     data.load("film_sentiment")      # [Review(text, label, source), ...]
+    data.load("entities")            # [Tagged(words, tags), ...]
     data.load("shakespeare_plays")   # {title: text, ...}
     data.path("googlenews")          # a file of vectors
     python -m course_lib.data        # the table of all names; `... fetch NAME` fetches
@@ -84,15 +85,22 @@ class Review(NamedTuple):
     source: str  # "imdb" or "rotten_tomatoes"
 
 
+class Tagged(NamedTuple):
+    """A sentence whose names people have marked: one tag a word, in IOB2 (B-KIND begins a name, I-KIND goes on)."""
+
+    words: list[str]
+    tags: list[str]
+
+
 Pairs = list[tuple[str, str, float]]
 Analogies = dict[str, list[tuple[str, str, str, str]]]
 
 
-def load(name: str) -> Corpus | Pairs | Analogies | list[Review] | dict[str, str]:
+def load(name: str) -> Corpus | Pairs | Analogies | list[Review] | list[Tagged] | dict[str, str]:
     """What a name stands for, as Python objects by its kind; fetched first where it is missing.
 
     corpus: a `Corpus` · pairs: [(word, word, score)] · analogies: {section: [four words]} · reviews: [Review]
-    in the file's order · plays: {title: text}, with case, line breaks and speakers' names.
+    in the file's order · plays: {title: text}, with case, line breaks and speakers' names · tags: [Tagged].
     Raises KeyError for an unknown name, ValueError for files (vectors, vocabularies, scripts: see `path`), FetchError.
     """
     entry = _entry(name)
@@ -182,8 +190,23 @@ def _read_plays(file: Path) -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2]))
 
 
-READERS = {"pairs": _read_pairs, "analogies": _read_analogies, "reviews": _read_reviews, "plays": _read_plays}
-SUFFIXES = {"corpus": ".txt", "pairs": ".tsv", "analogies": ".txt", "reviews": ".csv", "plays": ".txt",
+def _read_tags(file: Path) -> list[Tagged]:
+    """A word, a tab and its tag a line; a line without a word ends a sentence."""
+    sentences, words, tags = [], [], []
+    for line in [*file.read_text("utf-8").split("\n"), ""]:
+        word, _, tag = line.rstrip("\r").partition("\t")
+        if word:
+            words.append(word)
+            tags.append(sys.intern(tag))
+        elif words:
+            sentences.append(Tagged(words, tags))
+            words, tags = [], []
+    return sentences
+
+
+READERS = {"pairs": _read_pairs, "analogies": _read_analogies, "reviews": _read_reviews, "plays": _read_plays,
+           "tags": _read_tags}  # fmt: skip
+SUFFIXES = {"corpus": ".txt", "pairs": ".tsv", "analogies": ".txt", "reviews": ".csv", "plays": ".txt", "tags": ".txt",
             "script": ".js", "tokenizer": ".txt", "weights": ".bin", "vectors": ".npz", "model": ""}  # fmt: skip
 
 

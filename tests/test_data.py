@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib import cleaning, data
+from course_lib.finetuning import entities
 
 ROOT = Path(__file__).resolve().parents[1]
 PLAY = (
@@ -34,6 +35,7 @@ REVIEWS = (
     'text,label,source\n"Good.<br /><br />I ""liked"" it,\tall",1,imdb\n'
     'no .,0,rotten_tomatoes\n"caf\u00e9<br>",0,imdb\n'
 ).encode()
+TAGS = "\nHal\tB-person\nrules\tO\n\t\nin\tO\r\ncaf\u00e9\tB-place\r\nX\tI-place\n\n\n".encode()
 SCRIPT = b"const x = '\xc3\xa9';"
 VECTORS = b"1 2\nking \0\0\0\0\0\0\0\0\n"
 
@@ -72,6 +74,7 @@ def write_manifest(file: Path, wrong: str = "") -> None:
         "lines": ("pairs", [source("sheets", "p.csv", CSV_PAIRS)], 'clean = "tsv_pairs"'),
         "drama": ("plays", [source("library", "books/*.md", PLAY + OTHER_PLAY)], 'clean = "play_text"'),
         "verdicts": ("reviews", [source("library", "r.csv", REVIEWS)], ""),
+        "names": ("tags", [source("library", "names.txt", TAGS)], ""),
         "draw": ("script", [source("library", "draw.js", SCRIPT)], ""),
         "ghost": ("weights", [source("absent", "v.bin", VECTORS)], ""),
     }
@@ -98,7 +101,7 @@ def shop(tmp_path, monkeypatch) -> Path:
     make_wheel(wheels, "books", members | {"books/__init__.py": b"raise SystemExit('imported')"})
     make_wheel(wheels, "spare", {"q.txt": ANALOGIES, "v.bin": VECTORS})
     make_wheel(wheels, "sheets", {"p.csv": CSV_PAIRS})
-    library = {"books/a.md": PLAY, "books/b.md": OTHER_PLAY, "r.csv": REVIEWS, "draw.js": SCRIPT}
+    library = {"books/a.md": PLAY, "books/b.md": OTHER_PLAY, "r.csv": REVIEWS, "draw.js": SCRIPT, "names.txt": TAGS}
     make_wheel(wheels, "library", library)
     write_manifest(tmp_path / "sources.toml")
     (tmp_path / "toy.txt").write_text("the king sits\n", encoding="utf-8")
@@ -171,6 +174,10 @@ def test_texts_with_labels_and_with_lines_and_scripts(shop):
         data.Review("no .", 0, "rotten_tomatoes"),
         data.Review("caf\u00e9\n", 0, "imdb"),
     ]
+    assert data.load("names") == [
+        data.Tagged(["Hal", "rules"], ["B-person", "O"]),
+        data.Tagged(["in", "caf\u00e9", "X"], ["O", "B-place", "I-place"]),
+    ]
     speech = "ACT I\n\nKING:\nWho's there? I am\nthe king.\n\n[Exit KING]\n\nQUEEN:\nGood [Aside] night.\n"
     assert data.load("drama") == {"Play": speech, "Other": speech}
     assert data.path("draw").read_bytes() == SCRIPT
@@ -221,7 +228,7 @@ def test_the_table_says_what_is_on_disk(shop, capsys):
     assert lines[0].split() == ["name", "kind", "download", "on", "disk", "licence"]
     assert {line.split()[0]: line.split()[-2] for line in lines[1:]} == {
         "plays": "yes", "pairs": "yes", "questions": "yes", "vectors": "no", "lines": "no", "drama": "no",
-        "verdicts": "no", "draw": "no", "ghost": "no", "both": "yes", "toy": "yes", "ours": "no",
+        "verdicts": "no", "names": "no", "draw": "no", "ghost": "no", "both": "yes", "toy": "yes", "ours": "no",
     }
     assert data.table().rows[0]["download"] == 1000
 
@@ -533,6 +540,18 @@ def test_the_real_reviews_are_in_their_files_order():
     assert reviews[0].text.startswith("I rented I AM CURIOUS-YELLOW from my video store")
     assert not [review for review in reviews if "<br" in review.text]
     assert sum("\n\n" in review.text for review in reviews) > 10_000
+
+
+def test_the_real_entities_are_strict_iob2():
+    tweets = data.load("entities")
+    assert len(tweets) == 2394
+    assert sum(len(words) for words, _ in tweets) == 46_469
+    assert all(len(words) == len(tags) > 0 for words, tags in tweets)
+    found = [entities(tags) for _, tags in tweets]
+    assert sum(map(len, found)) == sum(tag.startswith("B-") for _, tags in tweets for tag in tags) == 1496
+    inside = sum(end - start for names in found for _, start, end in names)
+    assert inside == sum(tag != "O" for _, tags in tweets for tag in tags)  # no I- without its B-
+    assert len({kind for names in found for kind, _, _ in names}) == 10
 
 
 def test_the_real_plays_are_plain_text():
