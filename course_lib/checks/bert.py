@@ -50,7 +50,8 @@ def _shares(answers: Sequence[Outcome]) -> Misconception | None:
         return None
     asked = labels != -100
     masked, (_, right) = asked & (seen == mask_id), _mask_tokens(*_LONG)
-    if not asked.any() or (labels[asked] != ids[asked]).any() or (asked & special).any() or (labels == right.numpy()).all():
+    answered = (labels[asked] == ids[asked]).all() and not (asked & special).any()
+    if not asked.any() or not answered or (labels == right.numpy()).all():
         return None
     other, kept = asked & ~masked & (seen != ids), asked & (seen == ids)
     parts = np.array([x.sum() for x in (masked, other, kept)]) / asked.sum()
@@ -107,11 +108,11 @@ mask_tokens = Exercise(
              "has its word as label", f"{_LABELS} -> torch.where(asked & (fate < 0.8), ids, -100)",
              f"{_LABELS} -> torch.where(seen == mask_id, ids, -100)"),
         slip("fate-decides-twice",
-             "`fate` decides both questions. Then whoever is asked has drawn low, and all of them become [MASK]: who is "
-             "asked is for `chance` to say", "chance < -> fate <"),
-        slip("the-two-numbers-exchanged", "`chance` and `fate` have changed places: chance says who is asked, fate what "
-             "becomes of it",
-             (f"{_ASKED} -> chance, fate = fate, chance\n    {_ASKED}",)),
+             "`fate` decides both questions. Then whoever is asked has drawn low, and all of them become [MASK]: who "
+             "is asked is for `chance` to say", "chance < -> fate <"),
+        slip("the-two-numbers-exchanged",
+             "`chance` and `fate` have changed places: chance says who is asked, fate what becomes of it",
+             f"{_ASKED} -> chance, fate = fate, chance\n    {_ASKED}"),
         slip("all-become-mask",
              "all asked tokens become [MASK]. One in ten becomes a stranger, and one in ten stays. (If you asked "
              "`chance` a second time: whoever is asked has drawn below 0.15, and that is always below 0.8. The second "
@@ -280,8 +281,8 @@ make_pair = Exercise(
     Round([_case(*draw) for draw in _CHOSEN], _FOLLOWS + _STRANGER),
     Round([_case(*draw) for draw in _STRANGERS], _STRANGER, held="the coin is read as it should be"),
     Round([_case(*draw) for draw in _ENDS], _LAST, held="in the middle of a document all is right", hints=[
-        ("IndexError", "After the last sentence of a document nothing follows, whatever the coin says: draw a stranger.",
-         "no-end")]),
+        ("IndexError", "After the last sentence of a document nothing follows, whatever the coin says: draw a "
+         "stranger.", "no-end")]),
     parts=_PARTS,
 )  # fmt: skip
 
@@ -330,8 +331,9 @@ segment_ids = Exercise(
         slip("last-sep-in-no-text",
              "the last [SEP] has a 0. It ends the second text and belongs to it: 1",
              "(ids != pad_id)).long() -> (ids != pad_id) & (ids != sep_id)).long()"),
-        slip("cls-on-its-own", "the texts are numbered 1 and 2, and [CLS] or the padding has a 0. The first text, [CLS] "
-             "included, has 0, the second 1",
+        slip("cls-on-its-own",
+             "the texts are numbered 1 and 2, and [CLS] or the padding has a 0. The first text, [CLS] included, has 0, "
+             "the second 1",
              "(before > 0) & (ids != pad_id)).long() -> (1 + (before > 0)) * (ids != pad_id)).long()",
              ("(before > 0) & (ids != pad_id)).long() -> (1 + (before > 0)) * (ids != pad_id) * "
               "(torch.arange(ids.shape[-1]) > 0)).long()",)),

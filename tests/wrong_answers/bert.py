@@ -105,7 +105,8 @@ def masking_in_numpy(ids, special, chance, fate, strangers, mask_id):
     ids, special, chance, fate, strangers = (x.numpy() for x in (ids, special, chance, fate, strangers))
     asked = np.logical_and(chance < 0.15, np.logical_not(special))
     kind = np.digitize(fate, [0.8, 0.9])
-    return np.where(asked, np.choose(kind, [np.full_like(ids, mask_id), strangers, ids]), ids), np.where(asked, ids, -100)
+    seen = np.choose(kind, [np.full_like(ids, mask_id), strangers, ids])
+    return np.where(asked, seen, ids), np.where(asked, ids, -100)
 
 
 def masking_by_fill(ids, special, chance, fate, strangers, mask_id):
