@@ -66,9 +66,9 @@ print([words[hole] for words, hole in holes])
 
 # %% [markdown]
 # From the left almost nothing is certain; with both sides most of them can hardly be anything else. The last is the
-# honest exception: *best* or *worst*? Nobody can know, and a good reader would give both a good share. **Bert**, 2018,
-# is the model that was built for this view: **b**idirectional **e**ncoder **r**epresentations from **t**ransformers.
-# It never writes. It reads a whole text at once, every word looking to both sides, and fills holes.
+# honest exception: *best* or *worst*? Nobody can know, and a good reader would give both a good share. **BERT** (2018)
+# was built for this view; the letters are for *bidirectional encoder representations from transformers*. It does not
+# write. It reads a whole text at once, every word looking to both sides, and fills holes.
 #
 # Your own knowledge went into these answers: what people say of films, what goes with *face*, how English is built. To
 # fill holes well one has to know such things. That is the whole bet of this lesson and the next two: **train for the
@@ -172,11 +172,11 @@ print({name: tuple(table.weight.shape) for name, table in
 # stranger? And what share is asked, and yet unchanged?
 
 # %%
-# 100,000 words of the vocabulary, masked by the library: what the model sees.
+# A million words drawn from the vocabulary, masked by the library: what the model sees.
 from course_lib import bert
 
 words = torch.arange(5, len(tokenizer))  # all but the five special tokens
-text = words[torch.randint(len(words), (1, 100_000), generator=torch.Generator().manual_seed(0))]
+text = words[torch.randint(len(words), (1, 1_000_000), generator=torch.Generator().manual_seed(0))]
 seen, asked_places, truth = bert.mask_tokens(
     text, text > 4, tokenizer.token_to_id("[MASK]"), words, torch.Generator().manual_seed(0))  # fmt: skip
 shown, N = seen.flatten()[asked_places], text.numel()
@@ -293,13 +293,13 @@ check.mask_tokens(planned_mistake)
 # word. (So the table that reads is also the table that answers, as in lesson 12.) Softmax, cross-entropy, done.
 #
 # **The naive version** computes scores at all places, and then has the loss pass over 85 of 100. **The fast version**
-# picks out the asked places first. Here is a batch of sixteen real rows, 256 tokens each, from the held-out reviews.
+# picks out the asked places first. Here are eight real rows of up to 256 tokens, from the held-out reviews.
 # **Predict:** by what factor are there fewer multiplications in the head?
 
 # %%
 # A batch of the library's exercises; the head at all places, then at the asked places alone.
-exercises = pretrain.exercises(tokenizer, held_out=True, context_length=256, batch_size=16)
-batch = next(exercises(torch.Generator().manual_seed(0)))
+exercises = pretrain.exercises(tokenizer, held_out=True, context_length=256, batch_size=8)
+batch = next(exercises(torch.Generator().manual_seed(2)))
 labels = torch.full((batch.input_ids.numel(),), -100).index_copy(0, batch.masked_places, batch.labels)
 with torch.no_grad():
     everywhere, _ = model(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # [B T, V]
@@ -315,10 +315,10 @@ for name, D, V, layers in [("the course's BERT", 256, 8000, 4), ("BERT base", 76
           f"{len(everywhere):,}: naive {len(everywhere) * head / 1e9:.1f} billion, fast {len(asked) * head / 1e9:.1f}")
 
 # %% [markdown]
-# Not quite seven times fewer (1 / 0.15 = 6.7), for [CLS], [SEP] and padding are never asked and the naive version
-# answers there too. (The blocks' number counts the matrices alone, not the dot products of attention.) In our small
-# model with its wide vocabulary the naive head costs two thirds of what all blocks cost; so this one line,
-# `h.index_select(0, masked_places)`, is most of what makes the library's step fast.
+# More than 1 / 0.15 = 6.7 times fewer, for the naive version answers in the padding too. (The blocks' number counts
+# their matrices alone, not the dot products of attention.) In our small model with its wide vocabulary the naive head costs
+# two thirds of what all blocks cost together, so one line, `h.index_select(0, masked_places)`, saves more than a third
+# of all of them.
 #
 # One trap lies here. Chance may ask *nothing* of a row. How often does it, and what is the mean of no losses?
 
@@ -408,14 +408,16 @@ def whole_rows(batch):
     return [(row[real], kind[real]) for row, kind, real in zip(ids, batch.token_type_ids, batch.attention_mask)]
 
 
-for ids, kind in whole_rows(batch)[4:6]:
+for ids, kind in whole_rows(batch)[1:3]:
     print("...", tokenizer.decode(ids[kind == 0][-26:-1]), "\n   [SEP]", tokenizer.decode(ids[kind == 1][:25]), "...\n")
 
 # %%
 # Their labels: 0 follows, 1 is a stranger.
-print(batch.next_sentence_label[4:6].tolist())
+print(batch.next_sentence_label[1:3].tolist())
 
 # %% [markdown]
+# Did the *and yet* mislead you? It begins so well. The name in the other pair is the kind of hint that helps.
+#
 # How hard is this exercise? A coin gets 50%, and many a text on BERT stops there. But a model may pass an exam without
 # the knowledge that was meant. So let two readers try **who cannot read**:
 #
@@ -429,7 +431,7 @@ print(batch.next_sentence_label[4:6].tolist())
 # 2,000 rows; each reader gives a number to a row, and the best threshold of one half is tried on the other.
 import numpy as np
 
-batches = [batch for batch, _ in zip(exercises(torch.Generator().manual_seed(1)), range(125))]
+batches = [batch for batch, _ in zip(exercises(torch.Generator().manual_seed(1)), range(250))]
 pairs = [row for batch in batches for row in whole_rows(batch)]
 stranger = torch.cat([batch.next_sentence_label for batch in batches]).numpy() == 1
 half = len(pairs) // 2
@@ -531,15 +533,15 @@ check.make_pair(planned_mistake)
 
 # %%
 # One row as it goes into training: what the model sees, what it is asked, and where the holes lie.
-row, width = 4, batch.input_ids.shape[1]
+row, width = 6, batch.input_ids.shape[1]
 mine = batch.masked_places // width == row
 places, answers = batch.masked_places[mine] % width, batch.labels[mine]
-print(tokenizer.decode(batch.input_ids[row][places[0] - 9 : places[0] + 10]))
-print("asked of the first hole:", tokenizer.id_to_token(answers[0].item()))
+print("...", tokenizer.decode(batch.input_ids[row][places[1] - 9 : places[1] + 10]), "...")
+print("asked at the hole in the middle:", tokenizer.id_to_token(answers[1].item()))
 print("asked of the row as a whole:", batch.next_sentence_label[row].item(), "(0 follows, 1 stranger)")
 
-# %%
-# Over 2,000 rows: the share of tokens asked at the beginning of the second text, and everywhere.
+# %% tags=["boilerplate"]
+# 2,000 rows: the share of tokens asked at the beginning of the second text, and everywhere.
 first_five = everywhere = asked_first = asked_all = 0
 for batch in batches:
     asked = torch.zeros(batch.input_ids.numel(), dtype=torch.bool).index_fill(0, batch.masked_places, True)
@@ -573,7 +575,8 @@ print(f"asked: of the first five tokens of the second text {asked_first / first_
 # - **both neighbours**: what fits the left one *and* the right one, the two probabilities multiplied and divided by the
 #   piece's own share. This is the best control that we have: it too looks to both sides.
 #
-# **The target: BERT gets twice as many right as the left neighbour.** Before it runs, write down four percentages.
+# **The target: more than the best who only counts**, with intervals that do not touch. Before it runs, write down four
+# percentages.
 
 # %% tags=["boilerplate", "folded", "hero"]
 # Counts of neighbours in the reviews to learn from; guesses from them, smoothed with the pieces' own shares.
@@ -614,10 +617,10 @@ def counted(left, right):
 print(f"{len(flat):,} pieces counted, {follows.nnz:,} different pairs of neighbours")
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# Sixteen batches of held-out reviews: the five best guesses of each, at each place that is asked; with progress.
+# 256 rows of held-out reviews: the five best guesses of each, at each place that is asked; with progress.
 from tqdm.auto import tqdm
 
-NAMES, judged = ["most frequent", "left neighbour", "both neighbours", "BERT"], batches[63:79]  # of the second half
+NAMES, judged = ["most frequent", "left neighbour", "both neighbours", "BERT"], batches[126:158]
 best, kinds, told = {name: [] for name in NAMES}, [], []
 for batch in tqdm(judged, desc="reading", unit=" batches"):
     with device.one_thread(), torch.no_grad():
@@ -632,46 +635,62 @@ for batch in tqdm(judged, desc="reading", unit=" batches"):
     told += (verdict.argmax(-1) == batch.next_sentence_label).tolist()
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# At the places that were shown as [MASK]: right at once, and right among the first five. Is the target reached?
+# At the places that were shown as [MASK]: right at once, and right among the first five.
 truth, kinds = torch.cat([batch.labels for batch in judged]).numpy(), torch.cat(kinds).numpy()
 hits = {name: np.concatenate(rows) == truth[:, None] for name, rows in best.items()}  # [M, 5]
 right = {name: rows[kinds == 0, 0].mean() for name, rows in hits.items()}
 for name in NAMES:
     print(f"{name:16} right {right[name]:.1%}, among the first five {hits[name][kinds == 0].any(1).mean():.1%}")
-print("the target, twice the left neighbour:", right["BERT"] >= 2 * right["left neighbour"])
 assert right["BERT"] > right["left neighbour"] + 0.03
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# The same as a picture, with intervals.
+# The same as a picture, with intervals. Is the target reached?
 from course_lib import viz
-from course_lib.viz import training as score_pictures
+from course_lib.viz.training import accuracies, interval
 
-viz.show(*score_pictures.accuracies(right, int((kinds == 0).sum()), "Who fills the holes of reviews?", chance=None))
+asked = int((kinds == 0).sum())
+viz.show(*accuracies(right, asked, "Holes of reviews that nobody trained on, filled", chance=None))
+reached = interval(right["BERT"], asked)[0] > interval(right["both neighbours"], asked)[1]
+print("the target, above the best who only counts:", reached)
 
 # %% [markdown]
-# PROSE-HERO
+# Two things to read off. To look to both sides is worth a lot, even to somebody who only counts: nearly twice as many
+# as from the left alone. And whatever BERT has above *that* cannot come from the two neighbours as such: it comes from
+# further away, or from what the model knows of all the words that are like them.
 #
-# Three more questions to the same run. **Predict** each.
+# Three more questions. **Predict** each.
 #
-# 1. **Does it weigh what it sees?** One asked word in ten was exchanged for a stranger, without a mark. How often does
-#    BERT say the word that truly stood there, and how often does it repeat the stranger?
-# 2. **Does it need the right side?** Take 400 of the holes and let nobody look past them (a mask on the attention, the
-#    only change). How many are still right?
+# 1. **Does it weigh what it sees?** Hide nothing. At every asked place leave the true word, or exchange it for the word
+#    of another asked place. How often does BERT repeat what it sees, in the one case and in the other? (The strangers
+#    are now words as common as the true ones: the one change is that they stand in the wrong place.)
+# 2. **Does it need the right side?** Take some 400 of the holes and let nobody look past them (a mask on the attention
+#    is all that changes). How many are still right?
 # 3. **Does it know what follows?** Our bar is the reader who counts shared words, on the same rows.
 
-# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# 1: asked places by what was shown there.
-seen = torch.cat([batch.input_ids.flatten()[batch.masked_places] for batch in judged]).numpy()
-first = np.concatenate(best["BERT"])[:, 0]
-for kind, name in enumerate(["[MASK]", "a stranger", "unchanged"]):
-    here = kinds == kind
-    print(f"shown {name:10} ({here.sum():5,} places): says the true word {(first == truth)[here].mean():.0%}, "
-          f"repeats what it sees {(first == seen)[here].mean():.0%}")
+# %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
+# 1: half of the asked places keep their word; in the other half the words change places.
+repeats, corrects = {"true word": [], "stranger": []}, []
+for batch in judged[:16]:
+    places, truth = batch.masked_places, batch.labels
+    order = torch.randperm(len(places), generator=torch.Generator().manual_seed(0))
+    kept, moved = order[: len(order) // 2], order[len(order) // 2 :]
+    shown = truth.index_copy(0, moved, truth[moved.roll(1)])
+    with device.one_thread(), torch.no_grad():
+        logits, _ = model(batch.input_ids.flatten().index_copy(0, places, shown).view_as(batch.input_ids),
+                          batch.attention_mask, batch.token_type_ids, places)
+    says, moved = logits.argmax(-1), moved[shown[moved] != truth[moved]]
+    repeats["true word"] += (says == shown)[kept].tolist()
+    repeats["stranger"] += (says == shown)[moved].tolist()
+    corrects += (says == truth)[moved].tolist()
+for name, hit in repeats.items():
+    print(f"a {name} stands there: it repeats it in {np.mean(hit):.0%} of {len(hit):,}")
+print(f"                           it says the word that belongs there in {np.mean(corrects):.0%}")
+assert np.mean(repeats["true word"]) > np.mean(repeats["stranger"])
 
-# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
 # 2: the first two holes of each row, with and without what comes after them.
 sides = {"both sides": [], "left side only": []}
-for batch in judged[:13]:
+for batch in judged[:26]:
     B, T = batch.input_ids.shape
     row, place = batch.masked_places // T, batch.masked_places % T
     chosen = torch.cat([((row == i) & (batch.input_ids[row, place] == 4)).nonzero()[:2, 0] for i in range(B)])
@@ -685,19 +704,21 @@ for batch in judged[:13]:
                                   torch.arange(len(some)) * width + place[some])
             sides[name] += (logits.argmax(-1) == label[some]).tolist()
 for name, hit in sides.items():
-    print(f"{name:15} right {np.mean(hit):.1%} of {len(hit)}")
+    print(f"{name:15} right {np.mean(hit):.0%} of {len(hit)}")
+assert np.mean(sides["both sides"]) > np.mean(sides["left side only"])
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # 3: the pairs, by the one who counts shared words and by BERT, on the same rows.
-from course_lib.viz.training import interval
-
-start = 63 * 16 - half
+start = 126 * 8 - half
 for name, answers in {"shared words": by_words[start : start + len(told)], "BERT": np.array(told)}.items():
     low, high = interval(answers.mean(), len(answers))
     print(f"{name:13} right {answers.mean():.0%} of {len(answers)} pairs [{low:.0%}, {high:.0%}]")
 
 # %% [markdown]
-# PROSE-THREE
+# 1: where the true word stands BERT repeats it more often than a stranger, though both are words of the same kinds. It
+# can only know from the text around: it **weighs**, for words that nobody marked. That is what the 10 / 10 was for. 2:
+# without the right side it fills fewer holes. 3: compare the two intervals before you say that it has understood what
+# follows on what.
 
 # %% [markdown]
 # **Look.** The six holes of the beginning, and any other word of these sentences. On the left what BERT would say; on
@@ -765,6 +786,11 @@ with torch.no_grad():
     looks = model.bert(row, return_attention=True).attention[:, 0]  # [layers, heads, T, T]
 viz.attention_view(looks, names, title="The course's BERT")
 
+# %% tags=["nbval-ignore-output"]
+# From [MASK]: what each head of each layer looks at most.
+for layer, weights in enumerate(looks[:, :, names.index("[MASK]")]):  # [heads, T]
+    print(f"layer {layer}:", ", ".join(f"{names[row.argmax()]} {row.max():.2f}" for row in weights))
+
 # %%
 # The control: a BERT of the same size that has learned nothing.
 with torch.no_grad():
@@ -822,7 +848,9 @@ assert ours[..., :2].max() > 3 * blank[..., :2].max()
 viz.show(*pictures.heads({name: table.numpy() for name, table in list(tables.items())[:2]}, COLUMNS))
 
 # %% [markdown]
-# PROSE-HEADS
+# Read a column in both tables. Where a head keeps its share though the words are shuffled, it looks at *places*: it
+# would fetch the neighbour of any word. Where the share falls, the words themselves had drawn it. And a column that is
+# as pale as the untrained model's is a kind of look that no head has made its own.
 #
 # What a head looks at is not yet what it is *for*; lesson 10's belief about weights as explanations holds here as well.
 # Lesson 21 takes heads out and sees what breaks.
