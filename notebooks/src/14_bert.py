@@ -316,9 +316,9 @@ for name, D, V, layers in [("the course's BERT", 256, 8000, 4), ("BERT base", 76
 
 # %% [markdown]
 # More than 1 / 0.15 = 6.7 times fewer, for the naive version answers in the padding too. (The blocks' number counts
-# their matrices alone, not the dot products of attention.) In our small model with its wide vocabulary the naive head costs
-# two thirds of what all blocks cost together, so one line, `h.index_select(0, masked_places)`, saves more than a third
-# of all of them.
+# their matrices alone, not the dot products of attention.) In our small model with its wide vocabulary the naive head
+# costs two thirds of what all blocks cost together, so one line, `h.index_select(0, masked_places)`, saves more than a
+# third of all multiplications.
 #
 # One trap lies here. Chance may ask *nothing* of a row. How often does it, and what is the mean of no losses?
 
@@ -534,10 +534,10 @@ check.make_pair(planned_mistake)
 # %%
 # One row as it goes into training: what the model sees, what it is asked, and where the holes lie.
 row, width = 6, batch.input_ids.shape[1]
-mine = batch.masked_places // width == row
+mine = (batch.masked_places // width == row) & (batch.masked_places % width > 9)
 places, answers = batch.masked_places[mine] % width, batch.labels[mine]
-print("...", tokenizer.decode(batch.input_ids[row][places[1] - 9 : places[1] + 10]), "...")
-print("asked at the hole in the middle:", tokenizer.id_to_token(answers[1].item()))
+print("...", tokenizer.decode(batch.input_ids[row][places[0] - 9 : places[0] + 10]), "...")
+print("asked in the middle, at place", places[0].item(), "of the row:", tokenizer.id_to_token(answers[0].item()))
 print("asked of the row as a whole:", batch.next_sentence_label[row].item(), "(0 follows, 1 stranger)")
 
 # %% tags=["boilerplate"]
@@ -591,12 +591,13 @@ learned = [np.array([*tokenizer.encode(review.text, special=False), 1], dtype=np
            for review, held in zip(imdb, pretrain.held_out_reviews()) if not held]  # fmt: skip
 flat, V = np.concatenate(learned), len(tokenizer)
 imdb = learned = None  # make room
-shares = np.bincount(flat, minlength=V) * (np.arange(V) > 4) / len(flat)
+words_only = (np.arange(V) > 4).astype(np.float32)
+shares = np.bincount(flat, minlength=V) / np.float32(len(flat)) * words_only
 follows = sparse.coo_array((np.ones(len(flat) - 1, np.float32), (flat[:-1], flat[1:])), shape=(V, V)).tocsr()
 neighbours = {"left": follows, "right": follows.T.tocsr()}
 
 
-@functools.cache
+@functools.lru_cache(maxsize=500)
 def beside(side, piece):
     """What stands beside a piece, as probabilities of all pieces; 50 occurrences' worth of the shares are added."""
     if piece <= 4:
@@ -604,7 +605,7 @@ def beside(side, piece):
     start, end = neighbours[side].indptr[piece : piece + 2]
     counts = 50 * shares
     counts[neighbours[side].indices[start:end]] += neighbours[side].data[start:end]
-    return counts * (np.arange(V) > 4) / counts.sum()
+    return counts * words_only / counts.sum()
 
 
 def counted(left, right):
