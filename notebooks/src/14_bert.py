@@ -15,8 +15,8 @@
 #
 # Take a text that nobody has labelled, punch holes into it, and ask for the missing words. That is an exercise with
 # millions of questions and not one teacher. At the end of this lesson you have built it, to the last random number. And
-# a BERT of this course, which has done such exercises for an afternoon, fills holes in film reviews that neither it nor
-# you have read; you see what each of its sixteen heads looks at while it does.
+# the course's own BERT, which has done such exercises, fills the holes of film reviews that it has never seen; you see
+# what each of its sixteen heads looks at while it does.
 #
 # **You will build** what BERT reads (three vectors for each token, added), the masking of its texts, and the pairs of
 # texts with which it learns what follows on what. **You need** lesson 07 (pieces of words), lessons 10 to 12
@@ -178,7 +178,7 @@ from course_lib import bert
 words = torch.arange(5, len(tokenizer))  # all but the five special tokens
 text = words[torch.randint(len(words), (1, 1_000_000), generator=torch.Generator().manual_seed(0))]
 seen, asked_places, truth = bert.mask_tokens(
-    text, text > 4, tokenizer.token_to_id("[MASK]"), words, torch.Generator().manual_seed(0))  # fmt: skip
+    text, text > 4, tokenizer.token_to_id("[MASK]"), words, torch.Generator().manual_seed(1))  # fmt: skip
 shown, N = seen.flatten()[asked_places], text.numel()
 print(f"asked {len(truth) / N:.1%}: as [MASK] {(shown == 4).sum() / N:.1%}, as a stranger "
       f"{((shown != 4) & (shown != truth)).sum() / N:.1%}, unchanged {(shown == truth).sum() / N:.1%}")
@@ -343,7 +343,7 @@ print("loss of nothing:", F.cross_entropy(torch.zeros(8, 8000), torch.full((8,),
 # ## Does it follow?
 #
 # The second exercise is about two texts. In half of the rows the second text goes on where the first ended; in the
-# other half it is a stranger from another document. Which? The answer comes out of `[CLS]`'s seat, two scores for each
+# other half it is a stranger too, a whole text this time, from another document. Which? The answer comes out of `[CLS]`'s seat, two scores for each
 # row: **next sentence prediction**, NSP. The label is 0 for *follows* and 1 for *stranger*. (So it is in the released
 # models; anybody would have guessed the opposite.)
 #
@@ -394,8 +394,17 @@ check.make_pair(make_pair)
 # the condition has two parts: `coin < 0.5 and place + 1 < len(documents[number])`.
 
 # %% [markdown]
-# The three pairs: *the ship sinks*, 0; then *they clap*, 1 (the others are 1 and 2; 0.2 picks document 1, and 0.7 its
-# second sentence); and the catch: nothing follows *they clap*, so the coin has no say, and it is *the ship sinks*, 1.
+# The three pairs of the table, by the check's own answer:
+
+# %%
+# First text, second text, label: for each row of the table.
+documents = [["a storm", "the ship sinks", "an island"], ["she sings", "they clap"], ["snow falls"]]
+for draws in [(0, 0, 0.3, 0.9, 0.9), (0, 1, 0.6, 0.2, 0.7), (1, 1, 0.1, 0.4, 0.5)]:
+    print(check.make_pair.right(documents, *draws))
+
+# %% [markdown]
+# In the second row the other documents are 1 and 2; 0.2 picks document 1, and 0.7 the second of its sentences. The
+# third row has the catch: nothing follows *they clap*, so the coin has no say.
 #
 # The library's `bert.SentencePairs` takes whole passages: both texts together fill the row. Look at two of them, where
 # the first text ends and the second begins. Which follows? Decide before you read the labels.
@@ -565,8 +574,8 @@ print(f"asked: of the first five tokens of the second text {asked_first / first_
 # %% [markdown]
 # ## Reviews that nobody trained on
 #
-# Now the model. The course's BERT did these two exercises on the course's texts, each about once, with exactly the code
-# that you have seen; lesson 15 shows how. It never saw the 5,000 reviews that lesson 08 holds out. Into those we punch
+# Now the model. The course's BERT did these two exercises on the course's texts, made by the very code that you have
+# seen; lesson 15 shows how. It never saw the 5,000 reviews that lesson 08 holds out. Into those we punch
 # fresh holes, some thousands, and count only places that are shown as `[MASK]`. **Right** is the very piece that stood
 # there; there are 8,000 to choose from. Beside it stand three who only count, in the 20,000 reviews it did learn from:
 #
