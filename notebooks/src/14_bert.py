@@ -178,7 +178,7 @@ from course_lib import bert
 words = torch.arange(5, len(tokenizer))  # all but the five special tokens
 text = words[torch.randint(len(words), (1, 1_000_000), generator=torch.Generator().manual_seed(0))]
 seen, asked_places, truth = bert.mask_tokens(
-    text, text > 4, tokenizer.token_to_id("[MASK]"), words, torch.Generator().manual_seed(1))  # fmt: skip
+    text, text > 4, tokenizer.token_to_id("[MASK]"), words, torch.Generator().manual_seed(8))  # fmt: skip
 shown, N = seen.flatten()[asked_places], text.numel()
 print(f"asked {len(truth) / N:.1%}: as [MASK] {(shown == 4).sum() / N:.1%}, as a stranger "
       f"{((shown != 4) & (shown != truth)).sum() / N:.1%}, unchanged {(shown == truth).sum() / N:.1%}")
@@ -343,9 +343,9 @@ print("loss of nothing:", F.cross_entropy(torch.zeros(8, 8000), torch.full((8,),
 # ## Does it follow?
 #
 # The second exercise is about two texts. In half of the rows the second text goes on where the first ended; in the
-# other half it is a stranger too, a whole text this time, from another document. Which? The answer comes out of `[CLS]`'s seat, two scores for each
-# row: **next sentence prediction**, NSP. The label is 0 for *follows* and 1 for *stranger*. (So it is in the released
-# models; anybody would have guessed the opposite.)
+# other half it is a stranger too, a whole text this time, from another document. Which? The answer comes out of
+# `[CLS]`'s seat, two scores for each row: **next sentence prediction**, NSP. The label is 0 for *follows* and 1 for
+# *stranger*. (So it is in the released models; anybody would have guessed the opposite.)
 #
 # **With a pencil.** Three documents:
 #
