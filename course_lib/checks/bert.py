@@ -156,6 +156,7 @@ mask_tokens = Exercise(
         slip("one-of-the-two", "only one of the two came back. Return both: what the model sees, and the labels",
              f"return seen, {_LABELS} -> return seen", f"return seen, {_LABELS} -> return {_LABELS}"),
     ], otherwise=_shares),
+    parts=("tokens that are seen", "labels"),
 )  # fmt: skip
 
 
@@ -319,7 +320,7 @@ segment_ids = Exercise(
              "the first [SEP] was counted to the second text. It ends the first, and still has a 0",
              "ends.cumsum(-1) - ends -> ends.cumsum(-1)"),
         slip("padding-is-one",
-             "padding has a 1. It belongs to no text; ours gives it 0, as every program does",
+             "padding has a 1. It belongs to no text; it gets 0, as in the first BERT",
              "& (ids != pad_id) ->"),
         slip("first-sep-and-padding",
              "the first [SEP] was counted to the second text, and the padding too: [SEP] ends its own text and still "

@@ -424,6 +424,12 @@ for ids, kind in whole_rows(batch)[1:3]:
 # Their labels: 0 follows, 1 is a stranger.
 print(batch.next_sentence_label[1:3].tolist())
 
+# %%
+# The NSP head: [CLS]'s vector through a layer and a tanh (the "pooler"), then two scores for each row.
+with torch.no_grad():
+    pooled = model.bert(batch.input_ids, batch.attention_mask, batch.token_type_ids).pooled
+print("pooled", tuple(pooled.shape), "-> scores", tuple(model.next(pooled).shape))
+
 # %% [markdown]
 # Did the *and yet* mislead you? It begins so well. The name in the other pair is the kind of hint that helps.
 #
