@@ -481,8 +481,8 @@ for name, told in {"a coin": np.array(0.5), "length of the row": by_length, "sha
 # %% [markdown]
 # Counting shared words gets three rows in four, without reading one. **That is the bar for NSP, not the coin.** A
 # stranger comes from another film and speaks of other things: whoever smells the topic need not understand what follows
-# on what. This is why RoBERTa (2019) could leave NSP out and lose nothing, and ALBERT (2020) replaced it: there both
-# halves come from one text, and the question is which came first.
+# on what. It fits that RoBERTa (2019) left NSP out and lost nothing. ALBERT (2020) replaced it, and gave this very
+# reason: there both halves come from one text, and the question is which came first.
 #
 # The length tells next to nothing, and that took some care. A row must not betray its answer by its shape. In a first
 # version of our pairs only strangers were cut to fit, so that a full row meant *stranger*. Now whatever comes second
