@@ -14,6 +14,7 @@ Gimpel (2016), "Gaussian Error Linear Units".
 Shapes: B texts, T tokens, D = d_model, V = vocab_size, M masked places in the whole batch.
 """
 
+import copy
 import random
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -66,6 +67,7 @@ SIZES = {
     "tiny": BertConfig(d_model=128, num_layers=2, num_heads=2),
 }
 
+STD = 0.02  # of random weights to begin with, as in the original
 
 # --- The model --------------------------------------------------------------------------------------------------------
 
@@ -196,7 +198,7 @@ def unknown_id(input_ids: Tensor, segments: Tensor, config: BertConfig) -> str:
 
 
 @torch.no_grad()
-def initialise(model: nn.Module, std: float = 0.02) -> None:
+def initialise(model: nn.Module, std: float = STD) -> None:
     """As the original: all matrices normal with standard deviation 0.02, biases 0, norms 1."""
     for part in model.modules():
         if isinstance(part, nn.Linear | nn.Embedding):
@@ -365,6 +367,14 @@ class SentencePairs:
         self.maskable = torch.zeros(int(max(self.ids.max(), self.words.max(), cls_id, sep_id, mask_id, pad_id)) + 1,
                                     dtype=torch.bool)  # fmt: skip
         self.maskable[self.words] = True
+
+    def resized(self, *, context_length: int, batch_size: int) -> "SentencePairs":
+        """The same documents, cut into rows of another length."""
+        require(whole(context_length, 5), "context_length", context_length, "5 or more")
+        require(whole(batch_size, 1), "batch_size", batch_size, "a whole number of 1 or more")
+        other = copy.copy(self)  # the ids are shared
+        other.context_length, other.batch_size = context_length, batch_size
+        return other
 
     def __call__(self, generator: torch.Generator) -> Iterator[PreTrainingBatch]:
         """The batches of one epoch: each document is cut into pairs once, and the pairs are shuffled."""

@@ -10,11 +10,12 @@ the losses are measured.
 """
 
 import argparse
+import itertools
 import json
 import platform
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
@@ -25,9 +26,12 @@ import safetensors
 import safetensors.torch
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
 
-from course_lib import bert, data, device, training
+from course_lib import bert, data, device, training, word2vec
 from course_lib.tokenizers import WordPieceTokenizer
+from course_lib.transformer import sinusoidal_positions
 from course_lib.wordpiece import count_score
 
 PASSAGE = 20  # sentences of a corpus without documents that are read as one
@@ -64,19 +68,78 @@ def train_tokenizer(vocab_size: int = 8000) -> WordPieceTokenizer:
     return WordPieceTokenizer().train(texts, vocab_size, score=count_score, min_count=5)
 
 
-def exercises(tokenizer: WordPieceTokenizer, held_out: bool = False, **settings) -> bert.SentencePairs:
-    """The exercises of all documents, as ids."""
+def exercises(
+    tokenizer: WordPieceTokenizer, documents: Iterable[Sequence[str]], **settings: int
+) -> bert.SentencePairs:
+    """BERT's exercises out of documents, each a list of sentences; `settings` as those of `bert.SentencePairs`."""
     special = tokenizer.special_tokens
     words = [i for i in range(len(tokenizer)) if i not in special.values()]
     return bert.SentencePairs(
-        ([tokenizer.encode(sentence, special=False) for sentence in document] for document in documents(held_out)),
+        ([tokenizer.encode(sentence, special=False) for sentence in document] for document in documents),
         cls_id=special["[CLS]"], sep_id=special["[SEP]"], mask_id=special["[MASK]"], pad_id=special["[PAD]"],
         words=words, **settings)  # fmt: skip
 
 
+def short_then_long(short: bert.SentencePairs, long: bert.SentencePairs, steps: int, share: float) -> training.Batches:
+    """Batches for all steps: a `share` of them of short texts, then long ones, as in the paper (appendix A.2).
+
+    Of short texts more fit into a batch and there are fewer places to look at: most is learned there, and sooner.
+    """
+
+    def all_steps(generator: torch.Generator) -> Iterator[bert.PreTrainingBatch]:
+        for exercise, number in ((short, round(steps * share)), (long, steps - round(steps * share))):
+            epochs = (exercise(generator) for _ in itertools.count())
+            yield from islice(itertools.chain.from_iterable(epochs), number)
+
+    return all_steps
+
+
+def log_frequencies(ids: Int[Tensor, " N"], vocab_size: int) -> Float[Tensor, " V"]:
+    """log p of each piece, counted with one more of each: the bias to begin with.
+
+    A model that knows nothing but the bias then has the loss of counting, the unigram's, and need not find it first.
+    """
+    counts = torch.bincount(ids.long(), minlength=vocab_size) + 1.0  # (V,)
+    return (counts / counts.sum()).log()
+
+
+class _Pieces:
+    """The sentences of an exercise for word2vec, which reads words: the numbers of the pieces, written out."""
+
+    def __init__(self, exercise: bert.SentencePairs):
+        self.exercise = exercise
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for first, last in itertools.pairwise(self.exercise.ends):
+            yield [str(i) for i in self.exercise.ids[first:last].tolist()]
+
+
+def skipgram_table(exercise: bert.SentencePairs, vocab_size: int, d_model: int) -> Float[Tensor, "V D"]:
+    """Vectors of the pieces by skip-gram (lesson 03), as small as BERT's random ones: the token table to begin with."""
+    config = word2vec.Word2VecConfig(vector_size=d_model, min_count=1, epochs=2, sample=1e-4)
+    found = word2vec.train(_Pieces(exercise), config)
+    vectors = torch.from_numpy(found.vectors - found.vectors.mean(0))
+    table = torch.randn(vocab_size, d_model) * bert.STD  # for what never came, such as [PAD]
+    table[[int(piece) for piece in found.index_to_key]] = vectors / vectors.std() * bert.STD
+    return table
+
+
+@torch.no_grad()
+def begin(model: bert.BertForPreTraining, exercise: bert.SentencePairs) -> None:
+    """Start where earlier lessons ended, instead of at random: nothing of the model is another, and hours are saved.
+
+    The bias holds frequencies (01), the token table skip-gram vectors (03), the position table sinusoids (13).
+    """
+    config = model.bert.config
+    model.bias.copy_(log_frequencies(exercise.ids, config.vocab_size))
+    model.bert.tokens.weight.copy_(skipgram_table(exercise, config.vocab_size, config.d_model))
+    waves = sinusoidal_positions(config.context_length, config.d_model)
+    model.bert.positions.weight.copy_(waves / waves.std() * bert.STD)
+
+
 def loss(
     model: bert.BertForPreTraining, batch: bert.PreTrainingBatch, bfloat16: bool = False
-) -> tuple[torch.Tensor, int]:
+) -> tuple[Tensor, int]:
     """Both losses summed, in nats; `bfloat16` halves the time on processors that are made for it."""
     with torch.autocast(batch.input_ids.device.type, torch.bfloat16, enabled=bfloat16):
         return model.loss(batch), len(batch.labels)
@@ -130,8 +193,9 @@ def main() -> None:
     parser.add_argument("--size", choices=bert.SIZES, default="mini")
     parser.add_argument("--vocab-size", type=int, default=8000)
     parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, default=16, help="pairs of full length; of short ones four times it")
     parser.add_argument("--context-length", type=int, default=256)
+    parser.add_argument("--short-share", type=float, default=0.7, help="of the steps, on a quarter of the length")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--bfloat16", action="store_true", help="compute in 16 bits, on a CPU that is made for it")
     options = parser.parse_args()
@@ -141,13 +205,19 @@ def main() -> None:
         train_tokenizer(options.vocab_size).save(options.folder)
     tokenizer = WordPieceTokenizer.load(options.folder)
     shape = {"context_length": options.context_length, "batch_size": options.batch_size}
-    held_out = list(islice(exercises(tokenizer, held_out=True, **shape)(torch.Generator().manual_seed(0)), 40))
+    asked = exercises(tokenizer, documents(held_out=True), **shape)
+    held_out = list(islice(asked(torch.Generator().manual_seed(0)), 40))
+    long = exercises(tokenizer, documents(), **shape)
+    short = long.resized(context_length=options.context_length // 4, batch_size=4 * options.batch_size)
+    batches = short_then_long(short, long, options.steps, options.short_share)
     torch.manual_seed(1)
     # Each text is read about once, so there is nothing to learn by heart: no dropout (Geiping & Goldstein 2022).
     config = replace(
         bert.SIZES[options.size], vocab_size=len(tokenizer), context_length=options.context_length, dropout=0.0)
     place = device.pick()
     model = bert.BertForPreTraining(config).to(place)
+    if not run.exists():
+        begin(model, long)
     settings = training.TrainingConfig(
         steps=options.steps, learning_rate=options.learning_rate, warmup_steps=options.steps // 20, betas=(0.9, 0.98),
         checkpoint_every=100, evaluate_every=500, log_every=10)  # fmt: skip
@@ -158,15 +228,17 @@ def main() -> None:
             clock.write_text(f"{time.time() - began:.1f}")
 
     history = training.train(
-        model, exercises(tokenizer, **shape), partial(loss, bfloat16=options.bfloat16), settings, held_out=held_out,
+        model, batches, partial(loss, bfloat16=options.bfloat16), settings, held_out=held_out,
         checkpoint=run, resume=True, on_step=note_seconds)  # fmt: skip
     clock.write_text(f"{time.time() - began:.1f}")
     state = {name: tensor.half() for name, tensor in model.state_dict().items()}
     safetensors.torch.save_file(state, options.folder / "model.safetensors")
-    card = {"model": asdict(config), "training": asdict(settings), **shape, "held_out": masked_scores(model, held_out),
-            "losses": [round(x, 3) for x in history.losses[::20]], "held_out_losses": history.held_out,
-            "bfloat16": options.bfloat16, "seconds": round(float(clock.read_text())), "device": str(place),
-            "machine": platform.machine(), "torch": torch.__version__}  # fmt: skip
+    card = {"model": asdict(config), "training": asdict(settings), **shape, "short_share": options.short_share,
+            "held_out": masked_scores(model, held_out), "losses_every": 20,
+            "losses": [round(x, 3) for x in history.losses[::20]],
+            "held_out_losses": history.held_out, "bfloat16": options.bfloat16,
+            "seconds": round(float(clock.read_text())), "device": str(place), "machine": platform.machine(),
+            "torch": torch.__version__}  # fmt: skip
     (options.folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(card["held_out"], indent=1))
 

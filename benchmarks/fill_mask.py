@@ -1,0 +1,102 @@
+"""What stood behind the mask? The course's BERT beside two who count, on the same questions about held-out reviews.
+
+    python benchmarks/fill_mask.py           some minutes
+    python benchmarks/fill_mask.py --table   print the table of the last run
+
+The questions: 15% of the pieces of 640 pairs of passages out of the reviews that data/checkpoints/bert has not read (40
+batches of 16 rows of 256 pieces). The unigram always gives the frequencies of what BERT has read. The trigram is lesson
+09's interpolated n-gram of three pieces, counted in what BERT has read but for the last fiftieth, on which its weights
+are fitted. It looks at the two pieces on the left of the hole, which it sees even where they are hidden from BERT; what
+stands on the right it never sees. The table goes to results/fill_mask.json.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import platform
+import time
+from importlib.metadata import version
+from itertools import islice
+
+import numpy as np
+import torch
+from bert import processor
+
+from course_lib import data, pretrain
+from course_lib.sequences import NgramModel
+
+RESULT = pathlib.Path(__file__).parent / "results/fill_mask.json"
+BATCHES = 40
+
+
+def scores(log_p: np.ndarray, right: int, first_five: int) -> dict:
+    """Mean loss in nats, share guessed right, share among the first five."""
+    return {"loss": round(float(-log_p.mean()), 4), "right": round(right / len(log_p), 4),
+            "top_5": round(first_five / len(log_p), 4)}  # fmt: skip
+
+
+def unigram(known: torch.Tensor, questions: list) -> dict:
+    labels, best = torch.cat([q.labels for q in questions]), known.topk(5).indices
+    return scores(known[labels].numpy(), int((labels == best[0]).sum()), int(torch.isin(labels, best).sum()))
+
+
+def trigram(ids: np.ndarray, questions: list) -> dict:
+    last = len(ids) - len(ids) // 50
+    model = NgramModel(3, buckets=8).fit(ids[:last].tolist(), ids[last:].tolist())
+    number = {piece: i for i, piece in enumerate(model.symbols)}
+    log_p, right, first_five = [], 0, 0
+    for q in questions:
+        text = q.input_ids.flatten().scatter(0, q.masked_places, q.labels).tolist()
+        for place, label in zip(q.masked_places.tolist(), q.labels.tolist()):
+            p = model.probabilities(text[max(0, place - 2) : place])
+            answer = number.get(label, len(p) - 1)
+            above = int((p > p[answer]).sum())  # pieces that it finds likelier
+            log_p.append(np.log(p[answer]))
+            right, first_five = right + (above < 1), first_five + (above < 5)
+    return scores(np.array(log_p), right, first_five)
+
+
+def run_all() -> None:
+    model, tokenizer = pretrain.load(data.path("bert"))
+    settings = {"context_length": 256, "batch_size": 16}
+    asked = pretrain.exercises(tokenizer, pretrain.documents(held_out=True), **settings)
+    questions = list(islice(asked(torch.Generator().manual_seed(0)), BATCHES))
+    ids = pretrain.exercises(tokenizer, pretrain.documents(), **settings).ids
+    known = pretrain.log_frequencies(ids, len(tokenizer))
+    rows = []
+    for method, run in {
+        "unigram": lambda: unigram(known, questions),
+        "trigram, from the left": lambda: trigram(ids.numpy(), questions),
+        "the course's BERT": lambda: pretrain.masked_scores(model, questions),
+    }.items():
+        began = time.process_time()
+        row = {"method": method, **{name: round(float(x), 4) for name, x in run().items()}}
+        rows.append(row | {"cpu_seconds": round(time.process_time() - began, 1)})
+        print(rows[-1], flush=True)
+    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    sha256 = hashlib.sha256((data.path("bert") / "model.safetensors").read_bytes()).hexdigest()
+    result = {"machine": machine, "versions": {"torch": version("torch")}, "checkpoint": sha256[:16],
+              "questions": sum(len(q.labels) for q in questions), "rows": rows}  # fmt: skip
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def print_table() -> None:
+    saved = json.loads(RESULT.read_text())
+    print(f"{saved['machine']}; {saved['questions']:,} questions")
+    for row in saved["rows"]:
+        print(f"{row['method']:24} loss {row['loss']:.2f}  right {row['right']:5.1%}  first five {row['top_5']:5.1%}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table", action="store_true", help="print the table of the last run")
+    torch.set_num_threads(1)
+    if not parser.parse_args().table:
+        run_all()
+    print_table()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""How many labels does each method need? Film reviews, from 50 labels to 20,000, three seeds each.
+
+    python benchmarks/labels.py                      all rows that are missing (hours on one core; it can be stopped,
+                                                     or run several times at once with other methods)
+    python benchmarks/labels.py --methods "fastText" --labels 50 200
+    python benchmarks/labels.py --tune               what settings the BERTs were given, tried on training reviews alone
+    python benchmarks/labels.py --table              print the table of what is there
+
+The reviews are the Internet Movie Database's 25,000. What lesson 08 holds out, whole shelves of films, is held out
+here, and 2,000 of it are asked. A seed draws one order of the other 20,000; the first N of it are the labels that every
+method gets, so methods are compared pair by pair.
+
+Counting reads the whole review; "first and last" is the control that reads what the networks read: the first 64 and the
+last 190 pieces (with [CLS] and [SEP] 256), as verdicts stand at the end. The penalty of the regression is chosen by
+five-fold cross-validation on the labelled reviews. The two BERTs are the mini model, once with random weights and once
+with those of data/checkpoints/bert, which has read the unlabelled text of the 20,000, but not of the held-out ones;
+both have the same recipe but for the learning rate (`LEARNING_RATES`, for each the best of those that --tune tries).
+The LSTM reads the same pieces from both ends. The BERTs compute in bfloat16 where the processor has it.
+
+One thread. Each row is written to results/labels.json at once, so a broken-off run goes on where it was.
+"""
+
+import argparse
+import functools
+import hashlib
+import itertools
+import json
+import os
+import pathlib
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from bert import has_bfloat16, processor
+from filelock import FileLock
+
+from course_lib import bert, cleaning, data, fasttext, finetuning, pretrain, sequences, training
+
+RESULT = pathlib.Path(__file__).parent / "results/labels.json"
+LABELS, SEEDS, ASKED = (50, 200, 1000, 5000, 20_000), (1, 2, 3), 2000
+EPOCHS = {50: 20, 200: 10, 1000: 5, 5000: 3, 20_000: 1}
+FIRST, LAST, BATCH = 64, 190, 16
+LEARNING_RATES = {"BERT, from scratch": 3e-4, "BERT, pretrained": 3e-4}
+
+
+@functools.cache
+def reviews() -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Texts, verdicts (1: liked it), and which are held out."""
+    found = [review for review in data.load("film_sentiment") if review.source == "imdb"]
+    held = pretrain.held_out_reviews()
+    return [review.text for review in found], np.array([review.label for review in found]), held
+
+
+def rows(seed: int, labels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which reviews are learned from, and which are asked (the same for all)."""
+    _, _, held = reviews()
+    learned = np.random.default_rng(seed).permutation(np.flatnonzero(~held))[:labels]
+    return learned, np.sort(np.random.default_rng(0).permutation(np.flatnonzero(held))[:ASKED])
+
+
+@functools.cache
+def tokenizer_and_body():
+    model, tokenizer = pretrain.load(data.path("bert"))
+    return tokenizer, model.bert
+
+
+@functools.cache
+def pieces(row: int) -> tuple[int, ...]:
+    """A review as the networks read it: [CLS], its beginning and its end, [SEP]."""
+    tokenizer, _ = tokenizer_and_body()
+    ids = tokenizer.encode(reviews()[0][row], special=False)
+    if len(ids) > FIRST + LAST:
+        ids = ids[:FIRST] + ids[-LAST:]
+    return tokenizer.special_tokens["[CLS]"], *ids, tokenizer.special_tokens["[SEP]"]
+
+
+@functools.cache
+def words(row: int) -> list[str]:
+    return cleaning.words(reviews()[0][row])
+
+
+# --- the methods: rows to learn from, their labels, rows to be asked about, a seed -> answers -------------------------
+
+
+def regression(texts: Callable[[int], Sequence], learned, labels, asked, seed: int) -> np.ndarray:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegressionCV
+
+    tf_idf = TfidfVectorizer(analyzer=lambda one: one, sublinear_tf=True, min_df=1 if len(learned) < 1000 else 2)
+    X = tf_idf.fit_transform([texts(row) for row in learned])
+    model = LogisticRegressionCV(Cs=[0.3, 1, 3, 10, 30, 100], l1_ratios=(0.0,), max_iter=1000, scoring="accuracy",
+                                 use_legacy_attributes=False)
+    return model.fit(X, labels).predict(tf_idf.transform([texts(row) for row in asked]))
+
+
+def fast_text(learned, labels, asked, seed: int) -> list[int]:
+    epochs = max(5, min(100, 60_000 // len(learned)))
+    model = fasttext.Classifier(vector_size=10, min_count=1 if len(learned) < 1000 else 2, epochs=epochs, seed=seed)
+    return model.fit([words(row) for row in learned], labels.tolist()).predict([words(row) for row in asked])
+
+
+def loss(model, batch):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+        return finetuning.loss(model, batch)
+
+
+def config(learned, seed: int, learning_rate: float, epochs: int) -> training.TrainingConfig:
+    steps = epochs * -(-len(learned) // BATCH)
+    return training.TrainingConfig(
+        steps=steps, learning_rate=learning_rate, warmup_steps=steps // 10, decay="linear", seed=seed, log_every=50)
+
+
+def network(learned, labels, asked, seed: int, pretrained: bool, learning_rate: float | None = None) -> list[int]:
+    name = "BERT, pretrained" if pretrained else "BERT, from scratch"
+    tokenizer, body = tokenizer_and_body()
+    torch.manual_seed(seed)
+    model = bert.BertForSequenceClassification(
+        bert.BertConfig(**vars(body.config) | {"dropout": 0.1}), num_labels=2)
+    finetuning.prepare(model, "full" if pretrained else "scratch", body if pretrained else None)
+    batches = finetuning.packed_batches([pieces(row) for row in learned], labels.tolist(), batch_size=BATCH)
+    settings = config(learned, seed, learning_rate or LEARNING_RATES[name], EPOCHS[len(learned)])
+    training.train(model, batches, loss, settings, progress=False)
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+        return finetuning.predict(model, [pieces(row) for row in asked])
+
+
+def lstm(learned, labels, asked, seed: int) -> list[int]:
+    tokenizer, _ = tokenizer_and_body()
+    torch.manual_seed(seed)
+    model = sequences.RecurrentClassifier(len(tokenizer), 2, d_model=100, dropout=0.3, bidirectional=True)
+    batches = finetuning.bucketed_batches([pieces(row) for row in learned], labels.tolist(), batch_size=BATCH)
+    training.train(model, batches, finetuning.loss, config(learned, seed, 3e-3, EPOCHS[len(learned)]), progress=False)
+    order = sorted(asked, key=lambda row: len(pieces(row)))
+    answers = {}
+    with torch.no_grad():
+        for some in np.array_split(order, len(order) // 100):
+            batch = finetuning.pad([torch.tensor(pieces(row)) for row in some], [torch.tensor(0)] * len(some))
+            answers |= zip(some.tolist(), model(batch.input_ids, batch.attention_mask).argmax(-1).tolist())
+    return [answers[row] for row in asked]
+
+
+METHODS = {
+    "TF-IDF + logistic regression": functools.partial(regression, words),
+    "TF-IDF + logistic regression, first and last": functools.partial(regression, lambda row: list(pieces(row))),
+    "fastText": fast_text,
+    "LSTM": lstm,
+    "BERT, from scratch": functools.partial(network, pretrained=False),
+    "BERT, pretrained": functools.partial(network, pretrained=True),
+}
+
+
+def checkpoint() -> str:
+    return hashlib.sha256((data.path("bert") / "model.safetensors").read_bytes()).hexdigest()[:16]
+
+
+def measure(method: str, labels: int, seed: int) -> dict:
+    learned, asked = rows(seed, labels)
+    for row in (*learned, *asked):  # reading and cutting is not counted
+        words(row) if method in ("TF-IDF + logistic regression", "fastText") else pieces(row)
+    began = time.process_time()
+    answers = METHODS[method](learned, reviews()[1][learned], asked, seed)
+    right = float(np.mean(np.asarray(answers) == reviews()[1][asked]))
+    return {"method": method, "labels": labels, "seed": seed, "accuracy": round(right, 4),
+            "cpu_seconds": round(time.process_time() - began, 1)}  # fmt: skip
+
+
+def run(methods: Sequence[str], sizes: Sequence[int]) -> None:
+    """What is missing, small sizes first; rows of another checkpoint are measured again."""
+    for labels in sizes:
+        for method in methods:
+            for seed in SEEDS:
+                if not any(same(row, method, labels, seed) for row in saved()["rows"]):
+                    add(measure(method, labels, seed))
+
+
+def same(row: dict, method: str, labels: int, seed: int) -> bool:
+    return (row["method"], row["labels"], row["seed"]) == (method, labels, seed)
+
+
+def saved() -> dict:
+    machine = f"{processor()}, one thread, {platform.system()}, Python {platform.python_version()}"
+    settings = {"epochs": EPOCHS, "batch": BATCH, "first": FIRST, "last": LAST, "learning_rates": LEARNING_RATES,
+                "bfloat16": has_bfloat16()}  # fmt: skip
+    found = json.loads(RESULT.read_text()) if RESULT.exists() else {"rows": []}
+    of_another = found.get("checkpoint") != checkpoint()
+    kept = [row for row in found["rows"] if not (of_another and row["method"] == "BERT, pretrained")]
+    versions = {name: version(name) for name in ("torch", "scikit-learn")}
+    return {"machine": machine, "versions": versions, "settings": settings, "held_out": ASKED,
+            "checkpoint": checkpoint(), "rows": kept}  # fmt: skip
+
+
+def add(row: dict) -> None:
+    def place(row: dict) -> tuple:
+        return row["labels"], [*METHODS].index(row["method"]), row["seed"]
+
+    with FileLock(pathlib.Path(tempfile.gettempdir(), "labels.json.lock")):  # others may be at work on other rows
+        result = saved()
+        result["rows"] = sorted([*result["rows"], row], key=place)
+        unfinished = RESULT.with_suffix(".part")
+        unfinished.write_text(json.dumps(result, indent=1) + "\n")
+        os.replace(unfinished, RESULT)
+    print(row, flush=True)
+
+
+def tune() -> None:
+    """200 labels, 600 reviews to ask about, both of the shelves to learn from: which learning rate?"""
+    _, verdicts, held = reviews()
+    order = np.random.default_rng(9).permutation(np.flatnonzero(~held))
+    learned, asked = order[:200], np.sort(order[1000:1600])
+    for name, rate in itertools.product(LEARNING_RATES, (1e-4, 3e-4, 1e-3)):
+        answers = METHODS[name](learned, verdicts[learned], asked, 1, learning_rate=rate)
+        print(f"{name:20} {rate:.0e}  {np.mean(np.asarray(answers) == verdicts[asked]):.3f}", flush=True)
+
+
+def print_table() -> None:
+    result = saved()
+    print(result["machine"])
+    for labels in LABELS:
+        for method in METHODS:
+            found = [row for row in result["rows"] if (row["method"], row["labels"]) == (method, labels)]
+            if found:
+                scores = [row["accuracy"] for row in found]
+                spread = statistics.stdev(scores) if len(scores) > 1 else float("nan")
+                print(f"{labels:6,}  {method:45} {statistics.mean(scores):.3f} ± {spread:.3f}   "
+                      f"{statistics.mean(row['cpu_seconds'] for row in found):7.1f} CPU seconds")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS])
+    parser.add_argument("--labels", nargs="+", type=int, choices=LABELS, default=LABELS)
+    parser.add_argument("--tune", action="store_true", help="try learning rates for the two BERTs")
+    parser.add_argument("--table", action="store_true", help="print the table of what is there")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.tune:
+        return tune()
+    if not options.table:
+        run(options.methods, options.labels)
+    print_table()
+
+
+if __name__ == "__main__":
+    main()
