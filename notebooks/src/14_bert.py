@@ -298,7 +298,7 @@ check.mask_tokens(planned_mistake)
 
 # %%
 # A batch of the library's exercises; the head at all places, then at the asked places alone.
-exercises = pretrain.exercises(tokenizer, held_out=True, context_length=256, batch_size=8)
+exercises = pretrain.exercises(tokenizer, held_out, context_length=256, batch_size=8)
 batch = next(exercises(torch.Generator().manual_seed(2)))
 labels = torch.full((batch.input_ids.numel(),), -100).index_copy(0, batch.masked_places, batch.labels)
 with torch.no_grad():
