@@ -72,6 +72,16 @@ def test_curves_show_the_mean_and_the_worst_and_best_run():
     assert pixels(figure) == 800
 
 
+def test_what_needs_no_label_is_a_line():
+    figure, alt = pictures.label_curves([*ROWS, row("counting", 0, 1, 0.68)], "A title")
+    assert "counting 68.0 without a label; counting 62.0 with 50" in alt
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["50", "200", "1,000"]
+    assert [line.get_ydata() for line in axes.lines if list(line.get_ydata()) == pytest.approx([68, 68])]
+    assert "counting, no label" in [text.get_text() for text in axes.texts]
+    assert list(pictures.paired([*ROWS, row("counting", 0, 1, 0.68)], "counting", "counting")) == [0, 50, 200]
+
+
 @pytest.mark.parametrize("rows", [[], [row("a", 50, 1, 1.2)], [row("a", 50, 1, float("nan"))]])
 def test_curves_refuse_what_is_no_share(rows):
     with pytest.raises(ValueError, match="no rows|it is a share"):

@@ -78,13 +78,19 @@ def _table(rows: Rows) -> dict[str, dict[int, dict[int, float]]]:
 def label_curves(rows: Rows, title: str, chance: float = 0.5) -> tuple[Figure, str]:
     """Accuracy against the number of labels: for each method the mean over seeds, the bar from its worst to its best.
 
-    The methods stand a little apart from one another, so that no bar hides another.
+    The methods stand a little apart from one another, so that no bar hides another. What needed no label is a line.
     """
     table = _table(rows)
     figure, axes = _canvas(title, 6)
     words = []
     for style, (method, sizes) in enumerate(table.items()):
-        labels = sorted(sizes)
+        labels = sorted(sizes.keys() - {0})
+        if 0 in sizes:
+            share = 100 * float(np.mean([*sizes[0].values()]))
+            axes.axhline(share, color=COLOURS[style % len(COLOURS)], linewidth=1.5, linestyle=LINES[style % len(LINES)])
+            axes.annotate(f"{method}, no label", (1, share), (-4, 4), xycoords=("axes fraction", "data"), ha="right",
+                          textcoords="offset points", fontsize=11, parse_math=False)  # fmt: skip
+            words.append(f"{method} {share:.1f} without a label")
         runs = [[100 * value for value in sizes[n].values()] for n in labels]
         means = [float(np.mean(run)) for run in runs]
         ends = [[m - min(run) for m, run in zip(means, runs)], [max(run) - m for m, run in zip(means, runs)]]
@@ -92,9 +98,10 @@ def label_curves(rows: Rows, title: str, chance: float = 0.5) -> tuple[Figure, s
         axes.errorbar(np.array(labels) * shift, means, ends, color=COLOURS[style % len(COLOURS)], capsize=4,
                       linestyle=LINES[style % len(LINES)], marker=MARKERS[style % len(MARKERS)], markersize=8,
                       linewidth=2, label=method)  # fmt: skip
-        words.append(f"{method} " + ", ".join(f"{mean:.1f} with {n:,}" for n, mean in zip(labels, means)))
+        if labels:
+            words.append(f"{method} " + ", ".join(f"{mean:.1f} with {n:,}" for n, mean in zip(labels, means)))
     axes.axhline(100 * chance, color=GREY, linewidth=1.2, linestyle=(0, (2, 2)))
-    every = sorted({n for sizes in table.values() for n in sizes})
+    every = sorted({n for sizes in table.values() for n in sizes} - {0})
     axes.set_xscale("log")
     axes.set_xticks(every, [f"{n:,}" for n in every])
     axes.minorticks_off()

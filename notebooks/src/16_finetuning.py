@@ -763,9 +763,10 @@ for name in ["first", "last", "epochs", "batch"]:
 # %%
 # Pretrained minus counting, paired by the labelled reviews, with 95% intervals.
 COUNTING, PRETRAINED, SCRATCH = "TF-IDF + logistic regression", "BERT, pretrained", "BERT, from scratch"
-for other in [COUNTING, SCRATCH]:
-    print(f"{PRETRAINED}, minus {other}:")
-    for labels, gap in pictures.paired(saved["rows"], PRETRAINED, other).items():
+WORDS = "BERT, asked in words"
+for one, other in [(PRETRAINED, SCRATCH), (PRETRAINED, COUNTING), (WORDS, COUNTING)]:
+    print(f"{one}, minus {other}:")
+    for labels, gap in pictures.paired(saved["rows"], one, other).items():
         print(f"  {labels:6,} labels {100 * gap.mean:+5.1f} points [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]: "
               f"a {gap.verdict}")
 
@@ -784,6 +785,10 @@ for other in [COUNTING, SCRATCH]:
 # Everyone gets the same 200 reviews. Both BERTs take the same steps at the same rate, 8 reviews a batch. The neuron
 # reads the reviews whole, and once more, as a control, only the pieces that BERT reads. A fifth reader is that neuron
 # on the **frozen** body's mean vectors: a frozen body never changes its answer, so each review goes through it once.
+#
+# And a sixth gets **no label at all**. It has no new head either: it is lesson 15's model as it is. Behind each review
+# we write *it was* [MASK]*.* and ask which fits better, a word of praise or one of scorn (Schick and Schütze, 2021).
+# **Predict** its percentage: a coin's, or more than the neuron's with 200 labels?
 
 # %% tags=["boilerplate", "hero"]
 # The 200 reviews and the 1,000; the constants of both BERTs.
@@ -820,6 +825,25 @@ answers["frozen BERT + neuron"] = fitted(frozen_vectors(few_ids), y[few], frozen
 
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# No label, no new head: what fits behind the review, praise or scorn?
+SCORN, PRAISE = ["terrible", "bad", "awful", "boring"], ["great", "good", "excellent", "wonderful"]
+question = tokenizer.encode("it was [MASK].")[1:]  # its [SEP] ends the review
+
+
+def in_words(texts):
+    chosen = []
+    for text in texts:
+        ids = torch.tensor([text[:-1] + question])
+        with torch.no_grad():
+            p = pretrained(ids, masked_places=(ids[0] == tokenizer.mask_id).nonzero()[:, 0])[0][0].softmax(-1)
+        scorn, praise = (p[[tokenizer.vocab[word] for word in some]].sum() for some in (SCORN, PRAISE))
+        chosen.append(int(praise > scorn))
+    return np.array(chosen)
+
+
+answers["asked in words, no label"] = in_words(asked_ids)
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # BERT twice: from scratch and pretrained, the same steps at the same rate.
 def read_reviews(how):
     torch.manual_seed(1)
@@ -838,7 +862,7 @@ tuned, answers["BERT, pretrained"] = read_reviews("full")
 right = {name: (answer == y[asked]).astype(float) for name, answer in answers.items()}
 for name, hits in right.items():
     print(f"{name:31} {hits.mean():.1%} right, give or take {1.96 * hits.std() / len(hits)**0.5:.1%}")
-for other in ["BERT from scratch", "TF-IDF + neuron", "frozen BERT + neuron"]:
+for other in ["BERT from scratch", "TF-IDF + neuron", "frozen BERT + neuron", "asked in words, no label"]:
     gap = right["BERT, pretrained"] - right[other]
     half = 1.96 * gap.std() / len(gap) ** 0.5
     low, high = 100 * (gap.mean() - half), 100 * (gap.mean() + half)
@@ -1016,6 +1040,8 @@ assert losses["fine-tuned"] > losses["as it was"]
 # - Chi Sun, Xipeng Qiu, Yige Xu, Xuanjing Huang (2019). How to Fine-Tune BERT for Text Classification? CCL. Head and
 #   tail of long reviews.
 # - Matthew Peters, Sebastian Ruder, Noah Smith (2019). To Tune or Not to Tune? RepL4NLP. Frozen or full.
+# - Timo Schick, Hinrich Schütze (2021). Exploiting Cloze Questions for Few Shot Text Classification and Natural
+#   Language Inference. EACL. A verdict as a word in a hole.
 # - Mario Michael Krell and others (2021). Efficient Sequence Packing without Cross-contamination. Packed rows.
 # - Lance Ramshaw, Mitchell Marcus (1995). Text Chunking using Transformation-Based Learning. The tags B, I, O.
 # - Alan Ritter, Sam Clark, Mausam, Oren Etzioni (2011). Named Entity Recognition in Tweets. EMNLP. Benjamin Strauss and

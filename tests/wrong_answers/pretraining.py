@@ -27,7 +27,7 @@ BANK = {
               "torch.bincount(ids, minlength=vocab_size).sort(descending=True).values + 1.0"),
         Wrong("all alike", lambda ids, vocab_size: torch.full((vocab_size,), -math.log(vocab_size))),
         Wrong("NumPy's histogram", lambda ids, vocab_size: np.log(np.histogram(ids, vocab_size)[0])),
-        Wrong("of the first pieces alone", "ids, -> ids[:2],"),
+        Wrong("of the first pieces alone", "bincount(ids -> bincount(ids[:2]"),
     ],
     "masked_loss": [
         Wrong("the labels' rows as places", "[places] -> [labels]"),
