@@ -372,6 +372,7 @@ viz.show(*curves.curves(ways, "Three starts", "held-out loss of both exercises (
 HOLES = {"drinking [MASK] source improved urban": "water", "total fertility rate [MASK] born woman": "children",
          "national [MASK] independence day july": "holiday", "official languages english and [MASK]": None}
 AT = (1, 20, 40, 60, 80, 100, 150, 200, 300, 400, 500)
+model = newborn()  # who is asked
 
 
 def guesses(model, tokenizer, text, first=8):
