@@ -3,7 +3,7 @@
     python benchmarks/labels.py                      all rows that are missing (hours on one core; it can be stopped,
                                                      or run several times at once with other methods)
     python benchmarks/labels.py --methods "fastText" --labels 50 200
-    python benchmarks/labels.py --tune               what settings the BERTs were given, tried on training reviews alone
+    python benchmarks/labels.py --tune               try other learning rates, on training reviews alone
     python benchmarks/labels.py --table              print the table of what is there
 
 The reviews are the Internet Movie Database's 25,000. What lesson 08 holds out, whole shelves of films, is held out
@@ -12,13 +12,13 @@ method gets, so methods are compared pair by pair.
 
 Counting reads the whole review; "first and last" is the control that reads what the networks read: the first 64 and the
 last 190 pieces (with [CLS] and [SEP] 256), as verdicts stand at the end. The penalty of the regression is chosen by
-five-fold cross-validation on the labelled reviews. The BERTs are the mini model, once with random weights and once
-with those of data/checkpoints/bert, which has read the unlabelled text of the 20,000, but not of the held-out ones;
-all have the same recipe but for the learning rate (`LEARNING_RATES`, for each the best of those that --tune tries).
-"frozen" is no training at all: the logistic regression again, on the mean of the last layer's vectors of a review.
-"asked in words" needs no new head: "it was [MASK]." stands at the end of each review, and the pretrained head for
-masked pieces says whether *great* or *terrible* fits better (Schick & Schütze 2021); with 0 labels it is asked as it
-is. The LSTM reads the same pieces from both ends. The BERTs compute in bfloat16 where the processor has it.
+five-fold cross-validation on the labelled reviews. The BERTs are the mini model, once with random weights and once with
+those of data/checkpoints/bert, which has read the unlabelled text of the 20,000, but not of the held-out ones; all have
+one recipe and one learning rate (`LEARNING_RATES`; --tune tries others, which nobody has done for this table). "frozen"
+is no training at all: the logistic regression again, on the mean of the last layer's vectors of a review. "asked in
+words" needs no new head: "it was [MASK]." stands at the end of each review, and the pretrained head for masked pieces
+says whether *great* or *terrible* fits better (Schick & Schütze 2021); with 0 labels it is asked as it is. The LSTM
+reads the same pieces from both ends. The BERTs compute in bfloat16 where the processor has it.
 
 One thread. Each row is written to results/labels.json at once, so a broken-off run goes on where it was.
 """

@@ -83,7 +83,8 @@ def exercises(
 def short_then_long(short: bert.SentencePairs, long: bert.SentencePairs, steps: int, share: float) -> training.Batches:
     """Batches for all steps: a `share` of them of short texts, then long ones, as in the paper (appendix A.2).
 
-    Of short texts more fit into a batch and there are fewer places to look at: most is learned there, and sooner.
+    Short rows cost less a token, and have fewer places to tell apart. What lies further on is learned from the long
+    rows alone: where they are few, the model reads badly there (lesson 14 shows it).
     """
 
     def all_steps(generator: torch.Generator) -> Iterator[bert.PreTrainingBatch]:
@@ -126,7 +127,7 @@ def skipgram_table(exercise: bert.SentencePairs, vocab_size: int, d_model: int) 
 
 @torch.no_grad()
 def begin(model: bert.BertForPreTraining, exercise: bert.SentencePairs) -> None:
-    """Start where earlier lessons ended, instead of at random: nothing of the model is another, and hours are saved.
+    """Start where earlier lessons ended, instead of at random: the model is the same, and less is left to learn.
 
     The bias holds frequencies (01), the token table skip-gram vectors (03), the position table sinusoids (13).
     """
@@ -140,7 +141,7 @@ def begin(model: bert.BertForPreTraining, exercise: bert.SentencePairs) -> None:
 def loss(
     model: bert.BertForPreTraining, batch: bert.PreTrainingBatch, bfloat16: bool = False
 ) -> tuple[Tensor, int]:
-    """Both losses summed, in nats; `bfloat16` halves the time on processors that are made for it."""
+    """Both losses summed, in nats; `bfloat16`: multiply in 16 bits, faster on processors that are made for it."""
     with torch.autocast(batch.input_ids.device.type, torch.bfloat16, enabled=bfloat16):
         return model.loss(batch), len(batch.labels)
 
@@ -216,7 +217,7 @@ def main() -> None:
         bert.SIZES[options.size], vocab_size=len(tokenizer), context_length=options.context_length, dropout=0.0)
     place = device.pick()
     model = bert.BertForPreTraining(config).to(place)
-    if not run.exists():
+    if not (run / training.RECORD).is_file():  # nothing to go on from
         begin(model, long)
     settings = training.TrainingConfig(
         steps=options.steps, learning_rate=options.learning_rate, warmup_steps=options.steps // 20, betas=(0.9, 0.98),

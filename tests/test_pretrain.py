@@ -11,6 +11,7 @@ import torch
 
 from course_lib import bert, data, pretrain
 from course_lib.tokenizers import WordPieceTokenizer
+from course_lib.transformer import sinusoidal_positions
 
 ARGUMENTS = ["--size", "tiny", "--vocab-size", "400", "--batch-size", "4", "--context-length", "32"]
 
@@ -45,6 +46,62 @@ def test_a_run_leaves_a_model_a_tokenizer_and_a_card_and_goes_on(tmp_path, monke
     assert '"top_5"' in capsys.readouterr().out
 
 
+def exercise(**settings):
+    tokenizer = WordPieceTokenizer().train(["a b c d"], 9)
+    documents = [["a b c", "b c", "d d a"], ["c a", "a b d"], ["d", "b b"]]
+    return tokenizer, pretrain.exercises(tokenizer, documents, **{"context_length": 16, "batch_size": 2} | settings)
+
+
+def test_frequencies_by_hand():
+    found = pretrain.log_frequencies(torch.tensor([0, 1, 0, 2]), 4)
+    assert torch.allclose(found, torch.tensor([3, 2, 2, 1]).div(8).log())
+
+
+def test_short_rows_come_first_and_every_step_has_its_batch():
+    _, long = exercise()
+    short = long.resized(context_length=8, batch_size=4)
+    batches = list(pretrain.short_then_long(short, long, 10, 0.7)(torch.Generator().manual_seed(0)))
+    assert len(batches) == 10, "epochs are strung together"
+    assert all(batch.input_ids.shape[1] <= 8 for batch in batches[:7])
+    assert all(len(batch.input_ids) <= 2 for batch in batches[7:])
+    assert any(batch.input_ids.shape[1] > 8 for batch in batches[7:])
+    assert long.context_length == 16, "the long one is as it was"
+    with pytest.raises(ValueError, match="context_length=4"):
+        long.resized(context_length=4, batch_size=1)
+    with pytest.raises(ValueError, match="batch_size=0"):
+        long.resized(context_length=8, batch_size=0)
+
+
+def test_a_model_begins_at_the_loss_of_counting():
+    """The bias is what it knows of pieces; its tables are as small as random ones would be."""
+    tokenizer, pairs = exercise()
+    torch.manual_seed(0)
+    config = bert.BertConfig(vocab_size=9, context_length=16, d_model=8, num_layers=1, num_heads=2)
+    model = bert.BertForPreTraining(config)
+    pretrain.begin(model, pairs)
+    assert torch.equal(model.bias, pretrain.log_frequencies(pairs.ids, 9))
+    for table in (model.bert.tokens.weight, model.bert.positions.weight):
+        assert 0.5 * bert.STD < table.std() < 2 * bert.STD
+    waves, places = sinusoidal_positions(16, 8), model.bert.positions.weight
+    assert torch.allclose(places / places.std() * waves.std(), waves, atol=1e-5)
+    batches = [batch for batch, _ in zip(pairs(torch.Generator().manual_seed(0)), range(20))]
+    labels = torch.cat([batch.labels for batch in batches])
+    assert pretrain.masked_scores(model.eval(), batches)["loss"] == pytest.approx(
+        -model.bias.detach()[labels].mean().item(), abs=0.1)  # fmt: skip
+
+
+def test_a_run_that_broke_off_before_its_first_checkpoint_begins_anew(tmp_path, monkeypatch):
+    real, begun = pretrain.documents, []
+    monkeypatch.setattr(pretrain, "documents", lambda held_out=False: islice(real(held_out), 60))
+    monkeypatch.setattr(pretrain, "begin", lambda model, pairs: begun.append(len(pairs.ids)))
+    monkeypatch.setattr(sys, "argv", ["pretrain", str(tmp_path), "--steps", "2", *ARGUMENTS])
+    (tmp_path / "run").mkdir()  # what a broken-off run leaves
+    pretrain.main()
+    assert len(begun) == 1
+    pretrain.main()
+    assert len(begun) == 1, "it goes on from its checkpoint"
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A folder as the command leaves it: random weights, a vocabulary of eight pieces."""
@@ -74,6 +131,7 @@ def change(folder, **tensors):
     (lambda f: change(f, bias=torch.zeros(9)), ValueError, r"its bias is \(9,\) and this model's \(8,\)"),
     (lambda f: change(f, bias=None), ValueError, r"its bias is none and this model's \(8,\)"),
     (lambda f: change(f, more=torch.zeros(2)), ValueError, r"its more is \(2,\) and this model's none"),
+    (lambda f: [(f / name).unlink() for name in ("vocab.txt", "tokenizer.json")], ValueError, "has no tokenizer.json"),
     (lambda f: WordPieceTokenizer().train(["a b c d"], 9).save(f), ValueError, "has 9 pieces and its model 8"),
 ])  # fmt: skip
 def test_a_folder_that_cannot_be_used_is_refused_in_a_sentence(folder, breaks, error, words):

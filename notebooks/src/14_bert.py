@@ -126,10 +126,10 @@ print(torch.equal(x, read.embed(row.input_ids, row.token_type_ids)))
 print([tokenizer.id_to_token(i) for i in row.input_ids[0].tolist()])
 
 # %% [markdown]
-# (In lesson 13 the positions were waves, worked out once. BERT's are a table that is learned like any other, which ends
-# at a last row: no text may be longer.) And the encoder on top of it you have built already: **it is lesson 12's
-# post-norm block, with GELU in its network where that of 2017 had ReLU**, a few times. GELU is a ReLU with a rounded
-# corner. See for yourself:
+# (Lesson 13 had two kinds of positions: waves that are worked out once, and a table that is learned. BERT's is a table;
+# it ends at a last row, and no text may be longer.) And the encoder on top of it you have built already: **it is lesson
+# 12's post-norm block, with GELU in its network where that of 2017 had ReLU**, a few times. GELU is a ReLU with a
+# rounded corner. See for yourself:
 
 # %%
 # One block by hand: norm(x + attention(x)), then norm(x + network(x)). Is it the library's? And the sizes.
@@ -293,12 +293,12 @@ check.mask_tokens(planned_mistake)
 # word. (So the table that reads is also the table that answers, as in lesson 12.) Softmax, cross-entropy, done.
 #
 # **The naive version** computes scores at all places, and then has the loss pass over 85 of 100. **The fast version**
-# picks out the asked places first. Here are eight real rows of up to 256 tokens, from the held-out reviews.
+# picks out the asked places first. Here are 32 real rows of up to 64 tokens, from the held-out reviews.
 # **Predict:** by what factor are there fewer multiplications in the head?
 
 # %%
 # A batch of the library's exercises; the head at all places, then at the asked places alone.
-exercises = pretrain.exercises(tokenizer, held_out, context_length=256, batch_size=8)
+exercises = pretrain.exercises(tokenizer, held_out, context_length=64, batch_size=32)
 batch = next(exercises(torch.Generator().manual_seed(2)))
 labels = torch.full((batch.input_ids.numel(),), -100).index_copy(0, batch.masked_places, batch.labels)
 with torch.no_grad():
@@ -417,12 +417,15 @@ def whole_rows(batch):
     return [(row[real], kind[real]) for row, kind, real in zip(ids, batch.token_type_ids, batch.attention_mask)]
 
 
-for ids, kind in whole_rows(batch)[1:3]:
+for ids, kind in whole_rows(batch)[20:22]:
     print("...", tokenizer.decode(ids[kind == 0][-26:-1]), "\n   [SEP]", tokenizer.decode(ids[kind == 1][:25]), "...\n")
 
 # %%
 # Their labels: 0 follows, 1 is a stranger.
-print(batch.next_sentence_label[1:3].tolist())
+print(batch.next_sentence_label[20:22].tolist())
+
+# %% [markdown]
+# Did *that said* mislead you? Both beginnings would go on well from almost anything. BERT's own answer is made so:
 
 # %%
 # The NSP head: [CLS]'s vector through a layer and a tanh (the "pooler"), then two scores for each row.
@@ -431,8 +434,6 @@ with torch.no_grad():
 print("pooled", tuple(pooled.shape), "-> scores", tuple(model.next(pooled).shape))
 
 # %% [markdown]
-# Did the *and yet* mislead you? It begins so well. The name in the other pair is the kind of hint that helps.
-#
 # How hard is this exercise? A coin gets 50%, and many a text on BERT stops there. But a model may pass an exam without
 # the knowledge that was meant. So let two readers try **who cannot read**:
 #
@@ -440,13 +441,13 @@ print("pooled", tuple(pooled.shape), "-> scores", tuple(model.next(pooled).shape
 # - one counts the *words that both halves share*. Rare ones count more (lesson 08's IDF), long texts do not (lesson
 #   01's cosine). It knows no order, no grammar, nothing of films.
 #
-# Each learns one threshold on half of 2,000 held-out rows and is judged on the other half. **Predict two numbers.**
+# Each learns one threshold on half of 2,048 held-out rows and is judged on the other half. **Predict two numbers.**
 
 # %% tags=["boilerplate", "folded"]
-# 2,000 rows; each reader gives a number to a row, and the best threshold of one half is tried on the other.
+# 2,048 rows; each reader gives a number to a row, and the best threshold of one half is tried on the other.
 import numpy as np
 
-batches = [batch for batch, _ in zip(exercises(torch.Generator().manual_seed(1)), range(250))]
+batches = [batch for batch, _ in zip(exercises(torch.Generator().manual_seed(1)), range(64))]
 pairs = [row for batch in batches for row in whole_rows(batch)]
 stranger = torch.cat([batch.next_sentence_label for batch in batches]).numpy() == 1
 half = len(pairs) // 2
@@ -479,7 +480,7 @@ for name, told in {"a coin": np.array(0.5), "length of the row": by_length, "sha
     print(f"{name:17} {100 * told.mean():.0f} of 100 rows")
 
 # %% [markdown]
-# Counting shared words gets three rows in four, without reading one. **That is the bar for NSP, not the coin.** A
+# Counting shared words gets two rows in three, without reading one. **That is the bar for NSP, not the coin.** A
 # stranger comes from another film and speaks of other things: whoever smells the topic need not understand what follows
 # on what. It fits that RoBERTa (2019) left NSP out and lost nothing. ALBERT (2020) replaced it, and gave this very
 # reason: there both halves come from one text, and the question is which came first.
@@ -521,8 +522,8 @@ check.segment_ids(segment_ids)
 # **The planned mistake:** the stranger drawn from all documents. "It is so unlikely to hit the same one": with 20,000
 # reviews it is; with the three of the example it is one in three.
 #
-# **Poll**, after the two readers: "our BERT tells 75 of 100 pairs. Has it learned what follows on what?"
-# - *yes, a coin gets 50*: so does somebody who counts shared words, with 75.
+# **Poll**, after the two readers: "a BERT tells 65 of 100 such pairs. Has it learned what follows on what?"
+# - *yes, a coin gets 50*: somebody who counts shared words gets as many.
 # - *cannot be said from this number*: right. Ask for an exercise that would tell: ALBERT's.
 
 # %% tags=["instructor"]
@@ -556,7 +557,7 @@ print("asked in the middle, at place", places[0].item(), "of the row:", tokenize
 print("asked of the row as a whole:", batch.next_sentence_label[row].item(), "(0 follows, 1 stranger)")
 
 # %% tags=["boilerplate"]
-# 2,000 rows: the share of tokens asked at the beginning of the second text, and everywhere.
+# 2,048 rows: the share of tokens asked at the beginning of the second text, and everywhere.
 first_five = everywhere = asked_first = asked_all = 0
 for batch in batches:
     asked = torch.zeros(batch.input_ids.numel(), dtype=torch.bool).index_fill(0, batch.masked_places, True)
@@ -583,9 +584,7 @@ print(f"asked: of the first five tokens of the second text {asked_first / first_
 # Now the model. The course's BERT did these two exercises on the course's texts, made by the very code that you have
 # seen; lesson 15 shows how. It never saw the 5,000 reviews that lesson 08 holds out. Into those we punch
 # fresh holes, some thousands, and count only places that are shown as `[MASK]`. **Right** is the very piece that stood
-# there; there are 8,000 to choose from. (The rows are short here, 64 places: in such rows it did most of its reading,
-# and lesson 15 shows what that means for long ones.) Beside it stand three who only count, in the 20,000 reviews it did
-# learn from:
+# there; there are 8,000 to choose from. Beside it stand three who only count, in the 20,000 reviews it did learn from:
 #
 # - **most frequent**: always the same five pieces, the commonest;
 # - **left neighbour**: the pieces that most often follow the one to the left (a bigram, lesson 09);
@@ -635,63 +634,106 @@ def counted(left, right):
 print(f"{len(flat):,} pieces counted, {follows.nnz:,} different pairs of neighbours")
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# 1,024 rows of 64 places out of held-out reviews: the five best guesses of each, at each place asked; with progress.
+# 640 rows of held-out reviews: the five best guesses of each, at each place that is asked; with progress.
+import json
+
 from tqdm.auto import tqdm
 
-NAMES = ["most frequent", "left neighbour", "both neighbours", "BERT"]
-short = exercises.resized(context_length=64, batch_size=32)(torch.Generator().manual_seed(3))
-judged = [batch for batch, _ in zip(short, range(32))]
-best, kinds = {name: [] for name in NAMES}, []
+card = json.loads((data.path("bert") / "card.json").read_text("utf-8"))
+print(f"the course's BERT: {card['training']['steps']:,} steps, {card['seconds'] / 60:.0f} minutes of training")
+
+NAMES, judged = ["most frequent", "left neighbour", "both neighbours", "BERT"], batches[32:52]  # of the second half
+best, holes_only, visible, told = {name: [] for name in NAMES}, [], [], []
 for batch in tqdm(judged, desc="reading", unit=" batches"):
     with device.one_thread(), torch.no_grad():
-        logits, _ = model(batch.input_ids, batch.attention_mask, batch.token_type_ids, batch.masked_places)
-    seen = batch.input_ids.flatten()
-    shown = seen[batch.masked_places]
-    around = [counted(seen[p - 1].item(), seen[p + 1].item()) for p in batch.masked_places.tolist()]
+        logits, verdict = model(batch.input_ids, batch.attention_mask, batch.token_type_ids, batch.masked_places)
+    seen, places = batch.input_ids.flatten(), batch.masked_places
+    around = [counted(seen[p - 1].item(), seen[p + 1].item()) for p in places.tolist()]
     for i, name in enumerate(NAMES[:3]):
         best[name].append(np.array([guess[i] for guess in around]))
     best["BERT"].append(logits.topk(5).indices.numpy())
-    kinds.append(torch.where(shown == 4, 0, torch.where(shown == batch.labels, 2, 1)))  # [MASK], stranger, unchanged
+    holes_only += (seen[places] == 4).tolist()
+    visible += ((seen[places - 1] > 4) & (seen[places + 1] > 4)).tolist()  # both neighbours can be read
+    told += (verdict.argmax(-1) == batch.next_sentence_label).tolist()
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # At the places that were shown as [MASK]: right at once, and right among the first five.
-truth, kinds = torch.cat([batch.labels for batch in judged]).numpy(), torch.cat(kinds).numpy()
-hits = {name: np.concatenate(rows) == truth[:, None] for name, rows in best.items()}  # [M, 5]
-right = {name: rows[kinds == 0, 0].mean() for name, rows in hits.items()}
+truth, is_hole = torch.cat([batch.labels for batch in judged]).numpy(), np.array(holes_only)
+hits = {name: (np.concatenate(rows) == truth[:, None])[is_hole] for name, rows in best.items()}  # [M, 5]
+right = {name: rows[:, 0].mean() for name, rows in hits.items()}
 for name in NAMES:
-    print(f"{name:16} right {right[name]:.1%}, among the first five {hits[name][kinds == 0].any(1).mean():.1%}")
-assert right["BERT"] > right["left neighbour"] + 0.03
+    print(f"{name:16} right {right[name]:.1%}, among the first five {hits[name].any(1).mean():.1%}")
+assert right["BERT"] > 1.4 * right["left neighbour"]
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The same as a picture, with intervals. Is the target reached?
 from course_lib import viz
 from course_lib.viz.training import accuracies, interval
 
-asked = int((kinds == 0).sum())
-viz.show(*accuracies(right, asked, "Holes of reviews that nobody trained on, filled", chance=None))
-reached = interval(right["BERT"], asked)[0] > interval(right["both neighbours"], asked)[1]
+number = int(is_hole.sum())
+viz.show(*accuracies(right, number, "Holes of reviews that nobody trained on, filled", chance=None))
+reached = interval(right["BERT"], number)[0] > interval(right["both neighbours"], number)[1]
 print("the target, above the best who only counts:", reached)
 
 # %% [markdown]
 # To look to both sides is worth a lot, even to somebody who only counts: nearly twice as many as from the left alone.
-# And BERT? In the run saved here it has **missed its target**: it is far ahead of the left neighbour, and a little
-# behind the one who counts on both sides. It had read for less than an hour, on one core (the paper's models for four
-# days, each on many TPUs), and so far it knows little that two neighbours do not tell. A larger share of what follows
-# is about *what* it has learned, not how much.
+# And BERT, with four blocks and sixteen heads? In the run saved here it has **missed its target**: far ahead of the
+# left neighbour, a little behind the one who counts both. Where does it lose? Split the holes in two: those with both
+# neighbours in plain sight, and those beside another hole or at the edge of a text, where one neighbour at least cannot
+# be read. **Predict** who is ahead in each.
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# BERT minus both neighbours, on the same holes, with its 95% interval.
+lead = hits["BERT"][:, 0].astype(float) - hits["both neighbours"][:, 0]
+sight = np.array(visible)[is_hole]
+for name, some in {"all holes": sight >= 0, "both in plain sight": sight, "one or both hidden": ~sight}.items():
+    one, other = (hits[name][some, 0].mean() for name in ("BERT", "both neighbours"))
+    gap, wide = 100 * (one - other), 196 * lead[some].std() / some.sum() ** 0.5
+    print(f"{name:20} {some.sum():5,}: BERT {one:.1%}, both neighbours {other:.1%}, lead {gap:+.1f} points "
+          f"[{gap - wide:+.1f}, {gap + wide:+.1f}]")
+assert lead[~sight].mean() > 0
+
+# %% [markdown]
+# **Where both neighbours can be seen, counting wins** (in the run saved here, and by more than chance). It is no shame
+# to be beaten by 6.5 million pieces of text about films, counted without a mistake; but it is worth knowing before
+# somebody shows you a neural network that is *right in one case of four*. Where a neighbour is hidden the counter goes
+# half blind, and BERT hardly notices: it has the rest of the row. Ours read for the minutes printed above; the first
+# BERT read 3.3 billion words some forty times (appendix A.2).
 #
-# Three more questions. **Predict** each.
+# And your six holes of the beginning? **Predict:** in how many is BERT's first guess the word that stood there?
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# The three likeliest words in each of the six holes.
+def fill(model, ids, place):
+    """The probabilities of all pieces at one place of a row, which is hidden."""
+    hidden = ids.index_fill(0, torch.tensor([place]), 4)
+    with torch.no_grad():
+        logits, _ = model(hidden[None], masked_places=torch.tensor([place]))
+    return logits[0].softmax(-1)
+
+
+for words, hole in holes:
+    before, after = (tokenizer.encode(" ".join(part), special=False) for part in (words[:hole], words[hole + 1 :]))
+    guess = fill(model, torch.tensor([2, *before, 4, *after, 3]), 1 + len(before)).topk(3)
+    said = ", ".join(f"{tokenizer.id_to_token(i)} {p:.0%}" for p, i in zip(guess.values, guess.indices.tolist()))
+    print(" ".join([*words[:hole], f"[{words[hole]}]", *words[hole + 1 :]]), "->", said)
+
+# %% [markdown]
+# Four more questions. **Predict** each.
 #
 # 1. **Does it weigh what it sees?** Hide nothing. At every asked place leave the true word, or exchange it for the word
 #    of another asked place. How often does BERT repeat what it sees, in the one case and in the other? (The strangers
 #    are now words as common as the true ones: the one change is that they stand in the wrong place.)
-# 2. **Does it need the right side?** Take some 400 of the holes and let nobody look past them (a mask on the attention
-#    is all that changes). How many are still right?
+# 2. **Does it need the right side?** Take the first hole of each row and let nobody look past it (a mask on the
+#    attention is all that changes). How many are still right?
 # 3. **Does it know what follows?** Our bar is the reader who counts shared words, on the same rows.
+# 4. **Does it read as well further on?** Its table of positions has 256 rows, and ours are 64 tokens long. Leave the
+#    rows as they are and number their places from 16 on, from 64, from 192. How many holes are still right?
 
 # %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
 # 1: half of the asked places keep their word; in the other half the words change places.
 repeats, corrects = {"true word": [], "stranger": []}, []
-for batch in judged[:16]:
+for batch in judged[:12]:
     places, truth = batch.masked_places, batch.labels
     order = torch.randperm(len(places), generator=torch.Generator().manual_seed(0))
     kept, moved = order[: len(order) // 2], order[len(order) // 2 :]
@@ -709,41 +751,57 @@ print(f"                           it says the word that belongs there in {np.me
 assert np.mean(repeats["true word"]) > np.mean(repeats["stranger"])
 
 # %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
-# 2: the first two holes of each row, with and without what comes after them.
+# 2: the first hole of each row, with and without what comes after it.
 sides = {"both sides": [], "left side only": []}
-for batch in judged[:26]:
+for batch in judged:
     B, T = batch.input_ids.shape
     row, place = batch.masked_places // T, batch.masked_places % T
-    chosen = torch.cat([((row == i) & (batch.input_ids[row, place] == 4)).nonzero()[:2, 0] for i in range(B)])
-    row, place, label = row[chosen], place[chosen], batch.labels[chosen]
-    for name, reach in {"both sides": torch.full_like(place, T), "left side only": place}.items():
-        for some in place.argsort().split(8):
-            width = int(min(reach[some].max() + 1, T))
-            allowed = batch.attention_mask[row[some], :width] & (torch.arange(width) <= reach[some, None])
-            with device.one_thread(), torch.no_grad():
-                logits, _ = model(batch.input_ids[row[some], :width], allowed, batch.token_type_ids[row[some], :width],
-                                  torch.arange(len(some)) * width + place[some])
-            sides[name] += (logits.argmax(-1) == label[some]).tolist()
+    hole = batch.input_ids[row, place] == 4
+    first = torch.tensor([i for i in range(len(row)) if hole[i] and not hole[:i][row[:i] == row[i]].any()])
+    row, place, label = row[first], place[first], batch.labels[first]
+    for name, reach in {"both sides": T, "left side only": place[:, None]}.items():
+        allowed = batch.attention_mask[row] & (torch.arange(T) <= reach)
+        with device.one_thread(), torch.no_grad():
+            logits, _ = model(batch.input_ids[row], allowed, batch.token_type_ids[row],
+                              torch.arange(len(row)) * T + place)
+        sides[name] += (logits.argmax(-1) == label).tolist()
 for name, hit in sides.items():
     print(f"{name:15} right {np.mean(hit):.0%} of {len(hit)}")
-assert np.mean(sides["both sides"]) > np.mean(sides["left side only"])
+assert np.mean(sides["both sides"]) > np.mean(sides["left side only"]) + 0.05
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# 3: the long pairs of before, by the one who counts shared words and by BERT, on the same 256 rows.
-told, start = [], 126 * 8 - half
-for batch in batches[126:158]:
-    with device.one_thread(), torch.no_grad():
-        verdicts = model.next(read(batch.input_ids, batch.attention_mask, batch.token_type_ids).pooled)
-    told += (verdicts.argmax(-1) == batch.next_sentence_label).tolist()
-for name, answers in {"shared words": by_words[start : start + len(told)], "BERT": np.array(told)}.items():
+# 3: the pairs, by the one who counts shared words and by BERT, on the same rows.
+for name, answers in {"shared words": by_words[: len(told)], "BERT": np.array(told)}.items():
     low, high = interval(answers.mean(), len(answers))
     print(f"{name:13} right {answers.mean():.0%} of {len(answers)} pairs [{low:.0%}, {high:.0%}]")
 
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# 4: the same rows, their places numbered from another number on.
+import copy
+
+moved, by_start = copy.deepcopy(model), {}
+for start in [0, 16, 64, 192]:
+    moved.bert.positions.weight.data = model.bert.positions.weight.data.roll(-start, 0)
+    by_start[start] = []
+    for batch in judged[:8]:
+        with device.one_thread(), torch.no_grad():
+            logits, _ = moved(batch.input_ids, batch.attention_mask, batch.token_type_ids, batch.masked_places)
+        shown = batch.input_ids.flatten()[batch.masked_places]
+        by_start[start] += (logits.argmax(-1) == batch.labels)[shown == 4].tolist()
+    print(f"places {start:3} to {start + 63:3}: {np.mean(by_start[start]):.0%} of {len(by_start[start]):,} holes right")
+print(f"in training {card['short_share']:.0%} of the steps had rows of {card['context_length'] // 4} places")
+assert np.mean(by_start[0]) > 1.5 * np.mean(by_start[64])
+
 # %% [markdown]
-# 1: where the true word stands BERT repeats it more often than a stranger, though both are words of the same kinds. It
-# can only know from the text around: it **weighs**, for words that nobody marked. That is what the 10 / 10 was for. 2:
-# without the right side it fills fewer holes. 3: compare the two intervals before you say that it has understood what
-# follows on what.
+# **1.** Where the true word stands BERT repeats it more often than a stranger, though both are words of the same kinds.
+# It can only know from the text around: it **weighs**, though nobody has marked a word. **2.** Without the right side
+# it loses most of what it can. **3.** In the run saved here the coin lies within BERT's interval: of what follows on
+# what it has learned nothing that shows, and the bar is far above it. An exercise given is not an exercise learned.
+#
+# **4.** Same words, same order, other numbers at their places, and from 64 on nearly all is gone. The places are rows
+# of a table, and each row has to be learned by itself. For most of its steps this model read rows of 64 tokens, because
+# short rows are cheap. (The paper did nine tenths at 128 tokens, then 512: appendix A.2. It had so much more of both.)
+# So **our BERT is short-sighted**: give it short texts.
 
 # %% [markdown]
 # **Look.** The six holes of the beginning, and any other word of these sentences. On the left what BERT would say; on
@@ -760,15 +818,6 @@ untrained = bert.BertForPreTraining(model.bert.config).eval()
 SENTENCES = [" ".join(words) for words, _ in holes] + ["The food was cold and the waiter was rude."]
 
 
-def fill(model, ids, place):
-    """The probabilities of all pieces at one place, which is hidden."""
-    hidden = ids.clone()
-    hidden[place] = 4
-    with torch.no_grad():
-        logits, _ = model(hidden[None], masked_places=torch.tensor([place]))
-    return logits[0].softmax(-1).numpy()
-
-
 def draw_fill(sentence, word, control):
     ids = torch.tensor([2, *tokenizer.encode(sentence, special=False), 3])  # [CLS] ... [SEP]
     place = min(word, len(ids) - 2)
@@ -776,12 +825,12 @@ def draw_fill(sentence, word, control):
     mixed = ids.clone()
     mixed[others] = ids[others[torch.randperm(len(others), generator=torch.Generator().manual_seed(0))]]
     other = fill(untrained, ids, place) if control == "untrained" else fill(model, mixed, place)
-    answers = {"BERT": fill(model, ids, place), f"control: {control}": other}
+    answers = {"BERT": fill(model, ids, place).numpy(), f"control: {control}": other.numpy()}
     names = [tokenizer.id_to_token(i) for i in range(len(tokenizer))]
     return pictures.fill([names[i] for i in ids[1:-1].tolist()], place - 1, names, answers)
 
 
-viz.explore(draw_fill, sentence=viz.Choice(SENTENCES, value=SENTENCES[2]), word=viz.Slider(1, 14, value=9),
+viz.explore(draw_fill, sentence=viz.Choice(SENTENCES, value=SENTENCES[5]), word=viz.Slider(1, 14, value=6),
             control=viz.Choice(["words shuffled", "untrained"]))
 
 # %% [markdown] tags=["instructor"]
@@ -799,11 +848,11 @@ viz.explore(draw_fill, sentence=viz.Choice(SENTENCES, value=SENTENCES[2]), word=
 #
 # Four blocks of four heads, each with a table of weights. What do they look at? First all of them on one sentence with
 # a hole. Go through the layers (0 is the first block) and hover over `[MASK]`. **Predict:** is there a head for the
-# word before, and one for the word after? Does `[MASK]` look at *year* and *two*?
+# word before, and one for the word after? What will `[MASK]` look at?
 
 # %% tags=["nbval-ignore-output"]
 # The attention of every head for one sentence with a hole.
-words, hole = holes[2]
+words, hole = holes[5]
 sentence = " ".join([*words[:hole], "[MASK]", *words[hole + 1 :]])
 row = tokenizer.encode_batch([sentence]).input_ids
 names = [tokenizer.id_to_token(i) for i in row[0].tolist()]
@@ -866,7 +915,7 @@ for column, name in enumerate(COLUMNS):
     share, without_order, chance = (table[layer, head, column] for table in tables.values())
     print(f"{name:10} most in layer {layer}, head {head}: {share:.2f} of its weight; words shuffled "
           f"{without_order:.2f}, untrained {chance:.2f}")
-assert ours[..., :2].max() > 3 * blank[..., :2].max()
+assert min(ours[0, :, column].max() for column in (0, 1)) > 0.5
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # All sixteen heads, beside the words shuffled.
@@ -874,8 +923,11 @@ viz.show(*pictures.heads({name: table.numpy() for name, table in list(tables.ite
 
 # %% [markdown]
 # Read a column in both tables. Where a head keeps its share though the words are shuffled, it looks at *places*: it
-# would fetch the neighbour of any word. Where the share falls, the words themselves had drawn it. And a column that is
-# as pale as the untrained model's is a kind of look that no head has made its own.
+# would fetch the neighbour of any word. In the first block one head fetches the word before and another the word after,
+# nearly all of the time. Nobody asked for that. It is just what the best counter was given, and here it was found by
+# filling holes. Where a share falls, the words themselves had drawn it; and a column as pale as the untrained model's
+# is a kind of look that no head has made its own. (Much of the last block's weight lies on `[SEP]`. Clark and others,
+# 2019, found the same in the real BERT, and took it for a head's way to say: nothing for me here.)
 #
 # What a head looks at is not yet what it is *for*; lesson 10's belief about weights as explanations holds here as well.
 # Lesson 21 takes heads out and sees what breaks.
@@ -886,7 +938,7 @@ viz.show(*pictures.heads({name: table.numpy() for name, table in list(tables.ite
 # **Poll**, after the two controls: "A head puts the same weight on the place before, words shuffled or not. So..."
 # - *it has learned nothing*: then the untrained model would do it as well.
 # - *it looks at places, not at words*: right.
-# - *it is useless*: a bigram fills one hole in seven; somebody has to fetch the neighbour.
+# - *it is useless*: who counts both neighbours fills one hole in four; somebody has to fetch them.
 
 # %% [markdown]
 # ## What you know now
@@ -897,7 +949,8 @@ viz.show(*pictures.heads({name: table.numpy() for name, table in list(tables.ite
 #   are, so that every visible word has to be weighed. All of them have labels, taken before the masking.
 # - The head answers at the asked places alone: the same loss for a seventh of its multiplications.
 # - Next sentence prediction asks one question of a pair. Counting shared words is its bar, and not the coin.
-# - An exercise made of raw text still has to be made with care: a row must not betray its answer by its shape.
+# - Learned positions are learned row by row: where a model has not practised, it cannot read.
+# - An exercise made of raw text has to be made with care: a row must not betray its answer by its shape.
 # - Beside a score stands the best who only counts; beside a picture of heads, shuffled words and untrained weights.
 #
 # **Quiz.** Open the answer that you would give.

@@ -13,10 +13,10 @@
 # %% [markdown]
 # # 15 Pretraining: read first, be asked later
 #
-# At the end of this lesson your laptop has pretrained a BERT: with random numbers to begin with, no label, no
-# dictionary, a minute or two of filling in blanks. It then guesses hidden words of countries that it has never read
-# about, and is right far more often than whoever only knows how frequent each word is. The same few lines, run for
-# longer, made the course's own BERT that you met in lesson 14.
+# At the end of this lesson your laptop has pretrained a BERT: from nothing but text, without a single label, in a minute
+# or two of filling in blanks. It then guesses hidden words of countries that it has never read about, and is right far
+# more often than whoever only knows how frequent each word is. The same few lines, run for longer, made the course's
+# own BERT that you met in lesson 14.
 #
 # **You will build** the bar (what counting alone would reach) and the loss at the masked places. Then you watch what a
 # model learns first, and what last.
@@ -75,7 +75,7 @@ print(f"{len(exercises.ids):,} pieces to learn from; {sum(len(q.labels) for q in
 #
 # 1. a BERT that has learned nothing, and gives each of 2,000 pieces about the same p;
 # 2. somebody who never looks at the text, but knows how frequent every piece is: the **unigram**;
-# 3. a BERT after a minute and a half of reading.
+# 3. a BERT after a minute of reading.
 #
 # The first you can work out: what is -log(1/2000)? The second comes next. The third has to wait for the end of the
 # lesson.
@@ -339,8 +339,8 @@ viz.show(*curves.curves(ways, "Three starts", "held-out loss of both exercises (
 
 # %% [markdown]
 # Nobody has caught up. Two runs begin *at* the grey line; the third must first come down to it. And of these two, the
-# one with vectors leaves it sooner. Neither is a trick that changes the model: whoever trains for days gets there from
-# random numbers, too. A laptop does not have days.
+# one with vectors leaves it sooner. Neither changes the model: it has the same tables and matrices, only other numbers
+# to begin with.
 #
 # What the start cannot give is the rest: **where** things stand. That has to be learned by attention.
 
@@ -349,8 +349,8 @@ viz.show(*curves.curves(ways, "Three starts", "held-out loss of both exercises (
 # ends.
 #
 # **Poll:** "after 10,000 steps the three starts will be..."
-# - *equal*: likely, some day; a start is no more than a start. Whoever has time can try.
-# - *further apart*: the head start is the unigram's, and it does not grow.
+# - *equal*, or *further apart*: nobody in this room knows. Ask what one would have to run to find out (and that a start
+#   is no more than a start).
 
 # %% [markdown]
 # ## The run
@@ -549,9 +549,9 @@ print(f"loss {again['loss']:.2f}, right {again['right']:.1%}, among the first fi
 
 # %% [markdown]
 # In short rows it is ahead: an hour of reading, and a text in which people write as they like, and looking to both
-# sides pays. In long rows it is behind, and the likeliest reason is the table of positions: the rows for places from 64
-# on were met in the last part of the run alone (in lesson 13, too, a table knew nothing of rows that it had not been
-# trained on). Our BERT is short-sighted, and whoever has a few hours more can train it on.
+# sides pays. In long rows it is behind. Lesson 14 has shown why: with the very same pieces at later places it hardly
+# finds anything, for the later rows of its position table were met in the last part of the run alone. Our BERT is
+# short-sighted, and whoever has a few hours more can train it on.
 #
 # And what does it say? Sentences of our own. The control is the same model before it read anything.
 
@@ -628,9 +628,8 @@ print(f"ours   {own:11,} alone; the token table is {ready.bert.tokens.weight.num
 
 # %% [markdown]
 # Of base the belief is **true** if its heads are counted, and rounded. Of large it is not: no way of counting gives
-# 340; it is 335, or 336 with the heads. The files that were published have these numbers, to the last one (a test of
-# this course loads nothing and still gets them). It is a small error, and nobody was hurt: but who copies a number
-# from a paper, copies its rounding. Count.
+# 340; it is 335, or 336 with the heads. It is a small error, and nobody was hurt: but who copies a number from a paper,
+# copies its rounding. Count.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 45-50.** The belief, the count. Ask before the last cell: "which is the largest single part of base?" Most

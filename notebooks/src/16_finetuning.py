@@ -771,9 +771,10 @@ for one, other in [(PRETRAINED, SCRATCH), (PRETRAINED, COUNTING), (WORDS, COUNTI
               f"a {gap.verdict}")
 
 # %% [markdown]
-# A **tie** is where the interval holds 0: these draws cannot tell. Where is the belief right, and where is it wrong?
-# The lines above answer, size by size; and the lines against *from scratch* say what the *reading* was worth, apart
-# from the network.
+# Where a curve ends early nobody has run the rest yet: for the networks the larger sizes take hours. A **tie** is
+# where the interval holds 0: these draws cannot tell. Where is the belief right, and where is it wrong? The lines
+# above answer, size by size; and the lines against *from scratch* say what the *reading* was worth, apart from the
+# network.
 
 # %% [markdown]
 # ### One row, live
