@@ -428,6 +428,7 @@ def train(
                     run.team.wait()
         finally:
             model.eval()
+            devices.give_back_memory()
     return run.history
 
 

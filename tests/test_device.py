@@ -1,6 +1,8 @@
 """device: the choice, the seeds, the thread count that comes back."""
 
+import os
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,3 +95,14 @@ def test_on_a_gpu():
     assert device.pick().type == "cuda"
     assert device.describe().startswith("cuda: ")
     assert device.autocast_dtype("cuda") in (torch.bfloat16, torch.float16)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only where there is a C library to ask")
+def test_freed_memory_is_given_back_where_the_library_can(monkeypatch):
+    device.give_back_memory()  # whatever the C library
+    asked = []
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: SimpleNamespace(malloc_trim=asked.append))
+    device.give_back_memory()
+    assert asked == [0]
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: SimpleNamespace())
+    device.give_back_memory()  # as on macOS

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 15 Pretraining: read first, be asked later
 #
-# At the end of this lesson your laptop has pretrained a BERT: from nothing but text, without a single label, in a minute
-# or two of filling in blanks. It then guesses hidden words of countries that it has never read about, and is right far
+# At the end of this lesson your laptop has pretrained a BERT: from nothing but text, without a label, in a minute or
+# two of filling in blanks. It then guesses hidden words of countries that it has never read about, and is right far
 # more often than whoever only knows how frequent each word is. The same few lines, run for longer, made the course's
 # own BERT that you met in lesson 14.
 #
