@@ -1,5 +1,7 @@
 """Pretrain the course's BERT: `python -m course_lib.pretrain FOLDER --steps 6000`, and again to go on after a break.
 
+`--start-from OTHER` begins with the weights and the tokenizer of a folder that is done, as the course's own did.
+
 What it is. Texts with their punctuation (film reviews; passages of definitions, facts, Shakespeare and Wikipedia), a
 WordPiece vocabulary learned from them, BERT's two exercises (`bert.SentencePairs`) and the one loop (`training`).
 What comes out is a folder: `model.safetensors` in float16, the tokenizer's files, and `card.json` with settings, loss
@@ -80,17 +82,18 @@ def exercises(
         words=words, **settings)  # fmt: skip
 
 
-def short_then_long(short: bert.SentencePairs, long: bert.SentencePairs, steps: int, share: float) -> training.Batches:
-    """Batches for all steps: a `share` of them of short texts, then long ones, as in the paper (appendix A.2).
+def mixed_lengths(short: bert.SentencePairs, long: bert.SentencePairs, share: float) -> training.Batches:
+    """Batches without end: a `share` of them of short texts, spread evenly among the long ones.
 
-    Short rows cost less a token, and have fewer places to tell apart. What lies further on is learned from the long
-    rows alone: where they are few, the model reads badly there (lesson 14 shows it).
+    Short rows cost less a token. The paper (appendix A.2) reads all of them first; but what lies further on than they
+    reach is learned from the long rows alone, and where those come late, and few, the model reads badly there.
     """
 
     def all_steps(generator: torch.Generator) -> Iterator[bert.PreTrainingBatch]:
-        for exercise, number in ((short, round(steps * share)), (long, steps - round(steps * share))):
-            epochs = (exercise(generator) for _ in itertools.count())
-            yield from islice(itertools.chain.from_iterable(epochs), number)
+        forever = itertools.repeat(generator)
+        epochs = [itertools.chain.from_iterable(map(exercise, forever)) for exercise in (long, short)]
+        for step in itertools.count():
+            yield next(epochs[int((step + 1) * share) - int(step * share)])
 
     return all_steps
 
@@ -196,28 +199,35 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch-size", type=int, default=16, help="pairs of full length; of short ones four times it")
     parser.add_argument("--context-length", type=int, default=256)
-    parser.add_argument("--short-share", type=float, default=0.7, help="of the steps, on a quarter of the length")
+    parser.add_argument("--short-share", type=float, default=0.5, help="of the steps, on a quarter of the length")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--start-from", type=Path, help="an earlier run's folder: its model, vocabulary, length")
     parser.add_argument("--bfloat16", action="store_true", help="compute in 16 bits, on a CPU that is made for it")
     options = parser.parse_args()
     run, clock = options.folder / "run", options.folder / "seconds.txt"
     options.folder.mkdir(parents=True, exist_ok=True)
-    if not (options.folder / "vocab.txt").exists():
+    earlier, before, context_length = None, None, options.context_length
+    if options.start_from:
+        earlier, tokenizer = load(options.start_from)
+        context_length = earlier.bert.config.context_length
+        before = json.loads((options.start_from / "card.json").read_text("utf-8"))
+        tokenizer.save(options.folder)
+    elif not (options.folder / "vocab.txt").exists():
         train_tokenizer(options.vocab_size).save(options.folder)
     tokenizer = WordPieceTokenizer.load(options.folder)
-    shape = {"context_length": options.context_length, "batch_size": options.batch_size}
+    shape = {"context_length": context_length, "batch_size": options.batch_size}
     asked = exercises(tokenizer, documents(held_out=True), **shape)
     held_out = list(islice(asked(torch.Generator().manual_seed(0)), 40))
     long = exercises(tokenizer, documents(), **shape)
-    short = long.resized(context_length=options.context_length // 4, batch_size=4 * options.batch_size)
-    batches = short_then_long(short, long, options.steps, options.short_share)
+    short = long.resized(context_length=context_length // 4, batch_size=4 * options.batch_size)
+    batches = mixed_lengths(short, long, options.short_share)
     torch.manual_seed(1)
     # Each text is read about once, so there is nothing to learn by heart: no dropout (Geiping & Goldstein 2022).
-    config = replace(
-        bert.SIZES[options.size], vocab_size=len(tokenizer), context_length=options.context_length, dropout=0.0)
+    config = earlier.bert.config if earlier else replace(
+        bert.SIZES[options.size], vocab_size=len(tokenizer), context_length=context_length, dropout=0.0)
     place = device.pick()
-    model = bert.BertForPreTraining(config).to(place)
-    if not (run / training.RECORD).is_file():  # nothing to go on from
+    model = (earlier or bert.BertForPreTraining(config)).train().to(place)
+    if not earlier and not (run / training.RECORD).is_file():  # nothing to go on from
         begin(model, long)
     settings = training.TrainingConfig(
         steps=options.steps, learning_rate=options.learning_rate, warmup_steps=options.steps // 20, betas=(0.9, 0.98),
@@ -239,7 +249,7 @@ def main() -> None:
             "losses": [round(x, 3) for x in history.losses[::20]],
             "held_out_losses": history.held_out, "bfloat16": options.bfloat16,
             "seconds": round(float(clock.read_text())), "device": str(place), "machine": platform.machine(),
-            "torch": torch.__version__}  # fmt: skip
+            "torch": torch.__version__, "before": before}  # fmt: skip
     (options.folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(card["held_out"], indent=1))
 

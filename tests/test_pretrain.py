@@ -45,6 +45,16 @@ def test_a_run_leaves_a_model_a_tokenizer_and_a_card_and_goes_on(tmp_path, monke
     assert card["held_out"]["right"] <= card["held_out"]["top_5"] <= 1
     assert '"top_5"' in capsys.readouterr().out
 
+    started = tmp_path / "second"  # and another run starts from it
+    monkeypatch.setattr(sys, "argv", ["pretrain", str(started), "--steps", "1", "--start-from", str(tmp_path),
+                                      *ARGUMENTS])  # fmt: skip
+    pretrain.main()
+    second = json.loads((started / "card.json").read_text("utf-8"))
+    assert second["before"] == card
+    assert second["model"] == card["model"]
+    moved = pretrain.load(started)[0].bert.tokens.weight - model.bert.tokens.weight
+    assert 0 < moved.abs().max() < 0.01, "one step away"
+
 
 def exercise(**settings):
     tokenizer = WordPieceTokenizer().train(["a b c d"], 9)
@@ -57,14 +67,17 @@ def test_frequencies_by_hand():
     assert torch.allclose(found, torch.tensor([3, 2, 2, 1]).div(8).log())
 
 
-def test_short_rows_come_first_and_every_step_has_its_batch():
+def test_short_rows_are_spread_among_the_long_ones():
     _, long = exercise()
     short = long.resized(context_length=8, batch_size=4)
-    batches = list(pretrain.short_then_long(short, long, 10, 0.7)(torch.Generator().manual_seed(0)))
-    assert len(batches) == 10, "epochs are strung together"
-    assert all(batch.input_ids.shape[1] <= 8 for batch in batches[:7])
-    assert all(len(batch.input_ids) <= 2 for batch in batches[7:])
-    assert any(batch.input_ids.shape[1] > 8 for batch in batches[7:])
+    batches = list(islice(pretrain.mixed_lengths(short, long, 0.4)(torch.Generator().manual_seed(0)), 20))
+    is_short = [i % 5 in (2, 4) for i in range(20)]
+    assert all(batch.input_ids.shape[1] <= 8 for batch, few in zip(batches, is_short, strict=True) if few)
+    assert all(len(batch.input_ids) <= 2 for batch, few in zip(batches, is_short, strict=True) if not few)
+    assert any(batch.input_ids.shape[1] > 8 for batch in batches)
+    for share, longest in ((0, 16), (1, 8)):
+        some = islice(pretrain.mixed_lengths(short, long, share)(torch.Generator().manual_seed(0)), 20)
+        assert max(batch.input_ids.shape[1] for batch in some) == longest
     assert long.context_length == 16, "the long one is as it was"
     with pytest.raises(ValueError, match="context_length=4"):
         long.resized(context_length=4, batch_size=1)
