@@ -1,0 +1,333 @@
+"""GPT: a stack of blocks that read a text from the left, trained to say what comes next.
+
+What it is. `GPT` adds two embeddings (token, position), sends them through pre-norm blocks under a causal mask, and
+asks the token table which token fits (the head is tied to it). `windows` cuts a text into the rows that it learns from.
+`Cache` keeps what was read, so that one more token costs one more token; `decoding` writes texts with it. `trace`
+returns what a reader of the model wants to see.
+
+What it leaves out. Tokenizing (see `tokenizers`), the loop (`training`), and every way to choose a token (`decoding`).
+
+Papers. Radford, Narasimhan, Salimans, Sutskever (2018), "Improving Language Understanding by Generative Pre-Training";
+Radford, Wu, Child, Luan, Amodei, Sutskever (2019), "Language Models are Unsupervised Multitask Learners" (GPT-2, whose
+released sizes are here: the paper counts 117 M and 345 M parameters where the files hold 124 M and 355 M); Press & Wolf
+(2017), "Using the Output Embedding to Improve Language Models", for the tied head.
+
+Shapes: B texts, T tokens of this call, S of this call and all before, D = d_model, V = vocab_size.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from course_lib.attention import causal_mask, fused_attention, scaled_dot_product_attention
+from course_lib.settings import require, require_sizes, whole
+from course_lib.shapes import shaped
+from course_lib.training import Batches
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """Settings of a GPT; without arguments, those of the smallest released GPT-2.
+
+    `d_ff`: None for 4 * d_model. `dropout` falls on embeddings, attention weights and each sublayer's output.
+    ValueError for a setting that cannot be used.
+    """
+
+    vocab_size: int = 50_257
+    context_length: int = 1024
+    d_model: int = 768
+    num_layers: int = 12
+    num_heads: int = 12
+    d_ff: int | None = None
+    dropout: float = 0.1
+    eps: float = 1e-5
+
+    def __post_init__(self):
+        sizes = ("vocab_size", "context_length", "d_model", "num_layers", "num_heads")
+        require_sizes(**{name: getattr(self, name) for name in sizes})
+        fits = self.d_ff is None or whole(self.d_ff, 1)
+        require(fits, "d_ff", self.d_ff, "None or a whole number of 1 or more")
+        whole_heads = self.d_model % self.num_heads == 0
+        require(whole_heads, "d_model", self.d_model, f"a multiple of num_heads={self.num_heads}")
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "a share from 0 to below 1")
+
+
+SIZES = {
+    "gpt2": GPTConfig(),
+    "gpt2-medium": GPTConfig(d_model=1024, num_layers=24, num_heads=16),
+    "gpt2-large": GPTConfig(d_model=1280, num_layers=36, num_heads=20),
+    "gpt2-xl": GPTConfig(d_model=1600, num_layers=48, num_heads=25),
+    "small": GPTConfig(context_length=256, d_model=384, num_layers=6, num_heads=6),  # 10.6 M parameters in the blocks
+    "mini": GPTConfig(context_length=256, d_model=256, num_layers=4, num_heads=4),
+    "tiny": GPTConfig(context_length=128, d_model=128, num_layers=4, num_heads=4),
+}
+
+STD = 0.02  # of random weights to begin with, as in GPT-2
+
+# --- The model --------------------------------------------------------------------------------------------------------
+
+
+class Cache:
+    """The keys and values of every token read so far, layer by layer, for one batch of texts.
+
+    The room for `max_length` tokens is there from the start: under `torch.compile` no shape changes from token to
+    token. `real` is False where a token is padding.
+    """
+
+    def __init__(self, config: GPTConfig, batch_size: int, max_length: int | None = None, *,
+                 device: torch.device | str | None = None, dtype: torch.dtype | None = None):  # fmt: skip
+        self.max_length = config.context_length if max_length is None else max_length
+        require_sizes(batch_size=batch_size, max_length=self.max_length)
+        B, H, S = batch_size, config.num_heads, self.max_length
+        room = (config.num_layers, B, H, S, config.d_model // H)
+        self.keys, self.values = (torch.zeros(room, device=device, dtype=dtype) for _ in range(2))
+        self.real = torch.zeros(B, S, dtype=torch.bool, device=device)
+        self.length = torch.zeros((), dtype=torch.int64, device=device)  # a tensor, as it changes in a compiled graph
+        self.padded = False
+
+    def begin(self, mask: Bool[Tensor, "B T"] | None, B: int, T: int) -> tuple[Tensor, Tensor | None, int]:
+        """Make room for T tokens: their places, which keys each may attend to, and how much of the room is looked at.
+
+        Everything is looked at in a compiled graph, where shapes stay, and else no more than is filled.
+        """
+        compiled = torch.compiler.is_compiling()
+        if not compiled and self.length + T > self.max_length:
+            raise ValueError(f"The cache has room for {self.max_length} tokens and {self.length + T} came: make a "
+                             "larger one.")  # fmt: skip
+        if self.real.shape[0] != B:
+            raise ValueError(f"The cache holds {self.real.shape[0]} texts and {B} came: use one for each batch.")
+        places = self.length + torch.arange(T, device=self.real.device)  # (T,)
+        self.real.index_copy_(1, places, torch.ones_like(self.real[:, :1]).expand(B, T) if mask is None else mask)
+        self.padded = self.padded or mask is not None
+        S = self.max_length if compiled else int(self.length) + T
+        if not compiled and not self.padded and T in (1, S):  # the last token sees all; so does a text its own past
+            return places, None, S
+        visible = torch.arange(S, device=places.device) <= places[:, None]  # (T, S)
+        return places, visible & self.real[:, None, None, :S] if self.padded else visible, S
+
+    def extend(self, layer: int, places: Tensor, S: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values of a layer, these put to their places: (B, H, S, D / H) both."""
+        if key.requires_grad:
+            raise RuntimeError("A cache keeps no gradients: call the model under torch.no_grad(), or without a cache.")
+        for room, new in ((self.keys, key), (self.values, value)):
+            room[layer].index_copy_(2, places, new)
+        return self.keys[layer, :, :, :S], self.values[layer, :, :, :S]
+
+    def reorder(self, rows: Int[Tensor, " B"]) -> None:
+        """Row i goes on from what was row rows[i], as a beam search asks."""
+        n = int(self.length)
+        for room in (self.keys, self.values):
+            room[:, :, :, :n] = room[:, rows, :, :n]
+        self.real = self.real[rows]
+
+
+class Attention(nn.Module):
+    """`num_heads` causal attentions side by side; queries, keys and values come out of one product."""
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.num_heads, self.dropout = config.num_heads, config.dropout
+        self.qkv = nn.Linear(config.d_model, 3 * config.d_model)
+        self.output = nn.Linear(config.d_model, config.d_model)
+
+    def heads(self, x: Float[Tensor, "B T D"]) -> tuple[Float[Tensor, "B H T D/H"], ...]:
+        B, T, D = x.shape
+        return self.qkv(x).view(B, T, 3, self.num_heads, D // self.num_heads).permute(2, 0, 3, 1, 4).unbind(0)
+
+    def forward(self, x, mask, extend=None, return_attention=False) -> tuple[Tensor, Tensor | None]:
+        T = x.shape[1]
+        q, k, v = self.heads(x)  # (B, H, T, D / H) each
+        if extend is not None:
+            k, v = extend(k, v)  # (B, H, S, D / H)
+        dropout, S = self.dropout if self.training else 0.0, k.shape[2]
+        if return_attention:
+            y, weights = scaled_dot_product_attention(q, k, v, causal_mask(T, S, x.device) if mask is None else mask,
+                                                      dropout)  # fmt: skip
+        else:
+            is_causal = mask is None and T == S
+            y, weights = fused_attention(q, k, v, mask, dropout, is_causal, look_for_nan=extend is None), None
+        return self.output(y.transpose(1, 2).flatten(2)), weights  # (B, T, D), (B, H, T, S)
+
+
+class Block(nn.Module):
+    """x = x + attention(norm(x)), then x = x + network(norm(x)): the stream itself is never normalised."""
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        D, d_ff = config.d_model, config.d_ff or 4 * config.d_model
+        self.attention_norm, self.attention = nn.LayerNorm(D, config.eps), Attention(config)
+        self.norm, self.hidden, self.output = nn.LayerNorm(D, config.eps), nn.Linear(D, d_ff), nn.Linear(d_ff, D)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, x: Float[Tensor, "B T D"], mask: Bool[Tensor, "#B #1 T S"] | None = None, extend=None,
+        return_attention: bool = False,
+    ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B H T S"] | None]:  # fmt: skip
+        """The stream after this block, and the attention weights if asked for, else None."""
+        attended, weights = self.attention(self.attention_norm(x), mask, extend, return_attention)
+        x = x + self.dropout(attended)
+        x = x + self.dropout(self.output(F.gelu(self.hidden(self.norm(x)), approximate="tanh")))
+        return x, weights
+
+
+class GPTOutput(NamedTuple):
+    """What `GPT` returns: the logits, and what was asked for beside them."""
+
+    logits: Float[Tensor, "B T V"]
+    layers: Float[Tensor, "layers_and_embedding B T D"] | None = None
+    attention: Float[Tensor, "layers B H T S"] | None = None
+
+
+class GPT(nn.Module):
+    """Embeddings, blocks, a last norm, and the head: logits for the token after each one."""
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.config = config
+        self.tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.positions = nn.Embedding(config.context_length, config.d_model)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
+        self.norm = nn.LayerNorm(config.d_model, config.eps)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.head.weight = self.tokens.weight  # tied: one table reads and writes
+        self.initialise()
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """As GPT-2: normal with 0.02, biases 0; what adds to the stream is smaller, as 2 * num_layers parts add up."""
+        for name, parameter in self.named_parameters():
+            if parameter.dim() == 2:
+                adds = name.endswith("output.weight")
+                nn.init.normal_(parameter, std=STD / math.sqrt(2 * self.config.num_layers) if adds else STD)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+
+    @shaped
+    def forward(
+        self, input_ids: Int[Tensor, "B T"], attention_mask: Bool[Tensor, "B T"] | None = None, *,
+        cache: Cache | None = None, last: bool = False, return_layers: bool = False, return_attention: bool = False,
+    ) -> GPTOutput:  # fmt: skip
+        """The texts read. `attention_mask`: True for a token, False for padding, before or behind the text.
+
+        Padding is not looked at and does not count as a position; what comes out at its places means nothing. `cache`:
+        these tokens follow those of the calls before. `last`: logits of the last position alone. `layers`: the stream
+        after the embedding and after each block, the last one before the last norm. ValueError for a text longer than
+        the context and for unknown ids.
+        """
+        B, T = input_ids.shape
+        if cache is not None:
+            places, mask, S = cache.begin(attention_mask, B, T)
+            positions = (cache.real[:, :S].cumsum(1)[:, places] - 1).clamp(min=0) if cache.padded else places
+        else:
+            mask, positions = None, torch.arange(T, device=input_ids.device)
+            if attention_mask is not None:
+                mask = attention_mask[:, None, None] & causal_mask(T, device=input_ids.device)  # (B, 1, T, T)
+                positions = (attention_mask.cumsum(1) - 1).clamp(min=0)  # (B, T)
+        x = self.dropout(self.embed(input_ids, positions))  # (B, T, D)
+        layers, maps = [x], []
+        for i, block in enumerate(self.blocks):
+            extend = None if cache is None else lambda k, v, i=i: cache.extend(i, places, S, k, v)
+            x, weights = block(x, mask, extend, return_attention)
+            layers.append(x)
+            maps.append(weights)
+        if cache is not None:
+            cache.length += T
+        return GPTOutput(
+            self.head(self.norm(x[:, -1:] if last else x)),
+            torch.stack(layers) if return_layers else None,
+            torch.stack(maps) if return_attention else None,
+        )
+
+    def embed(self, input_ids: Int[Tensor, "B T"], positions: Int[Tensor, "*B T"]) -> Float[Tensor, "B T D"]:
+        """What a token is and where it stands: two vectors, added."""
+        try:
+            return self.tokens(input_ids) + self.positions(positions)
+        except IndexError:  # on the CPU; elsewhere nobody waits to look
+            pass
+        V, longest = self.config.vocab_size, int(positions.max()) + 1
+        wrong = [int(i) for i in (input_ids.min(), input_ids.max()) if not 0 <= i < V]
+        if wrong:
+            raise ValueError(f"There is no token {wrong[0]}: ids go from 0 to {V - 1}.")
+        raise ValueError(f"A text has {longest} tokens and the model reads {self.config.context_length}: cut it, or "
+                         "make a model with a larger context_length.")  # fmt: skip
+
+    def loss(
+        self, input_ids: Int[Tensor, "B T"], attention_mask: Bool[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, ""]:
+        """The mean loss, in nats, of each token after the first of its row, given those before it.
+
+        The last token is a question only, so a row may be one longer than the context. Padding does not count.
+        """
+        mask = None if attention_mask is None else attention_mask[:, :-1]
+        logits, labels = self(input_ids[:, :-1], mask).logits, input_ids[:, 1:]  # the answer to t stands at t + 1
+        if attention_mask is not None:
+            labels = labels.masked_fill(~(attention_mask[:, 1:] & attention_mask[:, :-1]), -100)  # passed over
+        return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
+
+    def new_cache(self, batch_size: int, max_length: int | None = None) -> Cache:
+        """An empty cache for so many texts, where the model is and as exact as it is."""
+        weight = self.positions.weight
+        return Cache(self.config, batch_size, max_length, device=weight.device, dtype=weight.dtype)
+
+
+# --- What it learns from ----------------------------------------------------------------------------------------------
+
+
+def windows(ids: Int[Tensor, " N"], context_length: int, batch_size: int) -> Batches:
+    """Rows of context_length + 1 tokens for `GPT.loss`: each epoch reads the text once, cut at other places.
+
+    ValueError for a text shorter than one row.
+    """
+    require_sizes(context_length=context_length, batch_size=batch_size)
+    if len(ids) <= context_length:
+        raise ValueError(f"The text has {len(ids)} tokens, and a row takes {context_length + 1}: give a longer text or "
+                         "a smaller context_length.")  # fmt: skip
+
+    def epoch(generator: torch.Generator) -> Iterator[Tensor]:
+        start = torch.randint(min(context_length, len(ids) - context_length), (), generator=generator)
+        rows = ids[start:].unfold(0, context_length + 1, context_length)  # the last of a row is the next one's first
+        for some in torch.randperm(len(rows), generator=generator).split(batch_size):
+            yield rows[some].long()
+
+    return epoch
+
+
+# --- What there is to see ---------------------------------------------------------------------------------------------
+
+
+class Trace(NamedTuple):
+    """One text on its way through a model, for `viz`: L layers, H heads, T tokens, D = d_model, V = vocab_size."""
+
+    input_ids: Int[Tensor, " T"]
+    token_vectors: Float[Tensor, "T D"]
+    position_vectors: Float[Tensor, "T D"]
+    layers: Float[Tensor, "L+1 T D"]  # the stream: after the embedding, and after each block
+    query: Float[Tensor, "L H T D/H"]
+    key: Float[Tensor, "L H T D/H"]
+    value: Float[Tensor, "L H T D/H"]
+    attention: Float[Tensor, "L H T T"]
+    logits: Float[Tensor, "L+1 T V"]  # what the head would say after each of `layers`
+
+
+@torch.no_grad()
+def trace(model: GPT, input_ids: Int[Tensor, " T"]) -> Trace:
+    """What happens to one text: every number that the equations name, as the model computes them, without dropout."""
+    was_training = model.training
+    model.eval()
+    try:
+        output = model(input_ids[None], return_layers=True, return_attention=True)
+        layers = output.layers[:, 0]  # (L + 1, T, D)
+        heads = [block.attention.heads(block.attention_norm(x[None])) for block, x in zip(model.blocks, layers)]
+        query, key, value = (torch.cat(parts) for parts in zip(*heads))  # (L, H, T, D / H) each
+        positions = model.positions(torch.arange(len(input_ids), device=input_ids.device))
+        return Trace(input_ids, model.tokens(input_ids), positions, layers, query, key, value, output.attention[:, 0],
+                     model.head(model.norm(layers)))  # fmt: skip
+    finally:
+        model.train(was_training)
