@@ -284,8 +284,8 @@ def _check(temperature, top_k, top_p, repetition_penalty, num_beams, max_new_tok
 class QuantizedLinear(nn.Module):
     """A linear layer with one byte a weight: row i is scale_i times whole numbers from -127 to 127.
 
-    For decoding on a CPU, where reading the weights is most of the work. What comes in is rounded to 8 bits as well, by
-    a scale of its own in each call (torch's integer kernel does that). It cannot be trained.
+    For decoding on a CPU, where reading the weights is most of the work. What comes in is rounded too, to 7 bits, by a
+    scale of its own in each call (torch's integer kernel does that). It cannot be trained.
     """
 
     def __init__(self, linear: nn.Linear):
@@ -300,7 +300,8 @@ class QuantizedLinear(nn.Module):
             self.packed = torch.ops.quantized.linear_prepack(rounded, bias)
 
     def forward(self, x: Float[Tensor, "... in"]) -> Float[Tensor, "... out"]:
-        return torch.ops.quantized.linear_dynamic(x, self.packed)
+        # reduce_range: 7 bits of x, as processors without VNNI add pairs of products in 16 bits, which 8 overflow
+        return torch.ops.quantized.linear_dynamic(x, self.packed, reduce_range=True)
 
 
 def quantize(model: Model, kind: str = "int8") -> Model:
