@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from course_lib.attention import causal_mask, fused_attention, scaled_dot_product_attention
 from course_lib.settings import require, require_sizes, whole
 from course_lib.shapes import shaped
-from course_lib.training import Batches
+from course_lib.training import Batches, evaluation_mode
 
 
 @dataclass(frozen=True)
@@ -299,6 +299,28 @@ def windows(ids: Int[Tensor, " N"], context_length: int, batch_size: int) -> Bat
     return epoch
 
 
+@torch.no_grad()
+def log_probs(model: GPT, ids: Int[Tensor, " N"], batch_size: int = 32) -> Float[Tensor, " N-1"]:
+    """log p, in nats, of each token of a text after the first, given those before it: as many as the context holds.
+
+    At least half of the context: rows overlap by that much, and each token is asked once.
+    """
+    length = min(model.config.context_length, len(ids) - 1)
+    require(length > 0, "ids", len(ids), "two tokens or more")
+    step = max(1, length // 2)
+    starts = [*range(0, len(ids) - 1 - length, step), len(ids) - 1 - length]
+    found, asked = [], 0  # how many tokens have been asked
+    with evaluation_mode(model):
+        for i in range(0, len(starts), batch_size):
+            rows = torch.stack([ids[start : start + length + 1] for start in starts[i : i + batch_size]]).long()
+            logits = model(rows[:, :-1]).logits.float()  # (B, length, V)
+            scores = -F.cross_entropy(logits.transpose(1, 2), rows[:, 1:], reduction="none")  # (B, length)
+            for start, row in zip(starts[i : i + batch_size], scores):
+                found.append(row[asked - start :])
+                asked = start + length
+    return torch.cat(found)
+
+
 # --- What there is to see ---------------------------------------------------------------------------------------------
 
 
@@ -319,9 +341,7 @@ class Trace(NamedTuple):
 @torch.no_grad()
 def trace(model: GPT, input_ids: Int[Tensor, " T"]) -> Trace:
     """What happens to one text: every number that the equations name, as the model computes them, without dropout."""
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluation_mode(model):
         output = model(input_ids[None], return_layers=True, return_attention=True)
         layers = output.layers[:, 0]  # (L + 1, T, D)
         heads = [block.attention.heads(block.attention_norm(x[None])) for block, x in zip(model.blocks, layers)]
@@ -329,5 +349,3 @@ def trace(model: GPT, input_ids: Int[Tensor, " T"]) -> Trace:
         positions = model.positions(torch.arange(len(input_ids), device=input_ids.device))
         return Trace(input_ids, model.tokens(input_ids), positions, layers, query, key, value, output.attention[:, 0],
                      model.head(model.norm(layers)))  # fmt: skip
-    finally:
-        model.train(was_training)

@@ -714,3 +714,34 @@ class CharacterTokenizer(Tokenizer):
 
     def _join(self, names: list[str]) -> str:
         return "".join(names)
+
+    def save(self, folder: str | Path) -> None:
+        """Write tokenizer.json, for `tokenizers`: to that library the characters are words of one letter."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        one_by_one = {"type": "Split", "pattern": {"Regex": "[\\s\\S]"}, "behavior": "Isolated", "invert": False}
+        model = {"type": "WordLevel", "vocab": self.vocab, "unk_token": ""}
+        write_tokenizer_json(folder, model, self.special_tokens, pre_tokenizer=one_by_one, decoder={"type": "Fuse"})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` wrote, a folder or its file. ValueError for what is missing, broken or of another kind."""
+        path = Path(path)
+        path = path / "tokenizer.json" if path.is_dir() else path
+        _, special_tokens, names, content = read_tokenizer_json(path, "WordLevel")
+        if _differences(content.get("pre_tokenizer") or {}, type="Split", pattern={"Regex": "[\\s\\S]"}):
+            raise ValueError(f"{path} does not cut a text into its characters: CharacterTokenizer reads no other.")
+        if names[: len(special_tokens)] != special_tokens:
+            raise ValueError(f"The special tokens of {path} do not come first: CharacterTokenizer needs them there.")
+        return cls(names[len(special_tokens) :], special_tokens)
+
+
+def load(folder: str | Path) -> Tokenizer:
+    """The tokenizer of a folder with a tokenizer.json, whichever of this module's it is."""
+    path = Path(folder) / "tokenizer.json"
+    model = read_json(path).get("model")
+    kind = model.get("type") if isinstance(model, dict) else None
+    kinds = {"BPE": BPETokenizer, "WordPiece": WordPieceTokenizer, "WordLevel": CharacterTokenizer}
+    if kind not in kinds:
+        raise ValueError(f"{path} holds a tokenizer of the kind {kind!r}, not one of {', '.join(kinds)}.")
+    return kinds[kind].load(folder)

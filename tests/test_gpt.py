@@ -147,6 +147,18 @@ def test_windows_read_the_text_once_an_epoch_at_new_places():
         gpt.windows(text[:10], 10, 3)
 
 
+@pytest.mark.parametrize("N", [2, 5, 17, 18, 40, 64])
+def test_a_long_text_is_scored_token_by_token(N):
+    model, ids = model_of(), ids_of(N)
+    found = gpt.log_probs(model, ids, batch_size=2)
+    assert found.shape == (N - 1,)
+    for t in range(1, N):
+        possible = [model(ids[max(0, t - n) : t][None]).logits[0, -1].log_softmax(-1)[ids[t]] for n in range(8, 17)]
+        assert min(abs(found[t - 1] - p) for p in possible) < 1e-4, "given half of the context or more"
+    with pytest.raises(ValueError, match="two tokens"):
+        gpt.log_probs(model, ids[:1])
+
+
 def test_one_batch_is_learned_by_heart():
     torch.manual_seed(0)
     model, rows = GPT(SMALL), ids_of(4, 13)

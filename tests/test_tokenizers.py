@@ -522,3 +522,32 @@ def test_files_of_two_tokenizers(small, tmp_path, gpt2):
     sentence(BPETokenizer.load, tmp_path, says="vocab.json has 599 tokens and none with the id 0: ids must")
     sentence(BPETokenizer.load, tmp_path / "nowhere.txt", says="^There is no file .*nowhere.txt.$")
     sentence(WordPieceTokenizer.load, data.path("gpt2_merges"), says="^The vocabulary lacks")
+
+
+def test_characters_are_saved_for_tokenizers_too(tmp_path):
+    text = data.load("shakespeare_plays")["Macbeth"][:20_000]
+    letters = CharacterTokenizer.train([text], special_tokens=["<pad>"])
+    letters.save(tmp_path)
+    for again in (CharacterTokenizer.load(tmp_path), CharacterTokenizer.load(tmp_path / "tokenizer.json"),
+                  tokenizers.load(tmp_path)):  # fmt: skip
+        assert again.vocab == letters.vocab
+        assert again.special_tokens == letters.special_tokens
+    theirs = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert theirs.encode(text).ids == letters.encode(text)
+    assert theirs.decode(letters.encode(text)) == text
+
+
+def test_a_folder_says_whose_tokenizer_it_holds(tmp_path):
+    for made, kind in ((BPETokenizer().train(["low lower"], 260), BPETokenizer),
+                       (WordPieceTokenizer().train(["low lower"], 20), WordPieceTokenizer)):  # fmt: skip
+        made.save(tmp_path)
+        found = tokenizers.load(tmp_path)
+        assert type(found) is kind
+        assert found.encode("lower low") == made.encode("lower low")
+    with pytest.raises(ValueError, match="cut a text into its characters|WordLevel|WordPiece"):
+        CharacterTokenizer.load(tmp_path)
+    (tmp_path / "tokenizer.json").write_text('{"model": {"type": "Unigram", "vocab": {}}}')
+    with pytest.raises(ValueError, match="'Unigram', not one of BPE"):
+        tokenizers.load(tmp_path)
+    with pytest.raises(ValueError, match="There is no file"):
+        tokenizers.load(tmp_path / "nowhere")
