@@ -215,6 +215,7 @@ class BertForPreTraining(nn.Module):
 
     def __init__(self, config: BertConfig):
         super().__init__()
+        self.config = config
         self.bert = BertModel(config)
         self.transform = nn.Linear(config.d_model, config.d_model)
         self.transform_norm = nn.LayerNorm(config.d_model, config.eps)

@@ -1,27 +1,34 @@
-"""Pretrain the course's BERT: `python -m course_lib.pretrain FOLDER --steps 6000`, and again to go on after a break.
+"""Pretrain a BERT or a GPT: `python -m course_lib.pretrain FOLDER`, and the same again to go on after a break.
 
-`--start-from OTHER` begins with the weights and the tokenizer of a folder that is done, as the course's own did.
+    python -m course_lib.pretrain FOLDER --steps 6000                       the course's BERT
+    python -m course_lib.pretrain FOLDER --model gpt --tokens characters    the course's GPT on Shakespeare's letters
+    python -m course_lib.pretrain FOLDER --model gpt --size gpt2 --text mine.txt more.txt
+    python -m course_lib.pretrain FOLDER --start-from OTHER                 the weights and tokenizer of another run
+    torchrun --nproc-per-node 2 -m course_lib.pretrain FOLDER               several processes share each step
 
-What it is. Texts with their punctuation (film reviews; passages of definitions, facts, Shakespeare and Wikipedia), a
-WordPiece vocabulary learned from them, BERT's two exercises (`bert.SentencePairs`) and the one loop (`training`).
-What comes out is a folder: `model.safetensors` in float16, the tokenizer's files, and `card.json` with settings, loss
-curve, held-out scores, seconds and device. Under `torchrun` several processes share each step.
+What it is. Texts, a tokenizer learned from them, what the model learns from (`bert.SentencePairs`, `gpt.windows`), and
+the one loop (`training`). What comes out is a folder: `model.safetensors` in float16, the tokenizer's files, and
+`card.json` with settings, loss curve, held-out scores, seconds and device. Without `--text` the texts are the course's:
+film reviews; passages of definitions, facts, Shakespeare and Wikipedia; and for letters Shakespeare's plays. Held out
+are the reviews that lessons 08 and 16 hold out, the plays of lessons 09 and 17, or the last twentieth of your texts.
+Options that are not given are those the course's own models were trained with.
 
-What it leaves out. Anything larger than an afternoon. The reviews that lesson 08 and 16 hold out are not read: on them
-the losses are measured.
+What it leaves out. Anything larger than one machine's afternoon: shards of data, parts of a model on several devices.
 """
 
 import argparse
 import itertools
 import json
+import os
 import platform
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import safetensors
@@ -29,15 +36,23 @@ import safetensors.torch
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
-from course_lib import bert, data, device, training, word2vec
-from course_lib.tokenizers import WordPieceTokenizer
+from course_lib import bert, data, device, gpt, tokenizers, training, word2vec
+from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer
 from course_lib.transformer import sinusoidal_positions
 from course_lib.wordpiece import count_score
 
 PASSAGE = 20  # sentences of a corpus without documents that are read as one
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+SCORED_PLAYS = ("The Tempest", "King John", "Macbeth")  # as benchmarks/ngram.py: scored there, held out here
+OTHER_PLAYS = ("Twelfth Night", "Henry V", "Othello")  # there they fit the mixture; here nobody reads them
+DEFAULTS = {  # what the course's own models were trained with
+    "bert": {"size": "mini", "tokens": "wordpiece", "vocab_size": 8000, "context_length": 256, "batch_size": 16,
+             "learning_rate": 1e-3, "dropout": 0.0},
+    "gpt": {"size": "mini", "tokens": "bpe", "vocab_size": 4000, "context_length": 256, "batch_size": 16,
+            "learning_rate": 1e-3, "dropout": 0.0},
+}  # fmt: skip
 
 
 def held_out_reviews() -> np.ndarray:
@@ -64,9 +79,39 @@ def documents(held_out: bool = False) -> Iterator[list[str]]:
             yield passage
 
 
-def train_tokenizer(vocab_size: int = 8000) -> WordPieceTokenizer:
+def plays(held_out: bool = False) -> str:
+    """Shakespeare's plays in a row, as lesson 09 divides them: without the six it holds out, or three of those."""
+    texts = data.load("shakespeare_plays")
+    if held_out:
+        return "".join(texts[title] for title in SCORED_PLAYS)
+    return "".join(text for title, text in texts.items() if title not in SCORED_PLAYS + OTHER_PLAYS)
+
+
+def read_files(paths: Sequence[Path]) -> tuple[str, str]:
+    """The texts of some files in a row, and of it the last twentieth, cut off where a line ends, to be held out."""
+    text = "\n".join(read_text(path) for path in paths)
+    cut = text.find("\n", round(0.95 * len(text))) + 1 or round(0.95 * len(text))
+    return text[:cut], text[cut:]
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        raise ValueError(f"There is no file {path}: give --text the names of text files.") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8.") from None
+
+
+def paragraphs(text: str) -> list[list[str]]:
+    """A text as documents: what stands between blank lines, cut into sentences."""
+    parts = re.split(r"\n\s*\n", text)
+    return [[sentence for sentence in SENTENCE_END.split(part) if sentence.strip()] for part in parts if part.strip()]
+
+
+def train_tokenizer(documents: Iterable[Sequence[str]], vocab_size: int = 8000) -> WordPieceTokenizer:
     """Pieces that are joined by count, as BPE's are: the textbooks' score would spend them on rare names."""
-    texts = (sentence for document in documents() for sentence in document)
+    texts = (sentence for document in documents for sentence in document)
     return WordPieceTokenizer().train(texts, vocab_size, score=count_score, min_count=5)
 
 
@@ -164,7 +209,7 @@ def masked_scores(model: bert.BertForPreTraining, batches: list[bert.PreTraining
             "next_sentence": totals[4] / len(batches)}  # fmt: skip
 
 
-def load(folder: str | Path) -> tuple[bert.BertForPreTraining, WordPieceTokenizer]:
+def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokenizer]:
     """The model (on the CPU, in float32, ready to answer) and the tokenizer of a folder that this command wrote.
 
     FileNotFoundError for a missing file, ValueError for one that is damaged or of another model. Nothing but numbers
@@ -174,11 +219,13 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining, WordPieceTokenize
     for name in ("card.json", "model.safetensors"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"There is no {name} in {folder}: name a folder that course_lib.pretrain wrote.")
-    tokenizer = WordPieceTokenizer.load(folder)
+    tokenizer = tokenizers.load(folder)
     try:
-        config = bert.BertConfig(**json.loads((folder / "card.json").read_text("utf-8"))["model"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder / 'card.json'} does not describe a BERT ({error}): copy the folder again.") from None
+        card = json.loads((folder / "card.json").read_text("utf-8"))
+        build, config = MODELS[card.get("architecture", "bert")]
+        config = config(**card["model"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{folder / 'card.json'} does not describe a model ({error}): copy it again.") from None
     try:
         tensors = safetensors.torch.load((folder / "model.safetensors").read_bytes())
     except (safetensors.SafetensorError, ValueError):
@@ -186,70 +233,176 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining, WordPieceTokenize
     if len(tokenizer) != config.vocab_size:
         raise ValueError(f"The tokenizer in {folder} has {len(tokenizer)} pieces and its model {config.vocab_size}: "
                          "they belong to two runs.")  # fmt: skip
-    model = bert.BertForPreTraining(config)
+    model = build(config)
+    if isinstance(model, gpt.GPT) and "tokens.weight" in tensors:
+        tensors["head.weight"] = tensors["tokens.weight"]  # the file holds what is tied once
     training.load_tensors(tensors, model, f"The model in {folder}")
     return model.eval(), tokenizer
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Pretrain the course's BERT.")
+# --- The command ------------------------------------------------------------------------------------------------------
+
+MODELS = {"bert": (bert.BertForPreTraining, bert.BertConfig), "gpt": (gpt.GPT, gpt.GPTConfig)}
+
+
+class Task(NamedTuple):
+    """What is trained, on what, and how it is judged."""
+
+    model: nn.Module
+    batches: training.Batches
+    held_out: list
+    loss: training.LossFunction
+    scores: Callable[[], dict[str, float]]
+
+
+def bert_task(options: argparse.Namespace, tokenizer: WordPieceTokenizer, earlier: nn.Module | None) -> Task:
+    if options.text:
+        learned, held = map(paragraphs, read_files(options.text))
+    else:
+        learned, held = documents(), documents(held_out=True)
+    shape = {"context_length": options.context_length, "batch_size": options.batch_size}
+    long = exercises(tokenizer, learned, **shape)
+    short = long.resized(context_length=max(5, options.context_length // 4), batch_size=4 * options.batch_size)
+    asked = exercises(tokenizer, held, **shape)(torch.Generator().manual_seed(0))
+    held_out = list(islice(asked, 40))
+    if earlier is None:
+        model = bert.BertForPreTraining(configured(bert.SIZES[options.size], options, tokenizer))
+        if not begun(options.folder):
+            begin(model, long)
+    else:
+        model = earlier
+    return Task(model, mixed_lengths(short, long, options.short_share), held_out,
+                partial(loss, bfloat16=options.bfloat16), lambda: masked_scores(model, held_out))  # fmt: skip
+
+
+def gpt_task(options: argparse.Namespace, tokenizer: Tokenizer, earlier: nn.Module | None) -> Task:
+    texts = [learned_and_held_out(options, held_out) for held_out in (False, True)]
+    ids, held = (torch.cat([encoded(tokenizer, part) for part in text]) for text in texts)
+    model = earlier or gpt.GPT(configured(gpt.SIZES[options.size], options, tokenizer))
+    held_out = list(islice(gpt.windows(held, options.context_length, options.batch_size)(torch.Generator()), 40))
+
+    def scores() -> dict[str, float]:
+        some = held[: 200 * options.context_length]
+        nats = -gpt.log_probs(model, some.to(next(model.parameters()).device)).mean().item()
+        return {"loss": nats, "nats_per_character": nats * (len(some) - 1) / len(tokenizer.decode(some[1:].tolist()))}
+
+    def next_token(model: gpt.GPT, rows: Tensor) -> Tensor:
+        with torch.autocast(rows.device.type, torch.bfloat16, enabled=options.bfloat16):
+            return model.loss(rows)
+
+    return Task(model, gpt.windows(ids, options.context_length, options.batch_size), held_out, next_token, scores)
+
+
+def learned_and_held_out(options: argparse.Namespace, held_out: bool) -> Iterator[str]:
+    """For a GPT: texts that stand in a row, those to learn from or those that are held out."""
+    if options.text:
+        yield read_files(options.text)[held_out]
+    elif options.tokens == "characters":
+        yield plays(held_out)
+    else:
+        yield from (" ".join(document) for document in documents(held_out))
+
+
+def encoded(tokenizer: Tokenizer, text: str) -> Int[Tensor, " N"]:
+    """A text's ids in little memory; behind it the token that ends a text, if there is one."""
+    end = tokenizer.special_tokens.get("<|endoftext|>")
+    return torch.tensor([*tokenizer.encode(text, special=False), *([] if end is None else [end])], dtype=torch.int32)
+
+
+def learned_tokenizer(options: argparse.Namespace) -> Tokenizer:
+    if options.tokens == "wordpiece":
+        own = options.text and paragraphs(read_files(options.text)[0])
+        return train_tokenizer(own or documents(), options.vocab_size)
+    texts = learned_and_held_out(options, held_out=False)
+    if options.tokens == "characters":
+        own = options.text and read_files(options.text)
+        return CharacterTokenizer.train(own or data.load("shakespeare_plays").values())
+    return BPETokenizer().train(texts, options.vocab_size)
+
+
+def configured(size, options: argparse.Namespace, tokenizer: Tokenizer):
+    return replace(
+        size, vocab_size=len(tokenizer), context_length=options.context_length, dropout=options.dropout)
+
+
+def begun(folder: Path) -> bool:
+    """Whether there is a run in it to go on from."""
+    return (folder / "run" / training.RECORD).is_file()
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="course_lib.pretrain", description="Pretrain a BERT or a GPT.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--size", choices=bert.SIZES, default="mini")
-    parser.add_argument("--vocab-size", type=int, default=8000)
+    parser.add_argument("--model", choices=MODELS, default="bert")
+    parser.add_argument("--size", help=f"of BERT: {', '.join(bert.SIZES)}; of GPT: {', '.join(gpt.SIZES)}")
+    parser.add_argument("--text", type=Path, nargs="+", help="text files to learn from, instead of the course's texts")
+    parser.add_argument("--tokens", choices=("wordpiece", "bpe", "characters"), help="wordpiece is BERT's; GPT's: bpe")
+    parser.add_argument("--vocab-size", type=int)
     parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--batch-size", type=int, default=16, help="pairs of full length; of short ones four times it")
-    parser.add_argument("--context-length", type=int, default=256)
-    parser.add_argument("--short-share", type=float, default=0.5, help="of the steps, on a quarter of the length")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--start-from", type=Path, help="an earlier run's folder: its model, vocabulary, length")
+    parser.add_argument("--batch-size", type=int, help="rows of full length; four times as many of BERT's short")
+    parser.add_argument("--context-length", type=int)
+    parser.add_argument("--short-share", type=float, default=0.5, help="of BERT's steps: rows of a quarter of it")
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--dropout", type=float)
+    parser.add_argument("--start-from", type=Path, help="an earlier run's folder: its model, tokenizer, length")
     parser.add_argument("--bfloat16", action="store_true", help="compute in 16 bits, on a CPU that is made for it")
     options = parser.parse_args()
-    run, clock = options.folder / "run", options.folder / "seconds.txt"
-    options.folder.mkdir(parents=True, exist_ok=True)
-    earlier, before, context_length = None, None, options.context_length
+    for name, value in DEFAULTS[options.model].items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    sizes = bert.SIZES if options.model == "bert" else gpt.SIZES
+    if options.size not in sizes:
+        parser.error(f"--size {options.size} is none of {', '.join(sizes)}")
+    if (options.model == "bert") != (options.tokens == "wordpiece"):
+        parser.error(f"--tokens {options.tokens} does not go with --model {options.model}")
+    return options
+
+
+def main() -> None:
+    options = parsed()
+    clock, rank = options.folder / "seconds.txt", int(os.environ.get("RANK", 0))
+    earlier, before = None, None
     if options.start_from:
         earlier, tokenizer = load(options.start_from)
-        context_length = earlier.bert.config.context_length
+        if not isinstance(earlier, MODELS[options.model][0]):
+            raise SystemExit(f"{options.start_from} does not hold a model of the kind --model {options.model}.")
+        options.context_length = earlier.config.context_length
         before = json.loads((options.start_from / "card.json").read_text("utf-8"))
+    else:
+        made = (options.folder / "tokenizer.json").exists()
+        tokenizer = tokenizers.load(options.folder) if made else learned_tokenizer(options)
+    if rank == 0:
         tokenizer.save(options.folder)
-    elif not (options.folder / "vocab.txt").exists():
-        train_tokenizer(options.vocab_size).save(options.folder)
-    tokenizer = WordPieceTokenizer.load(options.folder)
-    shape = {"context_length": context_length, "batch_size": options.batch_size}
-    asked = exercises(tokenizer, documents(held_out=True), **shape)
-    held_out = list(islice(asked(torch.Generator().manual_seed(0)), 40))
-    long = exercises(tokenizer, documents(), **shape)
-    short = long.resized(context_length=context_length // 4, batch_size=4 * options.batch_size)
-    batches = mixed_lengths(short, long, options.short_share)
     torch.manual_seed(1)
-    # Each text is read about once, so there is nothing to learn by heart: no dropout (Geiping & Goldstein 2022).
-    config = earlier.bert.config if earlier else replace(
-        bert.SIZES[options.size], vocab_size=len(tokenizer), context_length=context_length, dropout=0.0)
+    task = (bert_task if options.model == "bert" else gpt_task)(options, tokenizer, earlier)
     place = device.pick()
-    model = (earlier or bert.BertForPreTraining(config)).train().to(place)
-    if not earlier and not (run / training.RECORD).is_file():  # nothing to go on from
-        begin(model, long)
+    model = task.model.train().to(place)
     settings = training.TrainingConfig(
         steps=options.steps, learning_rate=options.learning_rate, warmup_steps=options.steps // 20, betas=(0.9, 0.98),
         checkpoint_every=100, evaluate_every=500, log_every=10)  # fmt: skip
     began = time.time() - (float(clock.read_text()) if clock.exists() else 0.0)
 
     def note_seconds(progress: training.Progress) -> None:
-        if progress.step % settings.checkpoint_every == 0:
+        if rank == 0 and progress.step % settings.checkpoint_every == 0:
             clock.write_text(f"{time.time() - began:.1f}")
 
     history = training.train(
-        model, batches, partial(loss, bfloat16=options.bfloat16), settings, held_out=held_out,
-        checkpoint=run, resume=True, on_step=note_seconds)  # fmt: skip
+        model, task.batches, task.loss, settings, held_out=task.held_out, checkpoint=options.folder / "run",
+        resume=True, on_step=note_seconds)  # fmt: skip
+    if rank:
+        return
     clock.write_text(f"{time.time() - began:.1f}")
-    state = {name: tensor.half() for name, tensor in model.state_dict().items()}
+    state = {name: parameter.detach().half().cpu() for name, parameter in model.named_parameters()}  # tied ones once
     safetensors.torch.save_file(state, options.folder / "model.safetensors")
-    card = {"model": asdict(config), "training": asdict(settings), **shape, "short_share": options.short_share,
-            "held_out": masked_scores(model, held_out), "losses_every": 20,
-            "losses": [round(x, 3) for x in history.losses[::20]],
-            "held_out_losses": history.held_out, "bfloat16": options.bfloat16,
-            "seconds": round(float(clock.read_text())), "device": str(place), "machine": platform.machine(),
-            "torch": torch.__version__, "before": before}  # fmt: skip
+    told = {name: getattr(options, name) for name in ("size", "tokens", "context_length", "batch_size", "bfloat16")}
+    card = {
+        "architecture": options.model, "model": asdict(model.config), "training": asdict(settings), **told,
+        "texts": [path.name for path in options.text] if options.text else "the course's",
+        **({"short_share": options.short_share} if options.model == "bert" else {}),
+        "held_out": task.scores(), "losses_every": 20, "losses": [round(x, 3) for x in history.losses[::20]],
+        "held_out_losses": history.held_out, "seconds": round(float(clock.read_text())), "device": str(place),
+        "machine": platform.machine(), "torch": torch.__version__, "before": before,
+    }  # fmt: skip
     (options.folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(card["held_out"], indent=1))
 

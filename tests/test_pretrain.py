@@ -3,16 +3,18 @@ import json
 import sys
 from dataclasses import asdict
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
-from course_lib import bert, data, pretrain
+from course_lib import bert, data, gpt, pretrain
 from course_lib.tokenizers import WordPieceTokenizer
 from course_lib.transformer import sinusoidal_positions
 
+ROOT = Path(__file__).resolve().parent.parent
 ARGUMENTS = ["--size", "tiny", "--vocab-size", "400", "--batch-size", "4", "--context-length", "32"]
 
 
@@ -54,6 +56,80 @@ def test_a_run_leaves_a_model_a_tokenizer_and_a_card_and_goes_on(tmp_path, monke
     assert second["model"] == card["model"]
     moved = pretrain.load(started)[0].bert.tokens.weight - model.bert.tokens.weight
     assert 0 < moved.abs().max() < 0.01, "one step away"
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["pretrain", *map(str, arguments)])
+    pretrain.main()
+
+
+SMALL_GPT = ["--model", "gpt", "--size", "tiny", "--batch-size", "4", "--context-length", "32"]
+
+
+def test_a_gpt_learns_a_text_of_yours(tmp_path, monkeypatch, capsys):
+    """In letters and in pieces of its own; the last twentieth is not read; another run starts from it."""
+    lines = [f"{a} and {b} make {a + b}." for a in range(40) for b in range(20)]
+    text = tmp_path / "sums.txt"
+    text.write_text("\n".join(lines), encoding="utf-8")
+    for tokens, vocab_size in (("characters", len(set(text.read_text("utf-8")))), ("bpe", 270)):
+        folder = tmp_path / tokens
+        run(monkeypatch, folder, *SMALL_GPT, "--text", text, "--tokens", tokens, "--vocab-size", 270, "--steps", 60)
+        model, tokenizer = pretrain.load(folder)
+        card = json.loads((folder / "card.json").read_text("utf-8"))
+        assert len(tokenizer) == model.config.vocab_size == vocab_size
+        assert card["texts"] == ["sums.txt"]
+        held = pretrain.read_files([text])[1]
+        assert 0.03 < len(held) / len(text.read_text("utf-8")) <= 0.05
+        ids = torch.tensor(tokenizer.encode(held)[: 200 * 32])
+        nats = -gpt.log_probs(model, ids).sum().item()
+        assert card["held_out"]["nats_per_character"] == pytest.approx(nats / len(held), rel=0.02)
+        assert nats / len(held) < 2, "it has learned"
+        assert model.head.weight is model.tokens.weight
+        assert "head.weight" not in safetensors.torch.load_file(folder / "model.safetensors")
+    run(monkeypatch, tmp_path / "more", *SMALL_GPT, "--text", text, "--steps", 1, "--start-from", folder)
+    more, _ = pretrain.load(tmp_path / "more")
+    assert 0 < (more.tokens.weight - model.tokens.weight).abs().max() < 0.01
+    with pytest.raises(SystemExit, match="does not hold a model of the kind --model bert"):
+        run(monkeypatch, tmp_path / "x", "--start-from", folder)
+
+
+def test_a_bert_learns_a_text_of_yours(tmp_path, monkeypatch, capsys):
+    text = tmp_path / "facts.txt"
+    text.write_text("\n\n".join(f"The number is {i}. It comes after {i - 1}." for i in range(300)), encoding="utf-8")
+    run(monkeypatch, tmp_path / "run", *ARGUMENTS, "--vocab-size", 100, "--text", text, "--steps", 2)
+    model, tokenizer = pretrain.load(tmp_path / "run")
+    assert "number" in tokenizer.vocab
+    assert json.loads((tmp_path / "run/card.json").read_text("utf-8"))["architecture"] == "bert"
+
+
+def test_the_plays_are_divided_as_in_lesson_09():
+    rows = json.loads((ROOT / "benchmarks/results/ngram_characters.json").read_text())
+    assert list(pretrain.SCORED_PLAYS) == rows["plays"]["scored"]
+    assert list(pretrain.OTHER_PLAYS) == rows["plays"]["held_out"]
+    assert len(pretrain.plays()) == rows["characters"]["counted"]
+    assert len(pretrain.plays(held_out=True)) == rows["characters"]["scored"]
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["--model", "gpt", "--size", "base"], "--size base is none of gpt2, "),
+    (["--tokens", "bpe"], "--tokens bpe does not go with --model bert"),
+    (["--model", "gpt", "--tokens", "wordpiece"], "--tokens wordpiece does not go with --model gpt"),
+])  # fmt: skip
+def test_options_that_do_not_go_together(tmp_path, monkeypatch, capsys, arguments, words):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, tmp_path, *arguments)
+    assert words in capsys.readouterr().err
+
+
+def test_texts_that_cannot_be_read(tmp_path, monkeypatch):
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(ValueError, match="latin.txt is not UTF-8 text"):
+        run(monkeypatch, tmp_path / "a", *SMALL_GPT, "--text", tmp_path / "latin.txt")
+    with pytest.raises(ValueError, match="There is no file .*nowhere.txt"):
+        run(monkeypatch, tmp_path / "b", *SMALL_GPT, "--text", tmp_path / "nowhere.txt")
+    (tmp_path / "short.txt").write_text("short")
+    with pytest.raises(ValueError, match="The text has . tokens, and a row takes 33"):
+        run(monkeypatch, tmp_path / "c", *SMALL_GPT, "--tokens", "characters", "--text", tmp_path / "short.txt")
 
 
 def exercise(**settings):
@@ -136,15 +212,15 @@ def change(folder, **tensors):
 @pytest.mark.parametrize(("breaks", "error", "words"), [
     (lambda f: (f / "card.json").unlink(), FileNotFoundError, "There is no card.json in "),
     (lambda f: (f / "model.safetensors").rename(f / "model.pkl"), FileNotFoundError, "no model.safetensors in "),
-    (lambda f: (f / "card.json").write_text('{"model": {"width": 3}}'), ValueError, r"not describe a BERT \(.*width"),
-    (lambda f: (f / "card.json").write_text("{"), ValueError, "does not describe a BERT"),
+    (lambda f: (f / "card.json").write_text('{"model": {"width": 3}}'), ValueError, r"not describe a model \(.*width"),
+    (lambda f: (f / "card.json").write_text("{"), ValueError, "does not describe a model"),
     (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]), ValueError,
      r"model.safetensors is damaged or cut off: copy the folder again"),
     (lambda f: torch.save({"bias": torch.zeros(8)}, f / "model.safetensors"), ValueError, "is damaged or cut off"),
     (lambda f: change(f, bias=torch.zeros(9)), ValueError, r"its bias is \(9,\) and this model's \(8,\)"),
     (lambda f: change(f, bias=None), ValueError, r"its bias is none and this model's \(8,\)"),
     (lambda f: change(f, more=torch.zeros(2)), ValueError, r"its more is \(2,\) and this model's none"),
-    (lambda f: [(f / name).unlink() for name in ("vocab.txt", "tokenizer.json")], ValueError, "has no tokenizer.json"),
+    (lambda f: [(f / name).unlink() for name in ("vocab.txt", "tokenizer.json")], ValueError, "There is no file"),
     (lambda f: WordPieceTokenizer().train(["a b c d"], 9).save(f), ValueError, "has 9 pieces and its model 8"),
 ])  # fmt: skip
 def test_a_folder_that_cannot_be_used_is_refused_in_a_sentence(folder, breaks, error, words):
