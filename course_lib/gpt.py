@@ -138,7 +138,8 @@ class Attention(nn.Module):
 
     def heads(self, x: Float[Tensor, "B T D"]) -> tuple[Float[Tensor, "B H T D/H"], ...]:
         B, T, D = x.shape
-        return self.qkv(x).view(B, T, 3, self.num_heads, D // self.num_heads).permute(2, 0, 3, 1, 4).unbind(0)
+        parts = self.qkv(x).split(D, dim=-1)  # (B, T, D) each
+        return tuple(part.view(B, T, self.num_heads, -1).transpose(1, 2) for part in parts)
 
     def forward(self, x, mask, extend=None, return_attention=False) -> tuple[Tensor, Tensor | None]:
         T = x.shape[1]
@@ -150,8 +151,8 @@ class Attention(nn.Module):
             y, weights = scaled_dot_product_attention(q, k, v, causal_mask(T, S, x.device) if mask is None else mask,
                                                       dropout)  # fmt: skip
         else:
-            is_causal = mask is None and T == S
-            y, weights = fused_attention(q, k, v, mask, dropout, is_causal, look_for_nan=extend is None), None
+            is_causal = mask is None and T == S  # nobody looks for NaN: the stream carries it on anyway
+            y, weights = fused_attention(q, k, v, mask, dropout, is_causal, look_for_nan=False), None
         return self.output(y.transpose(1, 2).flatten(2)), weights  # (B, T, D), (B, H, T, S)
 
 

@@ -1,0 +1,176 @@
+"""Writing with a GPT: our cached generation, in float32 and with weights of 8 bits, beside transformers' `generate`.
+
+    python benchmarks/decoding.py               every row on the CPU (about twenty minutes on a quiet core)
+    python benchmarks/decoding.py --rounds 2    a short look
+    python benchmarks/decoding.py --table       print the table of the last run
+
+Greedy, one text, a prompt of 16 tokens, random weights large enough for the text to wander: the small model (10.7 M
+parameters, 84 letters, 200 tokens) and GPT-2's smallest (124 M, 50,257 tokens, 64 tokens). transformers once with its
+default cache and once with its static one (not compiled: a compilation of minutes for each new length is no default).
+"agreement" is how often the 8-bit model's likeliest next token is the float model's, on the text that the latter wrote;
+what 8 bits cost a trained model stands in the rows of "quality": nats a letter on held-out plays, beside float32.
+
+How. All take turns in one process with one thread, a text each a round; a round's ratios compare its own texts, and the
+table gives the median of the rounds and the quarters beside it. "of the memory's rate": the bytes of weights that a
+token has to read, a second, over the rate at which one thread sums up a large table. The table goes to
+results/decoding.json when it is whole.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+
+from bert import KEEP_MEMORY, processor, summary
+
+sys.path.pop(0)  # this folder: its tokenizers.py is not the package that transformers asks for
+RESULT = pathlib.Path(__file__).parent / "results/decoding.json"
+SIZES = {"small": (84, 200), "gpt2": (50_257, 64)}  # vocabulary, and how many tokens are written
+PROMPT, OURS = 16, "course_lib"
+
+
+def twins(size: str):
+    """transformers' GPT-2 and ours with the same random weights."""
+    import torch
+    import transformers
+
+    from course_lib import gpt
+
+    config = gpt.GPTConfig(**vars(gpt.SIZES[size]) | {"vocab_size": SIZES[size][0], "dropout": 0.0})
+    theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(
+        vocab_size=config.vocab_size, n_positions=config.context_length, n_embd=config.d_model,
+        n_layer=config.num_layers, n_head=config.num_heads, bos_token_id=0, eos_token_id=0)).eval()  # fmt: skip
+    ours, there = gpt.GPT(config).eval(), theirs.transformer
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            if parameter.dim() == 2:
+                torch.nn.init.normal_(parameter, std=0.06)
+        ours.tokens.weight.copy_(there.wte.weight), ours.positions.weight.copy_(there.wpe.weight)
+        for mine, block in zip(ours.blocks, there.h):
+            for a, b in ((mine.attention.qkv, block.attn.c_attn), (mine.attention.output, block.attn.c_proj),
+                         (mine.hidden, block.mlp.c_fc), (mine.output, block.mlp.c_proj)):  # fmt: skip
+                a.weight.copy_(b.weight.T), a.bias.copy_(b.bias)
+    return theirs, ours
+
+
+def measure(size: str, rounds: int) -> dict:
+    """All in this process, in turns."""
+    import torch
+
+    from course_lib.decoding import generate, quantize
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    theirs, ours = twins(size)
+    V, n = SIZES[size]
+    small, prompt = quantize(ours), torch.randint(V, (1, PROMPT))
+    asked = {"do_sample": False, "max_new_tokens": n, "min_new_tokens": n, "pad_token_id": 0,
+             "attention_mask": torch.ones_like(prompt)}  # fmt: skip
+    runs = {
+        OURS: lambda: generate(ours, prompt, n, temperature=0),
+        "course_lib int8": lambda: generate(small, prompt, n, temperature=0),
+        "transformers": lambda: theirs.generate(prompt, **asked),
+        "transformers, static cache": lambda: theirs.generate(prompt, cache_implementation="static",
+                                                              disable_compile=True, **asked),
+    }  # fmt: skip
+    written = {by: run() for by, run in runs.items()}
+    assert torch.equal(written[OURS], written["transformers"]), "the texts differ"
+    seconds = {by: [] for by in runs}
+    for _ in range(rounds):
+        for by, run in runs.items():
+            start = time.process_time()
+            run()
+            seconds[by].append(time.process_time() - start)
+    with torch.no_grad():
+        a, b = (model(written[OURS]).logits for model in (ours, small))
+    read = sum(p.numel() for p in ours.parameters()) - ours.positions.weight.numel()  # numbers that a token reads
+    rate = memory_rate()
+    share = {by: round(read * bytes_each * n / statistics.median(seconds[by]) / rate, 2)
+             for by, bytes_each in ((OURS, 4), ("course_lib int8", 1), ("transformers", 4))}  # fmt: skip
+    return {"size": size, "tokens": n, "rounds": rounds,
+            "tokens_a_second": {by: round(n / statistics.median(each), 1) for by, each in seconds.items()},
+            **summary(seconds, OURS), "agreement": round((a.argmax(-1) == b.argmax(-1)).float().mean().item(), 3),
+            "of_the_memorys_rate": share, "gigabytes_a_second": round(rate / 1e9, 1)}  # fmt: skip
+
+
+def memory_rate() -> float:
+    """Bytes a second that one thread reads of a table that no cache holds: the best of five sums."""
+    import torch
+
+    table, best = torch.ones(2**27), 0.0  # 0.5 GB
+    for _ in range(5):
+        start = time.perf_counter()
+        table.sum()
+        best = max(best, table.numel() * 4 / (time.perf_counter() - start))
+    return best
+
+
+def quality() -> dict:
+    """The course's own GPT of letters on the beginning of each held-out play: nats a letter, float32 and 8 bits."""
+    import torch
+
+    from course_lib import data, decoding, gpt, pretrain
+
+    model, tokenizer = pretrain.load(data.path("gpt_characters"))
+    ids = torch.tensor(tokenizer.encode(pretrain.plays(held_out=True)))[:50_000]
+    return {name: round(-gpt.log_probs(one, ids).mean().item(), 4)
+            for name, one in (("float32", model), ("int8", decoding.quantize(model)))}  # fmt: skip
+
+
+def in_a_process(*arguments: object):
+    root = str(RESULT.parent.parent.parent)
+    env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONPATH=root)
+    command = [sys.executable, __file__, "--row", *map(str, arguments)]
+    done = subprocess.run(command, env=env | KEEP_MEMORY, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_all(rounds: int) -> None:
+    rows = []
+    for size in SIZES:
+        rows.append(in_a_process(size, rounds))
+        print(rows[-1], flush=True)
+    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    versions = {name: version(name) for name in ("torch", "transformers")}
+    result = {"machine": machine, "versions": versions, "prompt": PROMPT, "rows": rows,
+              "quality": in_a_process("quality")}  # fmt: skip
+    unfinished = RESULT.with_suffix(".part")
+    unfinished.write_text(json.dumps(result, indent=1) + "\n")
+    os.replace(unfinished, RESULT)
+
+
+def print_table() -> None:
+    saved = json.loads(RESULT.read_text())
+    print(f"{saved['machine']}; {saved['versions']}; nats a letter: {saved['quality']}")
+    print("tokens a second of one thread; times as long as ours (quarters); share of the memory's rate")
+    for row in saved["rows"]:
+        print(f"{row['size']}, {row['tokens']} tokens; agreement of int8 {row['agreement']}")
+        for by, speed in row["tokens_a_second"].items():
+            low, middle, high = row["times_ours"].get(by, [1, 1, 1])
+            share = row["of_the_memorys_rate"].get(by, "")
+            print(f"    {by:28} {speed:8,.1f}  {middle:5.2f} ({low:.2f} to {high:.2f})  {share}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--table", action="store_true", help="print the table of the last run")
+    parser.add_argument("--row", nargs="+", help="one measurement, as JSON")
+    args = parser.parse_args()
+    if args.row:
+        what, *rest = args.row
+        print(json.dumps(quality() if what == "quality" else measure(what, int(rest[0]))))
+        return
+    if not args.table:
+        run_all(args.rounds)
+    print_table()
+
+
+if __name__ == "__main__":
+    main()
