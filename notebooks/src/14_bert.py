@@ -640,7 +640,9 @@ import json
 from tqdm.auto import tqdm
 
 card = json.loads((data.path("bert") / "card.json").read_text("utf-8"))
-print(f"the course's BERT: {card['training']['steps']:,} steps, {card['seconds'] / 60:.0f} minutes of training")
+runs = [card["before"], card]  # lesson 15 says why there are two
+print(f"the course's BERT: {sum(run['training']['steps'] for run in runs):,} steps, "
+      f"{sum(run['seconds'] for run in runs) / 60:.0f} minutes of training")
 
 NAMES, judged = ["most frequent", "left neighbour", "both neighbours", "BERT"], batches[32:52]  # of the second half
 best, holes_only, visible, told = {name: [] for name in NAMES}, [], [], []
@@ -677,10 +679,10 @@ print("the target, above the best who only counts:", reached)
 
 # %% [markdown]
 # To look to both sides is worth a lot, even to somebody who only counts: nearly twice as many as from the left alone.
-# And BERT, with four blocks and sixteen heads? In the run saved here it has **missed its target**: far ahead of the
-# left neighbour, a little behind the one who counts both. Where does it lose? Split the holes in two: those with both
-# neighbours in plain sight, and those beside another hole or at the edge of a text, where one neighbour at least cannot
-# be read. **Predict** who is ahead in each.
+# And BERT, with four blocks and sixteen heads? In the run saved here it is **level** with the one who counts both: the
+# intervals touch, and *more* than the best who only counts was the target. It is missed by a little. Where does it
+# lose? Split the holes in two: those with both neighbours in plain sight, and those beside another hole or at the edge
+# of a text, where one neighbour at least cannot be read. **Predict** who is ahead in each.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # BERT minus both neighbours, on the same holes, with its 95% interval.
@@ -728,7 +730,8 @@ for words, hole in holes:
 #    attention is all that changes). How many are still right?
 # 3. **Does it know what follows?** Our bar is the reader who counts shared words, on the same rows.
 # 4. **Does it read as well further on?** Its table of positions has 256 rows, and ours are 64 tokens long. Leave the
-#    rows as they are and number their places from 16 on, from 64, from 192. How many holes are still right?
+#    rows as they are and number their places from 16 on, from 64, from 192. How many holes are still right? And of a
+#    model that has hardly ever met a row longer than 64?
 
 # %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
 # 1: half of the asked places keep their word; in the other half the words change places.
@@ -789,8 +792,9 @@ for start in [0, 16, 64, 192]:
         shown = batch.input_ids.flatten()[batch.masked_places]
         by_start[start] += (logits.argmax(-1) == batch.labels)[shown == 4].tolist()
     print(f"places {start:3} to {start + 63:3}: {np.mean(by_start[start]):.0%} of {len(by_start[start]):,} holes right")
-print(f"in training {card['short_share']:.0%} of the steps had rows of {card['context_length'] // 4} places")
-assert np.mean(by_start[0]) > 1.5 * np.mean(by_start[64])
+for number, run in enumerate(runs, 1):
+    print(f"rows of {run['context_length']} places, after run {number} of the training: {run['held_out']['right']:.0%} right")
+assert np.mean(by_start[192]) > 0.8 * np.mean(by_start[0])
 
 # %% [markdown]
 # **1.** Where the true word stands BERT repeats it more often than a stranger, though both are words of the same kinds.
@@ -798,10 +802,11 @@ assert np.mean(by_start[0]) > 1.5 * np.mean(by_start[64])
 # it loses most of what it can. **3.** In the run saved here the coin lies within BERT's interval: of what follows on
 # what it has learned nothing that shows, and the bar is far above it. An exercise given is not an exercise learned.
 #
-# **4.** Same words, same order, other numbers at their places, and from 64 on nearly all is gone. The places are rows
-# of a table, and each row has to be learned by itself. For most of its steps this model read rows of 64 tokens, because
-# short rows are cheap. (The paper did nine tenths at 128 tokens, then 512: appendix A.2. It had so much more of both.)
-# So **our BERT is short-sighted**: give it short texts.
+# **4.** Hardly less: same words, same order, other numbers at their places. That is not a matter of course. The places
+# are rows of a table, and each row has to be learned by itself. In its first run this model read rows of 64 tokens for
+# most of its steps, because short rows are cheap, and long ones at the end alone. (The paper did nine tenths at 128
+# tokens, then 512: appendix A.2. It had so much more of both.) Of the holes in long rows it then filled the share of the
+# line before the last: it was **short-sighted**. In the second run short and long rows came in turn.
 
 # %% [markdown]
 # **Look.** The six holes of the beginning, and any other word of these sentences. On the left what BERT would say; on
