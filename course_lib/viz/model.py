@@ -34,6 +34,7 @@ from course_lib.viz.attention import BLUES, COLOURS, UNSAFE, drawable, fonts, sh
 FIELDS = {"token_vectors": "T D", "position_vectors": "T D", "layers": "L+1 T D", "query": "L H T d", "key": "L H T d",
           "value": "L H T d", "attention": "L H T T", "logits": "L+1 T V"}
 MOST_TOKENS = 64
+NAMED = 24  # tokens that have their names beside a heatmap
 NUMBERS = 96  # of a vector, shown as colours; more would be narrower than a pixel
 GUESSES, BARS, FEW = 5, 10, 50  # tokens after each block; bars of the next token; logits where not all V travel
 MOST_LOGITS = 250_000
@@ -299,37 +300,39 @@ def describe(arrays: Arrays, tokens: list[str], names: _Names, layer: int, head:
     few = ", ".join(unlike[:12]) + ", …" * (len(unlike) > 12)
     return check_alt(
         f"The X-ray of {viewer._number('token', len(tokens))}: {few}. At layer {layer} (of {L}), head {head} (of {H}), "
-        f"{unlike[position]} looks most at {links}. The stream's length there: {lengths[0]} after the embedding, then "
-        f"{', '.join(lengths[1:])}. Likeliest {what}: {guesses}.")
+        f"{unlike[position]} looks most at {links}. The stream there has the length {lengths[0]} after the embedding, "
+        f"then {', '.join(lengths[1:])}. Likeliest {what}: {guesses}.")
 
 
 def still(arrays: Arrays, tokens: list[str], names: _Names, layer: int, head: int, position: int, title: str) -> Figure:
     """The head's heatmap and the chosen query's weights; under them the stream's lengths and the next token."""
     L, H, T, d = arrays["query"].shape
-    figure = Figure(figsize=(8, 3.4 + float(np.clip(0.2 * T, 2.4, 5)) + 0.14 * max(0, L - 6)), dpi=100,
-                    layout="constrained")
+    rows = max(min(T, NAMED), 12), 12 + max(0, L - 6)
+    figure = Figure(figsize=(8, 1 + 0.2 * sum(rows)), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     with matplotlib.rc_context({"font.family": [*fonts()]}):
         short = [drawable(token)[:10] for token in tokens]
-        (map_axes, sheet), (stream, coming) = figure.subplots(2, 2, height_ratios=(max(T, 12), 12 + max(0, L - 6)))
+        (map_axes, sheet), (stream, coming) = figure.subplots(2, 2, height_ratios=rows)
         figure.suptitle(drawable(title or "The X-ray of a model"), fontsize=13, parse_math=False)
-        size = float(np.clip(190 / T, 4, 10))
+        size = 10 if T <= 16 else 8
         map_axes.imshow(arrays["attention"][layer, head], cmap=BLUES, vmin=0, vmax=1, aspect="auto")
         map_axes.axhspan(position - 0.5, position + 0.5, fill=False, edgecolor=COLOURS[1], linewidth=1.5)
-        for axis in (map_axes.xaxis, map_axes.yaxis):
+        for axis in (map_axes.xaxis, map_axes.yaxis) if T <= NAMED else ():
             axis.set_ticks(range(T), short, fontsize=size, parse_math=False)
-        map_axes.tick_params(axis="x", rotation=90 if max(map(len, short)) > 2 else 0)
+        map_axes.tick_params(axis="x", rotation=90 if max(map(len, short)) > 2 and T <= NAMED else 0)
         map_axes.tick_params(length=0)
         map_axes.set_title(f"layer {layer}, head {head}: weights", fontsize=11)
         scores, weights = (arrays[name][layer, head, position] for name in ("scores", "attention"))
         scores = scores / np.sqrt(d)
-        seen = position + 1 if causal(arrays) else T
-        _bars(sheet, short[:seen], weights[:seen],
-              [f"{w:.2f}" + f"  (q · k / √d = {s:.2f})".replace("-", "−") * (seen <= 24) for w, s in
-               zip(weights[:seen], scores[:seen])], f"where “{short[position]}” ({position}) looks", size)
+        seen = range(position + 1 if causal(arrays) else T)
+        most = "" if T <= NAMED else " most"
+        keys = seen if T <= NAMED else np.argsort(-weights, kind="stable")[:min(NAMED, len(seen))]
+        _bars(sheet, [short[k] + f" ({k})" * bool(most) for k in keys], weights[keys],
+              [f"{weights[k]:.2f}  (q · k / √d = {scores[k]:.2f})".replace("-", "−") for k in keys],
+              f"where “{short[position]}” ({position}) looks{most}", size)
         lengths = np.linalg.norm(arrays["layers"][:, position], axis=-1)
         _bars(stream, ["embedding", *(f"after block {i}" for i in range(L))], lengths, [f"{x:.1f}" for x in lengths],
-              f"length of the stream at “{short[position]}”", float(np.clip(90 / L, 5, 10)))
+              f"length of the stream at “{short[position]}”", 10 if L <= 12 else 7)
         found, shares = next_tokens(arrays, position, BARS)
         what = "next token" if causal(arrays) else "token at this place"
         _bars(coming, [drawable(names[i])[:14] for i in found], shares, [f"{p:.2f}" for p in shares],
@@ -343,7 +346,8 @@ def _bars(axes: Axes, names: Sequence[str], values: np.ndarray, words: Sequence[
     for row, (value, word) in enumerate(zip(values, words)):
         axes.text(value, row, f" {word}", va="center", fontsize=size)
     axes.set_yticks(range(len(names)), names, fontsize=size, parse_math=False)
-    axes.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, 1.5 * values.max()), xticks=[])
+    room = 1.4 if max(map(len, words)) < 9 else 1.9
+    axes.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, room * values.max()), xticks=[])
     axes.tick_params(length=0)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.set_title(title, fontsize=11, parse_math=False)

@@ -18,7 +18,7 @@ function element(tag, attributes = {}, ...children) {
 
 const number = (value, digits = 2) => value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 const share = (value) => value === 0 ? "0" : value < 0.005 ? "<.01" : value.toFixed(2);
-const power = (value) => value >= 1e5 || value < 0.005 ? value.toExponential(1).replace("-", "−").replace("+", "") : number(value);
+const power = (value) => value >= 1e5 ? value.toExponential(1).replace("+", "") : value >= 0.005 ? number(value) : "<.01";
 const bright = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b > 100;
 const dark = (node) => bright((getComputedStyle(node).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number)); // light text
 const blend = (a, b, t) => a.map((x, i) => Math.round(x + (b[i] - x) * t));
@@ -340,6 +340,7 @@ function render({ model, el }) {
     list.forEach((button, i) => { button.tabIndex = i === chosen ? 0 : -1; button.setAttribute(name, i === chosen); });
   }
   function draw() {
+    box.classList.toggle("course-model-dark", dark(box));
     mark(buttons, position, "aria-pressed");
     mark(chipButtons, head, "aria-pressed");
     drawEmbedding();
