@@ -144,7 +144,7 @@ function render({ model, el }) {
 
   // --- 1 the text
   const field = element("textarea", { rows: 1, "aria-label": "text", spellcheck: "false", maxlength: 500 });
-  field.value = first.text;
+  field.value = model.get("wanted").text ?? first.text; // a second view of the same widget, or one reopened
   field.disabled = !live;
   const hint = element("span", { class: "course-model-note" }, live ? "Type, or press Enter." : "Run this cell to type a text of your own.");
   const problem = element("p", { class: "course-model-problem", role: "alert" });
@@ -156,9 +156,9 @@ function render({ model, el }) {
   let buttons = [];
   tokens.addEventListener("keydown", (event) => rove(buttons, event));
 
+  const askIfNew = () => { if (field.value !== (model.get("wanted").text ?? first.text)) ask(); };
   function ask() {
     clearTimeout(pause);
-    if (!live || field.value === model.get("wanted").text) return;
     performance.mark("course-model-asked");
     asked = Math.max(asked, model.get("picture").number, model.get("problem").number ?? 0) + 1; // another view may have asked
     box.setAttribute("aria-busy", "true");
@@ -167,11 +167,12 @@ function render({ model, el }) {
     model.set("wanted", { number: asked, text: field.value, position: position === view.tokens.length - 1 ? 1e6 : position });
     model.save_changes();
   }
-  field.addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(ask, PAUSE); });
+  field.addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(askIfNew, PAUSE); });
+  field.addEventListener("change", askIfNew); // it is left
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey) return;
     event.preventDefault();
-    ask();
+    ask(); // the same text too: the model may have learned since
   });
   /** An answer to an older question is dropped; so the last word stays with the last text. */
   function arrived(number, text) {
@@ -230,14 +231,19 @@ function render({ model, el }) {
     mix.replaceChildren("mix: Σ weight · v = ", strip(mixed, largest([mixed]), "the mix"), ` of length ${number(length(mixed))}`);
   }
 
+  const shorten = (pen, text, room) => {
+    while (text.length > 1 && pen.measureText(text).width > room) text = [...text.replace(/…$/, "")].slice(0, -1).join("") + "…";
+    return text;
+  };
   let cursor = 0, geometry; // the key that arrow keys stand at; where cells are
   function drawMap() {
     const T = read.T, size = 11, room = Math.min(300, mapBox.clientWidth || 300), style = getComputedStyle(box), font = `${size}px ${style.fontFamily}`;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     let pen = map.getContext("2d");
     pen.font = font;
-    const widest = T > NAMED ? 0 : Math.min(70, Math.max(...view.tokens.map((name) => pen.measureText(name).width))) + 6;
-    const level = view.tokens.every((name) => [...name].length < 2), above = T > NAMED ? 2 : level ? 16 : widest;
+    const names = T > NAMED ? [] : view.tokens.map((name) => shorten(pen, name, 70));
+    const widest = T > NAMED ? 0 : Math.max(...names.map((name) => pen.measureText(name).width)) + 6;
+    const level = names.every((name) => [...name].length < 2), above = T > NAMED ? 2 : level ? 16 : widest;
     const cell = Math.min(40, (room - widest - 2) / T), side = cell * T;
     geometry = { left: widest, above, cell };
     [map.width, map.height] = [(widest + side + 2) * ratio, (above + side + 2) * ratio];
@@ -250,13 +256,13 @@ function render({ model, el }) {
     pen.imageSmoothingEnabled = false;
     pen.drawImage(raster, widest, above, side, side);
     Object.assign(pen, { font, fillStyle: style.color, textBaseline: "middle", textAlign: "right" });
-    if (T <= NAMED) view.tokens.forEach((name, t) => pen.fillText(name, widest - 4, above + (t + 0.5) * cell, widest - 6));
+    names.forEach((name, t) => pen.fillText(name, widest - 4, above + (t + 0.5) * cell));
     pen.textAlign = level ? "center" : "left";
-    if (T <= NAMED) view.tokens.forEach((name, t) => {
+    names.forEach((name, t) => {
       pen.save();
       pen.translate(widest + (t + 0.5) * cell, above - (level ? 8 : 4));
       if (!level) pen.rotate(-Math.PI / 2);
-      pen.fillText(name, 0, 0, level ? cell : above - 6);
+      pen.fillText(name, 0, 0);
       pen.restore();
     });
     Object.assign(pen, { strokeStyle: first.colours[1], lineWidth: 2 });
@@ -300,7 +306,7 @@ function render({ model, el }) {
   part("next", nextHeading, sliders, element("div", { class: "course-model-pair" }, chances), chancesNote);
   const last = () => Math.min(view.vocab, FEW + 1); // of top-k: beyond it, all
   function slider(name, low, high, step, value, words, set) {
-    const input = element("input", { type: "range", min: low, max: high, step, value, "aria-label": name }), shown = element("output");
+    const input = element("input", { type: "range", min: low, max: high, step, value, "aria-label": name }), shown = element("span", { class: "course-model-value", "aria-hidden": "true" });
     const tell = () => { shown.textContent = words(Number(input.value)); input.setAttribute("aria-valuetext", shown.textContent); };
     input.addEventListener("input", () => { set(Number(input.value)); tell(); drawNext(); });
     sliders.append(element("label", {}, `${name} `, input, shown));
@@ -321,10 +327,10 @@ function render({ model, el }) {
       if (cut) line.className = "course-model-hidden";
       return line;
     });
-    const others = view.vocab - ids.length, rest = after.slice(ids.length).reduce((a, b) => a + b, 0) + (kept > after.length - 1 && !whole && !limited && topK === Infinity && temperature ? 1 - after.reduce((a, b) => a + b, 0) : 0);
+    const left = !whole && kept === logits.length && topK === Infinity && !limited ? view.vocab : kept, others = view.vocab - ids.length;
+    const rest = left > ids.length ? 1 - after.slice(0, ids.length).reduce((a, b) => a + b, 0) : 0;
     if (others > 0) rows.push(row(th("row", `${others.toLocaleString("en")} others`), td(bar(0, 1, share(rest))), td()));
     chances.replaceChildren(table("", ["token", "probability", ""], rows));
-    const left = temperature === 0 ? 1 : !whole && !limited && topK === Infinity ? view.vocab : kept;
     chancesNote.textContent = `${left.toLocaleString("en")} of ${view.vocab.toLocaleString("en")} tokens can be drawn.` + (whole ? "" : ` The ${logits.length} likeliest travelled for this token: exact at temperature 1 or with top-k` + (limited ? `, so top-k counts as ${logits.length} here.` : "."));
   }
 
@@ -355,6 +361,7 @@ function render({ model, el }) {
     const picture = model.get("picture"), before = view?.tokens.length;
     if (!arrived(picture.number, "")) return;
     performance.mark("course-model-arrived");
+    if (picture.number && document.activeElement !== field) field.value = model.get("wanted").text; // another view asked
     view = picture.view;
     read = reader(picture);
     const end = read.T - 1;
@@ -391,6 +398,7 @@ function render({ model, el }) {
   el.append(box);
   load();
   const complain = () => { const { number, text } = model.get("problem"); if (text) arrived(number, text); };
+  complain();
   model.on?.("change:picture", load);
   model.on?.("change:problem", complain);
 
