@@ -332,3 +332,28 @@ def test_where_not_all_logits_travel_the_viewer_says_so(chromium):
             assert note.startswith(f"{left or int((chances > 0).sum())} of 900 tokens can be drawn.")
             assert note.endswith(words)
     assert not said
+
+
+def test_a_click_on_a_query_in_attention_view_opens_its_worksheet(chromium):
+    torch.manual_seed(0)
+    trace = functools.partial(gpt.trace, gpt.GPT(gpt.GPTConfig(8, 16, 16, 2, 2)))
+    letters = CharacterTokenizer("abcdefgh")
+    found = trace(torch.tensor(letters.encode("badge")))
+    views = [viz.attention_view(found.attention, list("badge"), layer=1, head=1),
+             viz.attention_view(found.attention, list("badgf"), layer=1, head=1),
+             viz.model_view(trace, letters, "badge", layer=1)]
+    bundles = [view._repr_mimebundle_() for view in views]
+    texts = [(bundle[0] if isinstance(bundle, tuple) else bundle)["text/html"] for bundle in bundles]
+    for view in views:
+        view.close()
+    said = []
+    with lab.browser_page(chromium, said) as page:
+        page.set_content("".join(texts))
+        box, (same, other) = viewer(page), page.locator(".course-attention").all()
+        other.get_by_role("button", name="query “d”").click()
+        assert "at place 4 asks. In layer 1, head 0" in box.get_by_role("status").inner_text(), "other tokens"
+        same.get_by_role("button", name="query “d”").click()
+        assert "“\u2068d\u2069” at place 2 asks. In layer 1, head 1" in box.get_by_role("status").inner_text()
+        for line, number in zip(rows(box, "head"), found.attention[1, 1, 2].tolist(), strict=False):
+            assert near(line[6], number)
+    assert not said

@@ -395,6 +395,16 @@ function render({ model, el }) {
     draw();
     requestAnimationFrame(() => setTimeout(() => performance.mark("course-model-painted")));
   }
+  /** A query that is clicked in a viz.attention_view of the same tokens is opened here, in its layer and first head. */
+  function follow({ detail }) {
+    if (JSON.stringify([detail.tokens, detail.all]) !== JSON.stringify([view.tokens, view.all])) return;
+    const [l, h] = [view.layers.indexOf(detail.layer), view.heads.indexOf(detail.head)];
+    if (l < 0 || h < 0) return;
+    [layer, head, select.value] = [l, h, l];
+    choose(detail.query);
+  }
+  document.addEventListener("course-query", follow);
+
   el.append(box);
   load();
   const complain = () => { const { number, text } = model.get("problem"); if (text) arrived(number, text); };
@@ -423,6 +433,7 @@ function render({ model, el }) {
     clearTimeout(patience);
     model.off?.("change:picture", load);
     model.off?.("change:problem", complain);
+    document.removeEventListener("course-query", follow);
     box.remove();
   };
 }
