@@ -102,6 +102,7 @@ function probabilities(logits, sum, temperature, topK, topP) {
 function render({ model, el }) {
   const first = model.get("start"), live = Boolean(model.save_changes);
   let view, read, position, layer, head; // the last two count what travelled
+  let night = false; // whether the page is dark
   let temperature = 1, topK = Infinity, topP = 1, pause, patience, asked = 0;
 
   const box = element("div", { class: "course-model", role: "group", "aria-label": first.title || "X-ray of a model" });
@@ -127,9 +128,9 @@ function render({ model, el }) {
   /** Numbers as a strip of colours: orange below 0, blue above, the page's own colour at 0. */
   function strip(values, scale, what) {
     const canvas = element("canvas", { width: values.length, height: 1, role: "img", class: "course-model-strip" });
-    const ramp = SIGNS[dark(box) ? "dark" : "light"], pixels = new ImageData(values.length, 1);
+    const ramp = SIGNS[night ? "dark" : "light"], pixels = new ImageData(values.length, 1);
     values.forEach((x, i) => pixels.data.set([...shade(ramp, Math.min(1, Math.max(0, 0.5 + x / scale / 2))), 255], 4 * i));
-    canvas.getContext("2d").putImageData(pixels, 0, 0);
+    canvas.getContext("2d", { willReadFrequently: true }).putImageData(pixels, 0, 0); // that is: without a GPU, as they are many
     const words = `${what}: ${values.length} numbers from ${number(Math.min(...values))} to ${number(Math.max(...values))}`;
     canvas.setAttribute("aria-label", words);
     canvas.title = words;
@@ -250,7 +251,7 @@ function render({ model, el }) {
     [map.style.width, map.style.height] = [`${widest + side + 2}px`, `${above + side + 2}px`];
     pen = map.getContext("2d");
     pen.scale(ratio, ratio);
-    const ramp = RAMPS[dark(box) ? "dark" : "light"], pixels = new ImageData(T, T), raster = element("canvas", { width: T, height: T });
+    const ramp = RAMPS[night ? "dark" : "light"], pixels = new ImageData(T, T), raster = element("canvas", { width: T, height: T });
     for (let q = 0; q < T; q++) read.weigh(layer, head, q).weights.forEach((weight, k) => pixels.data.set([...shade(ramp, weight), 255], 4 * (q * T + k)));
     raster.getContext("2d").putImageData(pixels, 0, 0);
     pen.imageSmoothingEnabled = false;
@@ -346,7 +347,8 @@ function render({ model, el }) {
     list.forEach((button, i) => { button.tabIndex = i === chosen ? 0 : -1; button.setAttribute(name, i === chosen); });
   }
   function draw() {
-    box.classList.toggle("course-model-dark", dark(box));
+    night = dark(box);
+    box.classList.toggle("course-model-dark", night);
     mark(buttons, position, "aria-pressed");
     mark(chipButtons, head, "aria-pressed");
     drawEmbedding();
@@ -412,17 +414,16 @@ function render({ model, el }) {
   model.on?.("change:picture", load);
   model.on?.("change:problem", complain);
 
-  let width = box.clientWidth, night = dark(box);
+  let width = box.clientWidth;
   const theme = new MutationObserver(() => {
     if (!box.isConnected) theme.disconnect(); // out of the page: the page's body must not hold on to it
-    else if (dark(box) !== night) { night = !night; draw(); }
+    else if (dark(box) !== night) draw();
   });
   const size = new ResizeObserver(() => {
     if (box.clientWidth === width && night === dark(box)) return;
     width = box.clientWidth;
     if (!width) return;
     theme.observe(document.body, { attributes: true });
-    night = dark(box);
     draw();
   });
   size.observe(box);
