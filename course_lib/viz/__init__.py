@@ -193,3 +193,4 @@ class Explorer(anywidget.AnyWidget):
 
 from course_lib.viz.attention import AttentionView, attention_view  # noqa: E402, F401  (it needs the names above)
 from course_lib.viz.bertviz import BertvizView, bertviz_view  # noqa: E402, F401
+from course_lib.viz.model import ModelView, model_view  # noqa: E402, F401

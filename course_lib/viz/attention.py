@@ -59,6 +59,8 @@ def attention_view(attention: Any, tokens: Sequence[str], *, key_tokens: Sequenc
     row sums to one, or is all zeros (a query with nothing to attend to). `tokens` name the queries, `key_tokens` the
     keys (cross attention; default: the same). `layer` and `head` (one or several) are shown first; None is
     all heads, or the first where all would be a tangle.
+    A click on a query also opens its worksheet in a `model_view` of the same tokens, layers and heads, if there is one
+    in the notebook.
 
     Up to 16,384 weights are kept to 1/65535, more to 1/255, each rounded to the nearest; a row of the coarse ones may
     miss its sum by a little. Raises ValueError for names that do not fit, rows that are no weights, a layer or head

@@ -169,7 +169,14 @@ function render({ model, el }) {
     });
     let was = null; // a second click lets the token go
     column.addEventListener("pointerdown", (event) => (was = document.activeElement === event.target.closest?.("button")));
-    column.addEventListener("click", (event) => { const button = event.target.closest?.("button"); if (was) button?.blur(); else button?.focus(); was = null; });
+    column.addEventListener("click", (event) => {
+      const button = event.target.closest?.("button");
+      if (was) button?.blur(); else button?.focus();
+      was = null;
+      if (side !== 0 || !button) return; // a viz.model_view of the same tokens opens its worksheet of this query
+      const detail = { tokens: queries, all: view.all, layer: layers[layer], head: heads[on[0]], query: Number(button.dataset.index) };
+      document.dispatchEvent(new CustomEvent("course-query", { detail }));
+    });
     column.addEventListener("keydown", (event) => {
       const other = { ArrowRight: 1, ArrowLeft: 0 }[event.key];
       if (other === undefined) return rove(list, event, "ArrowUp", "ArrowDown");
