@@ -793,7 +793,8 @@ for start in [0, 16, 64, 192]:
         by_start[start] += (logits.argmax(-1) == batch.labels)[shown == 4].tolist()
     print(f"places {start:3} to {start + 63:3}: {np.mean(by_start[start]):.0%} of {len(by_start[start]):,} holes right")
 for number, run in enumerate(runs, 1):
-    print(f"rows of {run['context_length']} places, after run {number} of the training: {run['held_out']['right']:.0%} right")
+    right_then = run["held_out"]["right"]
+    print(f"rows of {run['context_length']} places, after run {number} of the training: {right_then:.0%} right")
 assert np.mean(by_start[192]) > 0.8 * np.mean(by_start[0])
 
 # %% [markdown]
@@ -805,8 +806,8 @@ assert np.mean(by_start[192]) > 0.8 * np.mean(by_start[0])
 # **4.** Hardly less: same words, same order, other numbers at their places. That is not a matter of course. The places
 # are rows of a table, and each row has to be learned by itself. In its first run this model read rows of 64 tokens for
 # most of its steps, because short rows are cheap, and long ones at the end alone. (The paper did nine tenths at 128
-# tokens, then 512: appendix A.2. It had so much more of both.) Of the holes in long rows it then filled the share of the
-# line before the last: it was **short-sighted**. In the second run short and long rows came in turn.
+# tokens, then 512: appendix A.2. It had so much more of both.) Of the holes in long rows it then filled the share of
+# the line before the last: it was **short-sighted**. In the second run short and long rows came in turn.
 
 # %% [markdown]
 # **Look.** The six holes of the beginning, and any other word of these sentences. On the left what BERT would say; on

@@ -516,17 +516,18 @@ card = json.loads((data.path("bert") / "card.json").read_text())
 print("model:", {name: card["model"][name] for name in ("vocab_size", "d_model", "num_layers", "context_length")})
 runs, lines = [card["before"], card], {}
 for number, run in enumerate(runs, 1):
-    print(f"run {number}: {run['training']['steps']:,} steps, {run['seconds'] / 60:.0f} minutes, {run['device']}; then, "
-          f"in held-out rows of 256 places: loss {run['held_out']['loss']:.2f}, right {run['held_out']['right']:.1%}")
+    print(f"run {number}: {run['training']['steps']:,} steps, {run['seconds'] / 60:.0f} minutes, {run['device']}; "
+          f"then, in held-out rows of 256 places: loss {run['held_out']['loss']:.2f}, "
+          f"right {run['held_out']['right']:.1%}")
     lines[f"run {number}"] = [run["losses_every"] * i for i in range(len(run["losses"]))], run["losses"]
 viz.show(*curves.curves(lines, "The course's BERT: its two runs, as saved", "loss of both exercises (nats)"))
 
 # %% [markdown]
-# Why two runs? In the first, seven tenths of the steps had rows of 64 places, because short rows are cheap, and only the
-# last ones 256, as in the paper (appendix A.2): that is where its curve jumps. Each place has its own row in the table
-# of positions, and those from 64 on were met late, and seldom. So a second run went on from the first one's weights, and
-# took short and long rows in turn. (A batch of either costs another loss: that is why its curve is so rough.) The
-# printed lines say what it was worth.
+# Why two runs? In the first, seven tenths of the steps had rows of 64 places, because short rows are cheap, and only
+# the last ones 256, as in the paper (appendix A.2): that is where its curve jumps. Each place has its own row in the
+# table of positions, and those from 64 on were met late, and seldom. So a second run went on from the first one's
+# weights, and took short and long rows in turn. (A batch of either costs another loss: that is why its curve is so
+# rough.) The printed lines say what it was worth.
 #
 # How good is it now? Asked about reviews that it has never read, in short rows and in long ones, beside two who count
 # (from the file `benchmarks/results/fill_mask.json`; BERT's first row is run again below). **Predict** first: is it
