@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 17 GPT: write on
 #
-# At the end of this lesson a GPT of your own writes plays, letter by letter. It is two minutes old, has read nothing
+# At the end of this lesson a GPT of your own writes plays, letter by letter. It is minutes old, has read nothing
 # but Shakespeare, and knows who speaks and where a line breaks. Then it is judged by the strictest critic of this
 # course: the program of lesson 09, which does nothing but count.
 #
@@ -196,8 +196,7 @@ check.shifted_loss(shifted_loss)
 
 # %% [markdown]
 # The library's `GPT.loss(rows)` is this. Because the last token of a row is an answer only, a row may have one token
-# more than the model can read; `gpt.windows` cuts the text into such rows, and `pretrain.loss` for a GPT is nothing
-# else.
+# more than the model can read; `gpt.windows` cuts the text into such rows.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 0-13. Type** the two starts (4 lines), the loop over *to be* (4 lines), the solution (3 lines). Fill in the
@@ -360,8 +359,8 @@ check.gpt_block(planned_mistake)
 # Before the long run the short one that must succeed, as in lesson 15.
 #
 # ***Extra* (6 minutes).** Write `by_heart(model, rows, steps, learning_rate)`: the plainest loop there is, with
-# `torch.optim.AdamW` over the model's parameters at this learning rate (everything else as torch has it). `model.loss(
-# rows)` is the loss. Return a list of the losses, one for each step: the loss that the step *began* with.
+# `torch.optim.AdamW` over the model's parameters at this learning rate (everything else as torch has it). The loss is
+# `model.loss(rows)`. Return a list of the losses, one for each step: the loss that the step *began* with.
 
 # %% tags=["exercise", "extra"]
 # Write the loop.
@@ -427,7 +426,7 @@ assert history.losses[-1] < 0.2
 # angle, the same everywhere. So let the position table begin as waves; let a head's keys be its waves, and its queries
 # the same waves turned back by b places: **then it looks b places back**. The first block has four heads. They begin by
 # looking 1, 2, 3 and 4 places back, as lesson 09's table of order 5 does. The model is the same, and nothing holds the
-# heads there.
+# heads there. (The loop is lesson 08's: the rate rises for a twentieth of the steps, then falls along half a wave.)
 #
 # **Predict:** three runs of 100 steps: all numbers random; the waves alone; waves and heads. How much is it worth?
 
@@ -443,7 +442,7 @@ held_out = list(islice(gpt.windows(torch.cat(part_ids), 64, 32)(torch.Generator(
 
 
 def read(model, steps, on_step=None):
-    plan = training.TrainingConfig(steps=steps, learning_rate=5e-3, warmup_steps=steps // 20, decay="linear",
+    plan = training.TrainingConfig(steps=steps, learning_rate=5e-3, warmup_steps=steps // 20, decay="cosine",
                                    betas=(0.9, 0.98), evaluate_every=max(25, steps // 20))  # fmt: skip
     return training.train(model, rows_of_text, gpt.GPT.loss, plan, held_out=held_out, on_step=on_step)
 
@@ -530,8 +529,8 @@ before = gpt.trace(model, part_ids[0][:24].long())  # for later
 with device.one_thread():
     history = read(model, STEPS, on_step=snap)
     ours = torch.cat([-gpt.log_probs(model, some) for some in part_ids])
-print(f"GPT {ours.mean():.2f} nats a letter, counting {counted.mean():.2f}; "
-      f"{sum(p.numel() for p in model.parameters()):,} parameters, {STEPS * 8 * 64:,} letters read")
+print(f"nats a letter: knowing nothing {math.log(80):.2f} · counting {counted.mean():.2f} · GPT {ours.mean():.2f}")
+print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {STEPS * 8 * 64:,} letters read")
 
 # %% tags=["boilerplate", "hero"]
 # The target.
@@ -609,9 +608,7 @@ def draw_next(beginning):
 viz.explore(draw_next, beginning=viz.Text("Enter the ghost of K"))
 
 # %% [markdown]
-# ### Inside
-#
-# **The X-ray.** *(Its cell comes here: one line of your text, on its way through the whole of your model.)*
+# <!-- The X-ray comes here: one cell, viz.model_view, for `model` and a text of the learner's own. -->
 
 # %% [markdown]
 # ## Where do its heads look?
@@ -627,6 +624,11 @@ for head in range(config.num_heads):
         weights = trace.attention[0, head]
         far = [weights.diagonal(-back)[6:].mean().item() for back in range(7)]
         print(f"head {head}, {name:6}", " ".join(f"{back} back {w:.2f}" for back, w in enumerate(far)))
+
+# %% [markdown]
+# In the run saved here the two that look nearest have stayed where they began, and the other two have spread over more
+# letters. **Look** at the blocks above, head by head: does one of them look at line breaks? At the beginning of the
+# word? At capitals?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # All of them: a row is who looks. The upper right is empty.
