@@ -244,14 +244,14 @@ class _Pairs(nn.Module):
 
 
 def _play(function: Callable, steps: int, learning_rate: float) -> tuple:
-    """The losses, and how the model stands afterwards."""
+    """The losses, how the model stands afterwards, and the rows, which nobody should have changed."""
     model, rows = _Pairs(), torch.tensor([[0, 1, 2, 3], [4, 2, 0, 1]])
     losses = function(model, rows, steps, learning_rate)
     if losses is None:
         return None
     if isinstance(losses, Sequence) and all(isinstance(loss, torch.Tensor) for loss in losses):
         losses = [loss.item() if loss.numel() == 1 else loss.tolist() for loss in losses]
-    return losses, model.table.detach().clone()
+    return losses, model.table.detach().clone(), rows
 
 
 by_heart = Exercise(_by_heart, Round([
@@ -286,4 +286,4 @@ by_heart = Exercise(_by_heart, Round([
     slip("one-row", "only the first row was learned: the loss of all rows is asked", "loss(rows) -> loss(rows[:1])"),
     slip("running-mean", "the losses are means over all steps so far. One for each step is asked",
          "return losses -> return [sum(losses[: i + 1]) / (i + 1) for i in range(len(losses))]"),
-]), play=_play, parts=("losses", "weights afterwards"))  # fmt: skip
+]), play=_play, parts=("losses", "weights afterwards", "rows afterwards"))  # fmt: skip
