@@ -23,7 +23,7 @@ def pages(texts: Mapping[str, str], title: str, lines: int = 12) -> tuple[Figure
     if not 1 <= len(texts) <= 3:
         raise ValueError(f"there are {len(texts)} texts to lay side by side: give one to three, name -> text.")
     wrapped = {name: _wrapped(text, WIDEST // len(texts) - 2)[:lines] for name, text in texts.items()}
-    figure, axes = _canvas("", 1.2 + 0.22 * max(map(len, wrapped.values())))
+    figure, axes = _canvas("", 0.9 + 0.17 * max(map(len, wrapped.values())))
     axes.remove()
     figure.suptitle(drawable(title), fontsize=14, parse_math=False)
     panels = figure.subplots(1, len(texts), squeeze=False)[0]

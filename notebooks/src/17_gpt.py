@@ -562,8 +562,9 @@ assert stretches.mean() - half > 0
 # has read fewer letters than there are, each once, and must press what it learns into its own numbers, a little at a
 # time.
 #
-# But look at the line: the grey one is flat. Counting has read everything there is, and more reading, or a longer
-# context, hardly helps it (lesson 09's table). The other one is still falling when the time is up.
+# But think of more time. Counting has read everything there is, and a longer context hardly helps it (lesson 09's
+# table). The GPT has read less than half of the plays, once. (Its curve flattens towards the end, where the learning
+# rate goes to 0: whoever wants to go on makes a longer plan. The command is in the last section.)
 #
 # **Look** at what it writes on the way; beside it, as the control, what the n-gram writes. Who breaks lines first? Who
 # knows that a name in capitals opens a speech? Whose words are words?
@@ -692,8 +693,7 @@ for name in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"):
 # that built this notebook; say so if you show them instead of a run of your own.
 #
 # **Poll** after the difference: "with ten times the time, on the same plays..."
-# - *GPT wins*: likely, the curve still falls; but thirty-two plays are little, and it will begin to learn them by
-#   heart.
+# - *GPT wins*: it may; but thirty-two plays are little, and at some time it begins to learn them by heart.
 # - *counting wins*: it has nothing left to gain.
 # - *measure*: right.
 
