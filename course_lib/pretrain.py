@@ -19,6 +19,7 @@ What it leaves out. Anything larger than one machine's afternoon: shards of data
 import argparse
 import itertools
 import json
+import math
 import os
 import platform
 import re
@@ -39,6 +40,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib import bert, data, device, gpt, tokenizers, training, word2vec
+from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer
 from course_lib.transformer import sinusoidal_positions
 from course_lib.wordpiece import count_score
@@ -184,6 +186,30 @@ def begin(model: bert.BertForPreTraining, exercise: bert.SentencePairs) -> None:
     model.bert.tokens.weight.copy_(skipgram_table(exercise, config.vocab_size, config.d_model))
     waves = sinusoidal_positions(config.context_length, config.d_model)
     model.bert.positions.weight.copy_(waves / waves.std() * bert.STD)
+
+
+@torch.no_grad()
+def look_back(model: gpt.GPT, sharpness: float = 1.5) -> None:
+    """Head h of the first block begins by looking h + 1 tokens back, as an n-gram does (09); the rest stays random.
+
+    The position table becomes waves (13), a frequency each. To all of them, b tokens are a turn by a fixed angle: so a
+    head's keys are some of the waves, and its queries the same waves, turned back. Nothing holds the head there later.
+    ValueError for heads of an odd size, as waves come in pairs.
+    """
+    config = model.config
+    D, d = config.d_model, config.d_model // config.num_heads
+    require(d % 2 == 0, "d_model / num_heads", d, "even")
+    frequencies, places = math.pi * torch.rand(D // 2), torch.arange(config.context_length)[:, None]
+    waves = torch.cat([(places * frequencies).sin(), (places * frequencies).cos()], 1)  # (context_length, D)
+    model.positions.weight.copy_(waves / waves.std() * 2 * gpt.STD)  # twice as loud as the tokens
+    sines, cosines = torch.eye(D).split(D // 2)  # each row picks one wave
+    query, key, _ = model.blocks[0].attention.qkv.weight.split(D)  # (D, D) each, head by head
+    for h in range(config.num_heads):
+        some, rows = slice(h * d // 2, (h + 1) * d // 2), slice(h * d, (h + 1) * d)
+        turn, sine, cosine = (h + 1) * frequencies[some, None], sines[some], cosines[some]
+        key[rows] = sharpness * torch.cat([sine, cosine])
+        query[rows] = sharpness * torch.cat([turn.cos() * sine - turn.sin() * cosine,
+                                             turn.cos() * cosine + turn.sin() * sine])  # fmt: skip
 
 
 def loss(

@@ -179,6 +179,24 @@ def test_a_model_begins_at_the_loss_of_counting():
         -model.bias.detach()[labels].mean().item(), abs=0.1)  # fmt: skip
 
 
+def test_heads_begin_by_looking_back():
+    """Head h at h + 1 tokens before, wherever it stands; what was random elsewhere stays as it was."""
+    config = gpt.GPTConfig(vocab_size=30, context_length=48, d_model=96, num_layers=2, num_heads=3, dropout=0.0)
+    torch.manual_seed(0)
+    model = gpt.GPT(config)
+    old = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    pretrain.look_back(model)
+    attention = gpt.trace(model, torch.randint(30, (48,))).attention[0]  # (H, T, T)
+    for h, weights in enumerate(attention):
+        assert weights.diagonal(-h - 1).mean() > 0.8
+    changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, old[name])}
+    assert changed == {"positions.weight", "blocks.0.attention.qkv.weight"}
+    values = model.blocks[0].attention.qkv.weight[2 * 96 :]
+    assert torch.equal(values, old["blocks.0.attention.qkv.weight"][2 * 96 :])
+    with pytest.raises(ValueError, match="num_heads=3 .*must be even"):
+        pretrain.look_back(gpt.GPT(gpt.GPTConfig(vocab_size=5, context_length=4, d_model=6, num_layers=1, num_heads=2)))
+
+
 def test_a_run_that_broke_off_before_its_first_checkpoint_begins_anew(tmp_path, monkeypatch):
     real, begun = pretrain.documents, []
     monkeypatch.setattr(pretrain, "documents", lambda held_out=False: islice(real(held_out), 60))
