@@ -193,7 +193,7 @@ check.temper(lambda scores, temperature: scores.softmax(0) / temperature)
 # %% [markdown]
 # ## Cutting the tail
 #
-# Even at temperature 1 something is wrong with drawing. **Predict:** the model knows 84 letters and signs. How much
+# Even at temperature 1 something is wrong with drawing. **Predict:** the model knows 80 letters and signs. How much
 # probability do all but its ten likeliest have together, on average: a tenth, a hundredth, a thousandth? And in 200
 # draws, how likely is it that at least one comes from there?
 
@@ -350,7 +350,7 @@ check.penalised(penalised)
 # %% [markdown]
 # ## Beams: looking ahead a little
 #
-# Back to *aa* and *ba*. To look at all texts of 20 letters is hopeless: 84 to the 20th. A **beam search** keeps the K
+# Back to *aa* and *ba*. To look at all texts of 20 letters is hopeless: 80 to the 20th. A **beam search** keeps the K
 # best beginnings instead of one. Each is continued by every letter, and of all these the K best are kept. With K = 2,
 # on paper, for the nine texts above: which two first letters stay? Which two texts?
 
@@ -401,8 +401,8 @@ for name, settings in SEARCHES.items():
 # **Minutes 25-32.** Draw the nine texts as a tree on the board and let K = 2 run by hand; then the picture. Nothing is
 # typed here.
 #
-# **Poll:** "a beam of 84 on 84 letters. Does it find the likeliest text?"
-# - *yes, it looks at everything*: at the first letter. At the second there are 84 times 84 beginnings.
+# **Poll:** "a beam of 80 on 80 letters. Does it find the likeliest text?"
+# - *yes, it looks at everything*: at the first letter. At the second there are 80 times 80 beginnings.
 # - *not surely*: right.
 
 # %% [markdown]
