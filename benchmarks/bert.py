@@ -145,10 +145,11 @@ def measure_memory(vocab_size: int, dtype: str, by: str) -> int:
     return peak_mb() - before
 
 
-def in_a_process(*arguments: object):
+def in_a_process(*arguments: object, script: str = __file__):
+    """What `script --row arguments` prints last, as JSON: one thread, in a process of its own that keeps its memory."""
     root = str(RESULT.parent.parent.parent)
     env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONPATH=root)
-    command = [sys.executable, __file__, "--row", *map(str, arguments)]
+    command = [sys.executable, script, "--row", *map(str, arguments)]
     done = subprocess.run(command, env=env | KEEP_MEMORY, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -1,12 +1,12 @@
 """Writing with a GPT: our cached generation, in float32 and with weights of 8 bits, beside transformers' `generate`.
 
-    python benchmarks/decoding.py               every row on the CPU (about twenty minutes on a quiet core)
+    python benchmarks/decoding.py               every row on the CPU
     python benchmarks/decoding.py --rounds 2    a short look
     python benchmarks/decoding.py --table       print the table of the last run
 
 Greedy, one text, a prompt of 16 tokens, random weights large enough for the text to wander: the small model (10.7 M
 parameters, 84 letters, 200 tokens) and GPT-2's smallest (124 M, 50,257 tokens, 64 tokens). transformers once with its
-default cache and once with its static one (not compiled: a compilation of minutes for each new length is no default).
+default cache and once with its static one (not compiled).
 "agreement" is how often the 8-bit model's likeliest next token is the float model's, on the text that the latter wrote;
 what 8 bits cost a trained model stands in the rows of "quality": nats a letter on held-out plays, beside float32.
 
@@ -22,12 +22,11 @@ import os
 import pathlib
 import platform
 import statistics
-import subprocess
 import sys
 import time
 from importlib.metadata import version
 
-from bert import KEEP_MEMORY, processor, summary
+from bert import in_a_process, processor, summary
 
 sys.path.pop(0)  # this folder: its tokenizers.py is not the package that transformers asks for
 RESULT = pathlib.Path(__file__).parent / "results/decoding.json"
@@ -123,23 +122,15 @@ def quality() -> dict:
             for name, one in (("float32", model), ("int8", decoding.quantize(model)))}  # fmt: skip
 
 
-def in_a_process(*arguments: object):
-    root = str(RESULT.parent.parent.parent)
-    env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONPATH=root)
-    command = [sys.executable, __file__, "--row", *map(str, arguments)]
-    done = subprocess.run(command, env=env | KEEP_MEMORY, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def run_all(rounds: int) -> None:
     rows = []
     for size in SIZES:
-        rows.append(in_a_process(size, rounds))
+        rows.append(in_a_process(size, rounds, script=__file__))
         print(rows[-1], flush=True)
     machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     versions = {name: version(name) for name in ("torch", "transformers")}
     result = {"machine": machine, "versions": versions, "prompt": PROMPT, "rows": rows,
-              "quality": in_a_process("quality")}  # fmt: skip
+              "quality": in_a_process("quality", script=__file__)}  # fmt: skip
     unfinished = RESULT.with_suffix(".part")
     unfinished.write_text(json.dumps(result, indent=1) + "\n")
     os.replace(unfinished, RESULT)

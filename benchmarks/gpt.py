@@ -1,7 +1,7 @@
 """A training step of our GPT beside transformers' GPT-2 and nanoGPT: time, memory, and the share of what is possible.
 
     git clone https://github.com/karpathy/nanoGPT peers/nanoGPT       (any folder; it has no package)
-    python benchmarks/gpt.py --nanogpt peers/nanoGPT                  every row on the CPU (about half an hour)
+    python benchmarks/gpt.py --nanogpt peers/nanoGPT                  every row on the CPU
     python benchmarks/gpt.py --rounds 3                               a short look, without nanoGPT
     python benchmarks/gpt.py --device cuda                            the same on a GPU: results/gpt_cuda.json
     python benchmarks/gpt.py --table                                  print the table of the last run
@@ -23,12 +23,11 @@ import os
 import pathlib
 import platform
 import statistics
-import subprocess
 import sys
 import time
 from importlib.metadata import version
 
-from bert import KEEP_MEMORY, has_bfloat16, peak_mb, processor, summary
+from bert import has_bfloat16, in_a_process, peak_mb, processor, summary
 
 sys.path.pop(0)  # this folder: its tokenizers.py is not the package that transformers asks for
 RESULTS = pathlib.Path(__file__).parent / "results"
@@ -145,12 +144,8 @@ def measure_memory(dtype: str, dropout: float, compiled: bool, by: str, device: 
     return peak_mb() - before if device == "cpu" else round(torch.cuda.max_memory_allocated() / 1e6)
 
 
-def in_a_process(what: str, **arguments: object):
-    root = str(RESULTS.parent.parent)
-    env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONPATH=root)
-    command = [sys.executable, __file__, "--row", json.dumps([what, arguments])]
-    done = subprocess.run(command, env=env | KEEP_MEMORY, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def measured(what: str, **arguments: object):
+    return in_a_process(json.dumps([what, arguments]), script=__file__)
 
 
 def run_all(rounds: int, device: str, nanogpt: str | None) -> None:
@@ -160,9 +155,9 @@ def run_all(rounds: int, device: str, nanogpt: str | None) -> None:
             continue
         case = {"dtype": dtype, "dropout": dropout, "compiled": compiled}
         place = {"device": device, "nanogpt": nanogpt}
-        row = {**case, **in_a_process("time", **case, rounds=rounds, **place)}
+        row = {**case, **measured("time", **case, rounds=rounds, **place)}
         if not compiled:
-            row["peak_mb"] = {by: in_a_process("memory", **case, by=by, **place) for by in sides(nanogpt)}
+            row["peak_mb"] = {by: measured("memory", **case, by=by, **place) for by in sides(nanogpt)}
         rows.append(row)
         print(row, flush=True)
     import torch

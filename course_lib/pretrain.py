@@ -1,7 +1,7 @@
 """Pretrain a BERT or a GPT: `python -m course_lib.pretrain FOLDER`, and the same again to go on after a break.
 
     python -m course_lib.pretrain FOLDER --steps 6000                       the course's BERT
-    python -m course_lib.pretrain FOLDER --model gpt --tokens characters    the course's GPT on Shakespeare's letters
+    python -m course_lib.pretrain FOLDER --model gpt --tokens characters    a GPT on Shakespeare's letters
     python -m course_lib.pretrain FOLDER --model gpt --size gpt2 --text mine.txt more.txt
     python -m course_lib.pretrain FOLDER --start-from OTHER                 the weights and tokenizer of another run
     torchrun --nproc-per-node 2 -m course_lib.pretrain FOLDER               several processes share each step
@@ -11,7 +11,7 @@ the one loop (`training`). What comes out is a folder: `model.safetensors` in fl
 `card.json` with settings, loss curve, held-out scores, seconds and device. Without `--text` the texts are the course's:
 film reviews; passages of definitions, facts, Shakespeare and Wikipedia; and for letters Shakespeare's plays. Held out
 are the reviews that lessons 08 and 16 hold out, the plays of lessons 09 and 17, or the last twentieth of your texts.
-Options that are not given are those the course's own models were trained with.
+Options that are not given are those the course's own BERT was trained with.
 
 What it leaves out. Anything larger than one machine's afternoon: shards of data, parts of a model on several devices.
 """
@@ -49,7 +49,7 @@ PASSAGE = 20  # sentences of a corpus without documents that are read as one
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 SCORED_PLAYS = ("The Tempest", "King John", "Macbeth")  # as benchmarks/ngram.py: scored there, held out here
 OTHER_PLAYS = ("Twelfth Night", "Henry V", "Othello")  # there they fit the mixture; here nobody reads them
-DEFAULTS = {  # what the course's own models were trained with
+DEFAULTS = {  # BERT's are what the course's own was trained with
     "bert": {"size": "mini", "tokens": "wordpiece", "vocab_size": 8000, "context_length": 256, "batch_size": 16,
              "learning_rate": 1e-3, "dropout": 0.0},
     "gpt": {"size": "mini", "tokens": "bpe", "vocab_size": 4000, "context_length": 256, "batch_size": 16,
@@ -394,6 +394,8 @@ def main() -> None:
             raise SystemExit(f"{options.start_from} does not hold a model of the kind --model {options.model}.")
         options.context_length = earlier.config.context_length
         before = json.loads((options.start_from / "card.json").read_text("utf-8"))
+        for name in ("size", "tokens"):  # they belong to the model: what its texts are cut into decides which they are
+            setattr(options, name, before.get(name, getattr(options, name)))
     else:
         made = (options.folder / "tokenizer.json").exists()
         tokenizer = tokenizers.load(options.folder) if made else learned_tokenizer(options)

@@ -89,6 +89,10 @@ def test_a_gpt_learns_a_text_of_yours(tmp_path, monkeypatch, capsys):
     run(monkeypatch, tmp_path / "more", *SMALL_GPT, "--text", text, "--steps", 1, "--start-from", folder)
     more, _ = pretrain.load(tmp_path / "more")
     assert 0 < (more.tokens.weight - model.tokens.weight).abs().max() < 0.01
+    letters = tmp_path / "characters"  # nobody says --tokens: the run that it starts from knows
+    run(monkeypatch, tmp_path / "on", "--model", "gpt", "--text", text, "--steps", 1, "--start-from", letters)
+    card = json.loads((tmp_path / "on/card.json").read_text("utf-8"))
+    assert (card["size"], card["tokens"]) == ("tiny", "characters")
     with pytest.raises(SystemExit, match="does not hold a model of the kind --model bert"):
         run(monkeypatch, tmp_path / "x", "--start-from", folder)
 
