@@ -4,7 +4,7 @@
     python -m course_lib.pretrain FOLDER --model gpt --tokens characters    a GPT on Shakespeare's letters
     python -m course_lib.pretrain FOLDER --model gpt --size gpt2 --text mine.txt more.txt
     python -m course_lib.pretrain FOLDER --start-from OTHER                 the weights and tokenizer of another run
-    torchrun --nproc-per-node 2 -m course_lib.pretrain FOLDER               several processes share each step
+    torchrun --nproc-per-node 2 -m course_lib.pretrain FOLDER               two processes, a batch each for every step
 
 What it is. Texts, a tokenizer learned from them, what the model learns from (`bert.SentencePairs`, `gpt.windows`), and
 the one loop (`training`). What comes out is a folder: `model.safetensors` in float16, the tokenizer's files, and
@@ -305,6 +305,8 @@ def gpt_task(options: argparse.Namespace, tokenizer: Tokenizer, earlier: nn.Modu
     texts = [learned_and_held_out(options, held_out) for held_out in (False, True)]
     ids, held = (torch.cat([encoded(tokenizer, part) for part in text]) for text in texts)
     model = earlier or gpt.GPT(configured(gpt.SIZES[options.size], options, tokenizer))
+    if earlier is None and not begun(options.folder):
+        look_back(model)
     held_out = list(islice(gpt.windows(held, options.context_length, options.batch_size)(torch.Generator()), 40))
 
     def scores() -> dict[str, float]:
@@ -366,6 +368,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--vocab-size", type=int)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch-size", type=int, help="rows of full length; four times as many of BERT's short")
+    parser.add_argument("--accumulate", type=int, default=int(os.environ.get("WORLD_SIZE", 1)),
+                        help="batches a step, shared by the processes: not given, one each")  # fmt: skip
     parser.add_argument("--context-length", type=int)
     parser.add_argument("--short-share", type=float, default=0.5, help="of BERT's steps: rows of a quarter of it")
     parser.add_argument("--learning-rate", type=float)
@@ -397,9 +401,8 @@ def main() -> None:
         for name in ("size", "tokens"):  # they belong to the model: what its texts are cut into decides which they are
             setattr(options, name, before.get(name, getattr(options, name)))
     else:
-        made = (options.folder / "tokenizer.json").exists()
-        tokenizer = tokenizers.load(options.folder) if made else learned_tokenizer(options)
-    if rank == 0:
+        tokenizer = tokenizers.load(options.folder) if begun(options.folder) else learned_tokenizer(options)
+    if rank == 0 and not begun(options.folder):  # no process reads what another one is writing
         tokenizer.save(options.folder)
     torch.manual_seed(1)
     task = (bert_task if options.model == "bert" else gpt_task)(options, tokenizer, earlier)
@@ -407,7 +410,7 @@ def main() -> None:
     model = task.model.train().to(place)
     settings = training.TrainingConfig(
         steps=options.steps, learning_rate=options.learning_rate, warmup_steps=options.steps // 20, betas=(0.9, 0.98),
-        checkpoint_every=100, evaluate_every=500, log_every=10)  # fmt: skip
+        accumulate=options.accumulate, checkpoint_every=100, evaluate_every=500, log_every=10)  # fmt: skip
     began = time.time() - (float(clock.read_text()) if clock.exists() else 0.0)
 
     def note_seconds(progress: training.Progress) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,53 @@ def test_processes_at_unlike_steps_are_told(monkeypatch):
     monkeypatch.setattr(team, "sum", lambda own: own + torch.tensor([0, 4]))
     with pytest.raises(RuntimeError, match=r"would go on from the steps \[0, 4\]: name a checkpoint folder that all"):
         team.begin(torch.nn.Linear(1, 1), 0)
+
+
+# --- The command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sums(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("text") / "sums.txt"
+    path.write_text("\n".join(f"{a} and {b} make {a + b}." for a in range(30) for b in range(20)), encoding="utf-8")
+    return path
+
+
+def pretraining(folder: Path, sums: Path, processes: int, *arguments: str) -> subprocess.Popen:
+    """`python -m course_lib.pretrain`, started on so many processes (0: without torchrun)."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes else []
+    env = {key: value for key, value in os.environ.items() if key not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+    command = [sys.executable, *launcher, "-m", "course_lib.pretrain", str(folder), "--model", "gpt", "--size", "tiny",
+               "--tokens", "characters", "--text", str(sums), "--batch-size", "2", "--context-length", "16",
+               *arguments]  # fmt: skip
+    return subprocess.Popen(command, env=env | {"OMP_NUM_THREADS": "1"}, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def finished(process: subprocess.Popen) -> None:
+    _, said = process.communicate(timeout=600)
+    assert process.returncode == 0, said[-3000:]
+
+
+def test_the_command_on_two_processes_is_the_command_on_one_with_the_same_batches(tmp_path, sums):
+    finished(pretraining(tmp_path / "two", sums, 2, "--steps", "20"))
+    finished(pretraining(tmp_path / "one", sums, 0, "--steps", "20", "--accumulate", "2"))
+    two, one = (json.loads((tmp_path / name / "card.json").read_text()) for name in ("two", "one"))
+    assert two["training"]["accumulate"] == 2, "a batch for each process, if nobody says otherwise"
+    assert two["losses"] == pytest.approx(one["losses"], abs=0.0011), "as rounded in the card"
+    for a, b in zip(two["held_out_losses"], one["held_out_losses"], strict=True):
+        assert a == pytest.approx(b, abs=1e-6, rel=0)
+    assert two["held_out"]["loss"] == pytest.approx(one["held_out"]["loss"], abs=1e-4, rel=0), "of weights in 16 bits"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
+def test_the_command_killed_goes_on_bit_for_bit(tmp_path, sums):
+    finished(pretraining(tmp_path / "in_peace", sums, 0, "--steps", "110"))
+    broken = pretraining(tmp_path / "broken", sums, 0, "--steps", "110")
+    while broken.poll() is None and not (tmp_path / "broken/run/checkpoint.json").exists():
+        time.sleep(0.02)
+    broken.kill()
+    broken.communicate()
+    assert not (tmp_path / "broken/card.json").exists(), "it was killed on its way"
+    finished(pretraining(tmp_path / "broken", sums, 0, "--steps", "110"))
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("in_peace", "broken")]
+    assert weights[0] == weights[1]

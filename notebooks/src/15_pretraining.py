@@ -514,13 +514,15 @@ import json
 
 card = json.loads((data.path("bert") / "card.json").read_text())
 print("model:", {name: card["model"][name] for name in ("vocab_size", "d_model", "num_layers", "context_length")})
-runs, lines = [card["before"], card], {}
+runs, lines = [card], {}
+while runs[0].get("before"):  # each run went on from another
+    runs.insert(0, runs[0]["before"])
 for number, run in enumerate(runs, 1):
     print(f"run {number}: {run['training']['steps']:,} steps, {run['seconds'] / 60:.0f} minutes, {run['device']}; "
           f"then, in held-out rows of 256 places: loss {run['held_out']['loss']:.2f}, "
           f"right {run['held_out']['right']:.1%}")
     lines[f"run {number}"] = [run["losses_every"] * i for i in range(len(run["losses"]))], run["losses"]
-viz.show(*curves.curves(lines, "The course's BERT: its two runs, as saved", "loss of both exercises (nats)"))
+viz.show(*curves.curves(lines, "The course's BERT: its runs, as saved", "loss of both exercises (nats)"))
 
 # %% [markdown]
 # Why two runs? In the first, seven tenths of the steps had rows of 64 places, because short rows are cheap, and only
