@@ -3,8 +3,8 @@
     python benchmarks/fill_mask.py           some minutes
     python benchmarks/fill_mask.py --table   print the table of the last run
 
-The questions: 15% of the pieces of pairs of passages out of the reviews that data/checkpoints/bert has not read, twice
-40 batches of some 4,000 pieces: in rows of 64 pieces, and in rows of 256. The unigram always gives the frequencies of
+The questions: the hidden pieces (four fifths of 15%) of pairs of passages out of the reviews that data/checkpoints/bert
+has not read, twice 40 batches of some 4,000 pieces: in rows of 64 pieces, and in rows of 256. The unigram always gives the frequencies of
 what BERT has read. The trigram is lesson 09's interpolated n-gram of three pieces, counted in what BERT has read but
 for the last fiftieth, on which its weights are fitted. It looks at the two pieces on the left of the hole, which it
 sees even where they are hidden from BERT; what stands on the right it never sees. The table goes to
@@ -66,7 +66,7 @@ def run_all() -> None:
     rows, asked_in_all = [], 0
     for length in (64, 256):
         batches = asked.resized(context_length=length, batch_size=4096 // length)(torch.Generator().manual_seed(0))
-        questions = list(islice(batches, BATCHES))
+        questions = [pretrain.holes(q, tokenizer.special_tokens["[MASK]"]) for q in islice(batches, BATCHES)]
         asked_in_all += sum(len(q.labels) for q in questions)
         for method, found in {
             "unigram": unigram(known, questions),

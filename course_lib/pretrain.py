@@ -220,8 +220,14 @@ def loss(
         return model.loss(batch), len(batch.labels)
 
 
+def holes(batch: bert.PreTrainingBatch, mask_id: int) -> bert.PreTrainingBatch:
+    """The same rows, asked only where [MASK] is shown: one asked token in ten can be read off and copied."""
+    hidden = batch.input_ids.flatten()[batch.masked_places] == mask_id
+    return batch._replace(masked_places=batch.masked_places[hidden], labels=batch.labels[hidden])
+
+
 def masked_scores(model: bert.BertForPreTraining, batches: list[bert.PreTrainingBatch]) -> dict[str, float]:
-    """Of masked tokens: mean loss in nats, share guessed right, share among the first five; and pairs told apart."""
+    """Of tokens that are asked: mean loss in nats, share guessed right, share among the first five; and pairs told apart."""
     totals = np.zeros(5)
     with torch.no_grad():
         for batch in batches:

@@ -25,8 +25,8 @@ def _mask_tokens(ids, special, chance, fate, strangers, mask_id):
 
 
 _IDS = torch.tensor([2, 31, 7, 52, 31, 9, 44, 3, 60, 18, 77, 3, 0, 0])
-_CHANCE = [0.02, 0.151, 0.14, 0.149, 0.6, 0.01, 0.16, 0.05, 0.03, 0.09, 0.99, 0.12, 0.0, 0.07]
-_FATE = [0.5, 0.3, 0.79, 0.81, 0.85, 0.91, 0.95, 0.85, 0.89, 0.99, 0.82, 0.3, 0.1, 0.88]
+_CHANCE = [0.02, 0.15, 0.14, 0.149, 0.6, 0.01, 0.16, 0.05, 0.03, 0.09, 0.99, 0.12, 0.0, 0.07]
+_FATE = [0.5, 0.3, 0.79, 0.8, 0.85, 0.91, 0.95, 0.85, 0.89, 0.99, 0.82, 0.3, 0.1, 0.88]
 _ONE = (_IDS, _IDS < 4, torch.tensor(_CHANCE), torch.tensor(_FATE), torch.arange(100, 114), 4)
 
 
@@ -77,7 +77,7 @@ _LABELS = "torch.where(asked, ids, -100)"
 mask_tokens = Exercise(
     _mask_tokens,
     Round([
-        Case(_ONE, "a row of 14 tokens (two texts and padding), with chance and fate on both sides of every bound"),
+        Case(_ONE, "a row of 14 tokens (two texts and padding), with chance and fate at every bound and beside it"),
         Case(_text((3, 17), seed=1, mask_id=103), "a batch [3, 17] in which mask_id = 103"),
         Case(_text((40,), seed=2, mask_id=4, sure=True), "40 tokens whose chance is below 0.15 throughout"),
         Case(_LONG, "a text of 20,000 tokens"),
@@ -140,6 +140,12 @@ mask_tokens = Exercise(
              ("(fate < 0.8) -> (0.8 <= fate) & (fate < 0.9)", "& (fate >= 0.8) & (fate < 0.9) -> & (fate < 0.8)")),
         slip("85-percent-asked", "those are asked whose chance is 0.15 or more: that is 85 of 100. Fewer: below 0.15",
              "chance < -> chance >="),
+        slip("chance-at-the-bound",
+             "a token whose chance is 0.15 exactly is asked. Those *below* 0.15 are: `chance < 0.15`",
+             "chance < -> chance <="),
+        slip("fate-at-the-bound",
+             "a token whose fate is 0.8 exactly stays as it is. From 0.8 on it becomes a stranger: `fate >= 0.8`",
+             "(fate >= 0.8) -> (fate > 0.8)"),
         slip("12-percent-asked",
              "0.8 was taken off twice: 12% are asked, and of those 80% become [MASK]. 15% are asked",
              "0.15 -> 0.12"),
@@ -327,7 +333,10 @@ segment_ids = Exercise(
              "has a 0, and padding has 0", ("- ends ->", "& (ids != pad_id) ->")),
         slip("separators-counted",
              "the separators were only counted, so that the padding has a 2. There are two texts, 0 and 1, and the "
-             "padding has 0", "return ((before > 0) & (ids != pad_id)).long() -> return before",
+             "padding has 0", "return ((before > 0) & (ids != pad_id)).long() -> return before"),
+        slip("separators-counted-with-themselves",
+             "the separators were only counted, each one with itself: the first [SEP] has a 1 already, and the last "
+             "and the padding have a 2. [SEP] belongs to the text that it ends, and padding has 0",
              ("return ((before > 0) & (ids != pad_id)).long() -> return before", "- ends ->")),
         slip("last-sep-in-no-text",
              "the last [SEP] has a 0. It ends the second text and belongs to it: 1",

@@ -14,12 +14,12 @@
 # # 15 Pretraining: read first, be asked later
 #
 # At the end of this lesson your laptop has pretrained a BERT: from nothing but text, without a label, in a minute or
-# two of filling in blanks. It then guesses hidden words of countries that it has never read about, and is right far
+# two of filling in blanks. It then guesses hidden words of passages that it has never read, and is right far
 # more often than whoever only knows how frequent each word is. The same few lines, run for longer, made the course's
 # own BERT that you met in lesson 14.
 #
 # **You will build** the bar (what counting alone would reach) and the loss at the masked places. Then you watch what a
-# model learns first, and what last.
+# model learns first.
 # **You need** lesson 14 (masks and pairs) and lesson 08 (the loop).
 #
 # {{cost}}
@@ -36,8 +36,8 @@
 # %% [markdown]
 # ## Predict: three losses
 #
-# The text is small and regular: the CIA's factbook, in small letters, without digits and signs, some 200 lines for each
-# country of the world. We cut it into stretches of 200 lines, and hold out every 25th stretch.
+# The text is small and regular: the CIA's factbook, in small letters, without digits and signs, country after country.
+# We cut it into stretches of 200 lines, a little less than a country takes, and hold out every 25th stretch.
 
 # %%
 # Load the lines, cut them into stretches of 200, hold out every 25th.
@@ -47,12 +47,15 @@ lines = [" ".join(words) for words in data.load("facts")]
 stretches = [lines[i : i + 200] for i in range(0, len(lines), 200)]
 held_out = stretches[::25]
 learned = [stretch for i, stretch in enumerate(stretches) if i % 25]
-print(f"{len(learned)} stretches to learn from, {len(held_out)} held out; some lines of one that is held out:")
+countries = sum(line.startswith("location") for line in lines)
+print(f"{len(lines):,} lines about {countries} countries and territories: {len(learned)} stretches to learn from, "
+      f"{len(held_out)} held out; some lines of one:")
 print("\n".join([line for line in held_out[5] if 20 < len(line) < 75][:8]))
 
 # %% [markdown]
 # Cut into 2,000 pieces (lesson 07) and made into pairs with 15% of the pieces asked (lesson 14). A row has 32 places, a
-# batch 64 rows.
+# batch 64 rows. Of the held-out side only the holes count, the places that are shown as `[MASK]`: an asked piece that
+# stands in plain sight can be had by copying.
 
 # %%
 # A vocabulary of 2,000 pieces; the exercises of both sides; how much is there?
@@ -63,8 +66,8 @@ from course_lib.wordpiece import count_score
 
 tokenizer = WordPieceTokenizer().train((line for part in learned for line in part), 2000, score=count_score)
 exercises = pretrain.exercises(tokenizer, learned, context_length=32, batch_size=64)
-questions = list(pretrain.exercises(tokenizer, held_out, context_length=32, batch_size=64)(
-    torch.Generator().manual_seed(0)))  # fmt: skip
+asked = pretrain.exercises(tokenizer, held_out, context_length=32, batch_size=64)(torch.Generator().manual_seed(0))
+questions = [pretrain.holes(question, tokenizer.special_tokens["[MASK]"]) for question in asked]
 print(f"{len(exercises.ids):,} pieces to learn from; {sum(len(q.labels) for q in questions):,} held-out questions")
 
 # %% [markdown]
@@ -141,7 +144,7 @@ print("it always says:", tokenizer.decode(best[:1]), f"- right {(asked == best[0
 
 # %% [markdown]
 # That is the bar. Every number below is better than the unigram's by something that came from **looking at the text**:
-# there is no other way past it. Our target for the end: **1.5 nats below**. (A nat less is 2.7 times the p.)
+# of a hole nothing else is known. Our target for the end: **1.5 nats below**. (A nat less is 2.7 times the p.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 0-13. Type** the stretches (3 lines), the solution (2 lines), the bar (3 lines). Fill in the table together.
@@ -280,7 +283,8 @@ assert left["right"] > 0.95
 
 # %% [markdown]
 # It knows every hidden piece, and every pair. It has not learned a thing about countries: on the held-out questions it
-# is *worse* than it was before. But the plumbing works: gradients reach everything, masks and labels belong together.
+# is *worse* than it was before. But the plumbing works: the loss reaches the weights. (Whether the labels sit at the
+# right places this test cannot show: wrong ones are learned by heart just as well.)
 
 # %% tags=["nbval-ignore-output"]
 # The same model on what is held out.
@@ -293,10 +297,10 @@ assert elsewhere["loss"] > unigram
 # ## Start where earlier lessons ended
 #
 # Now to the real text. What will the model learn first? Something cheap: that *of* is frequent and *zinc* is not. All
-# it needs for that is its bias, and that takes hundreds of steps, in which the token table is pushed about for the
-# wrong reason. But **you know the answer already**: put `log_frequencies` into the bias, and the model begins where
-# counting ends. Next it would learn which pieces keep company. You know that, too: lesson 03's skip-gram finds vectors
-# for 2,000 pieces within seconds. Put them into the token table.
+# it needs for that is its bias, and in the run below that alone takes about a hundred steps. But **you know the answer
+# already**: put `log_frequencies` into the bias, and the model begins where counting ends. Next it would learn which
+# pieces keep company. You know that, too: lesson 03's skip-gram finds vectors for 2,000 pieces within seconds. Put them
+# into the token table.
 #
 # **Predict:** three runs of 100 steps each, equal but for the start: all random; the bias given; the bias and the
 # table given. Which is ahead after 100 steps, and has anyone caught up?
@@ -437,7 +441,7 @@ viz.explore(draw_snapshot, hole=viz.Choice([*HOLES]), steps=viz.Choice(AT, value
 # In the run saved here no hole has its right piece on top after 500 steps; *water* comes close. Before it is right, the
 # model says words from the right *drawer*, and it likes to repeat what it sees: *source*, *drinking*. That is what the
 # vectors have given it: who keeps company with whom. Which of them stands in the hole is a matter of place, and place
-# is learned last. The fourth hole has no single answer; there it should spread its p.
+# it has hardly learned yet. The fourth hole has no single answer; there it should spread its p.
 #
 # Is it really reading, or does it only know which pieces go together? The control: the same questions, but with the
 # visible pieces of each row **in another order**. If order does not matter to it, nothing will change. **Predict** the
@@ -488,11 +492,11 @@ print(f"unigram {unigram:.2f}, trigram {counting:.2f}, BERT {ours['loss']:.2f}")
 assert counting < ours["loss"] - 0.5
 
 # %% [markdown]
-# Counting wins, and not by a little: in the run saved here by more than the BERT had won over the unigram. The factbook
-# says the same things for each of some 260 countries, word for word, and for such a text nothing is better than to
-# remember what follows what. Five hundred steps have not taught BERT to look at the place beside it that sharply. It is
-# the *text* that makes counting so strong here. So ask again where people write as they like, and after more than a
-# minute of reading.
+# Counting wins, and not by a little. The factbook says the same things of every country, often word for word, and for
+# such a text little is better than to remember what follows what. Five hundred steps have not taught BERT to look at
+# the place beside it that sharply. So ask again where people write as they like, and after more than a minute of
+# reading. (That changes two things at once; the trigram's own lead over the unigram, here and in the table below, says
+# how much of it is the text.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 35-45.** Start the run, let the room argue about the order of the four holes, then look at the snapshots.
@@ -513,23 +517,24 @@ assert counting < ours["loss"] - 0.5
 import json
 
 card = json.loads((data.path("bert") / "card.json").read_text())
-print("model:", {name: card["model"][name] for name in ("vocab_size", "d_model", "num_layers", "context_length")})
+print({name: card["model"][name] for name in ("vocab_size", "d_model", "num_layers", "context_length")})
 runs, lines = [card], {}
 while runs[0].get("before"):  # each run went on from another
     runs.insert(0, runs[0]["before"])
 for number, run in enumerate(runs, 1):
-    print(f"run {number}: {run['training']['steps']:,} steps, {run['seconds'] / 60:.0f} minutes, {run['device']}; "
-          f"then, in held-out rows of 256 places: loss {run['held_out']['loss']:.2f}, "
-          f"right {run['held_out']['right']:.1%}")
+    print(f"run {number}: {run['training']['steps']:,} steps, {run['short_share']:.0%} of them short rows; "
+          f"{run['seconds'] / 60:.0f} minutes, {run['device']}; then, in held-out rows of 256 places, "
+          f"loss {run['held_out']['loss']:.2f}")
     lines[f"run {number}"] = [run["losses_every"] * i for i in range(len(run["losses"]))], run["losses"]
 viz.show(*curves.curves(lines, "The course's BERT: its runs, as saved", "loss of both exercises (nats)"))
 
 # %% [markdown]
-# Why two runs? In the first, seven tenths of the steps had rows of 64 places, because short rows are cheap, and only
-# the last ones 256, as in the paper (appendix A.2): that is where its curve jumps. Each place has its own row in the
-# table of positions, and those from 64 on were met late, and seldom. So a second run went on from the first one's
-# weights, and took short and long rows in turn. (A batch of either costs another loss: that is why its curve is so
-# rough.) The printed lines say what it was worth.
+# Why several runs? In the first the short rows of 64 places came first, because they are cheap, and the long ones of
+# 256 at the end, as in the paper (appendix A.2): that is where its curve jumps. What stands beyond the 64th place it
+# had met late, and seldom. So a second run went on from the first one's weights, and took short and long rows in turn.
+# (A batch of either costs another loss: that is why its curve is so rough.) It had not learned all that it could; so a
+# third went on from the second. The printed lines say what each was worth. At its start the curve goes *up*: the rate
+# is high again, and the first thing that a high rate does is to shake out what the low one had settled.
 #
 # How good is it now? Asked about reviews that it has never read, in short rows and in long ones, beside two who count
 # (from the file `benchmarks/results/fill_mask.json`; BERT's first row is run again below). **Predict** first: is it
@@ -557,11 +562,12 @@ with device.one_thread():
 print(f"loss {again['loss']:.2f}, right {again['right']:.1%}, among the first five {again['top_5']:.1%}")
 
 # %% [markdown]
-# It is ahead, in short rows and in long ones: two hours of reading, and a text in which people write as they like, and
+# It is ahead, in short rows and in long ones: some hours of reading, and a text in which people write as they like, and
 # looking to both sides pays. (Lesson 14 sets a harder bar, somebody who counts *both* neighbours of a hole: to that one
 # it comes level.) Whoever has some hours more can train it on: `--start-from` goes on from a folder that is done.
 #
-# And what does it say? Sentences of our own. The control is the same model before it read anything.
+# And what does it say? **Predict** its first word for each hole. The control is a model of the same size with random
+# numbers.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # Five sentences with a hole; the five likeliest pieces of each.
@@ -571,14 +577,15 @@ for text in ["the [MASK] was great , i loved this movie .", "the [MASK] was terr
     print(f"{text:46}", *guesses(ready, its_tokenizer, text, first=6))
 torch.manual_seed(0)
 unread = bert.BertForPreTraining(ready.bert.config)
-print(f"{'before reading, to the first:':46}", *guesses(unread, its_tokenizer, "the [MASK] was great .", first=6))
+print(f"{'random numbers, to: the [MASK] was great .':46}",
+      *guesses(unread, its_tokenizer, "the [MASK] was great .", first=6))
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # A sentence of yours: write ___ for the hole.
 def draw_yours(sentence):
     text = sentence if "___" in sentence else sentence + " ___"
     text = text.replace("___", "[MASK]", 1)
-    sides = {"the course's BERT": ready, "before reading": unread}
+    sides = {"the course's BERT": ready, "random numbers": unread}
     sides = {name: guesses(one, its_tokenizer, text) for name, one in sides.items()}
     return pictures.guesses(sides, text.replace("[MASK]", "___"))
 
@@ -635,9 +642,8 @@ own = sum(p.numel() for p in ready.bert.parameters())
 print(f"ours   {own:11,} alone; the token table is {ready.bert.tokens.weight.numel() / own:.0%} of it")
 
 # %% [markdown]
-# Of base the belief is **true** if its heads are counted, and rounded. Of large it is not: no way of counting gives
-# 340; it is 335, or 336 with the heads. It is a small error, and nobody was hurt: but who copies a number from a paper,
-# copies its rounding. Count.
+# **True**, if you round to ten million: 109 and 110 become 110, 335 and 336 become 340. Harmless; but whoever takes
+# 340 for exact is five million off, which is more than our whole model has. Count.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 45-50.** The belief, the count. Ask before the last cell: "which is the largest single part of base?" Most
@@ -647,7 +653,7 @@ print(f"ours   {own:11,} alone; the token table is {ready.bert.tokens.weight.num
 # ## What you know now
 #
 # - Pretraining needs no labels: the text is question and answer.
-# - The bar is the unigram. What lies below it came from looking.
+# - The bar is the unigram. At a hole, what lies below it came from looking.
 # - Scores and loss are computed at the masked places alone, with the table that also reads.
 # - First learn one batch by heart: the cheapest test there is.
 # - A good start is knowledge that you have already: frequencies, word vectors, waves.
@@ -698,8 +704,8 @@ print(f"ours   {own:11,} alone; the token table is {ready.bert.tokens.weight.num
 # </details>
 
 # %% [markdown]
-# **4. A batch of 16 rows happens to have 3 masked places, another 500. `pretrain.loss` returns the mean and the number.
-# What is the number for?**
+# **4. A batch of 16 rows happens to have 3 masked places, another 500. `pretrain.loss`, which the loop called all
+# along, returns the mean and that number. What is the number for?**
 #
 # <details><summary>To weigh the batches when losses are averaged.</summary>
 #
@@ -722,6 +728,6 @@ print(f"ours   {own:11,} alone; the token table is {ready.bert.tokens.weight.num
 # - Jonas Geiping, Tom Goldstein (2023). Cramming: Training a Language Model on a Single GPU in One Day. ICML. What
 #   helps when there is little time; among other things, no dropout.
 # - Pierre-Simon Laplace (1814). Essai philosophique sur les probabilités. Each thing counted once more.
-# - Yinhan Liu and others (2019). RoBERTa: A Robustly Optimized BERT Pretraining Approach. BERT was read to too
-#   little; and the pairs could be left out.
+# - Yinhan Liu and others (2019). RoBERTa: A Robustly Optimized BERT Pretraining Approach. BERT had been
+#   trained too little; and the pairs could be left out.
 # - The World Factbook, by the Central Intelligence Agency: public domain.

@@ -22,7 +22,7 @@ BANK = {
     "log_frequencies": [
         Wrong("a dictionary", lambda ids, vocab_size: {int(i): 0.0 for i in ids}),
         Wrong("the unseen get 1, the others their count", "torch.bincount(ids, minlength=vocab_size) + 1.0 -> "
-              "torch.bincount(ids, minlength=vocab_size).clamp(min=1.0).double()"),
+              "torch.bincount(ids, minlength=vocab_size).clamp(min=1.0).double()", "only-the-unseen"),
         Wrong("sorted by frequency", "torch.bincount(ids, minlength=vocab_size) + 1.0 -> "
               "torch.bincount(ids, minlength=vocab_size).sort(descending=True).values + 1.0"),
         Wrong("all alike", lambda ids, vocab_size: torch.full((vocab_size,), -math.log(vocab_size))),
@@ -33,7 +33,8 @@ BANK = {
         Wrong("the labels' rows as places", "[places] -> [labels]"),
         Wrong("the place within the first row", "hidden.flatten(0, 1)[places] -> hidden[0][places % hidden.shape[1]]"),
         Wrong("the first place alone", loop_that_stops),
-        Wrong("no flattening", "hidden.flatten(0, 1)[places] -> hidden[:, places]"),
+        Wrong("no flattening", "hidden.flatten(0, 1)[places] -> hidden[:, places]", "not-flattened"),
+        Wrong("rows for places", "hidden.flatten(0, 1)[places] -> hidden[places]", "not-flattened"),
         Wrong("hidden times hidden", "h @ table.T + bias -> h @ h.T + bias[: len(h)]"),
         Wrong("a loss for each row of scores, all labels", "cross_entropy(scores, labels) -> "
               "cross_entropy(scores.mean(0, keepdim=True).expand(len(labels), -1), labels)"),
