@@ -264,7 +264,7 @@ class GPT(nn.Module):
     ) -> Float[Tensor, ""]:
         """The mean loss, in nats, of each token after the first of its row, given those before it.
 
-        The last token is a question only, so a row may be one longer than the context. Padding does not count.
+        The last token is an answer only, so a row may be one longer than the context. Padding does not count.
         """
         mask = None if attention_mask is None else attention_mask[:, :-1]
         logits, labels = self(input_ids[:, :-1], mask).logits, input_ids[:, 1:]  # the answer to t stands at t + 1

@@ -316,7 +316,7 @@ def gpt_task(options: argparse.Namespace, tokenizer: Tokenizer, earlier: nn.Modu
     held_out = list(islice(gpt.windows(held, options.context_length, options.batch_size)(torch.Generator()), 40))
 
     def scores() -> dict[str, float]:
-        some = held[: 200 * options.context_length]
+        some = held[:400_000]  # all of the three plays
         nats = -gpt.log_probs(model, some.to(next(model.parameters()).device)).mean().item()
         return {"loss": nats, "nats_per_character": nats * (len(some) - 1) / len(tokenizer.decode(some[1:].tolist()))}
 
