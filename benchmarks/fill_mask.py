@@ -4,10 +4,10 @@
     python benchmarks/fill_mask.py --table   print the table of the last run
 
 The questions: the hidden pieces (four fifths of 15%) of pairs of passages out of the reviews that data/checkpoints/bert
-has not read, twice 40 batches of some 4,000 pieces: in rows of 64 pieces, and in rows of 256. The unigram always gives the frequencies of
-what BERT has read. The trigram is lesson 09's interpolated n-gram of three pieces, counted in what BERT has read but
-for the last fiftieth, on which its weights are fitted. It looks at the two pieces on the left of the hole, which it
-sees even where they are hidden from BERT; what stands on the right it never sees. The table goes to
+has not read, twice 40 batches of some 4,000 pieces: in rows of 64 pieces, and in rows of 256. The unigram always gives
+the frequencies of what BERT has read. The trigram is lesson 09's interpolated n-gram of three pieces, counted in what
+BERT has read but for the last fiftieth, on which its weights are fitted. It looks at the two pieces on the left of the
+hole, which it sees even where they are hidden from BERT; what stands on the right it never sees. The table goes to
 results/fill_mask.json.
 """
 

@@ -227,7 +227,7 @@ def holes(batch: bert.PreTrainingBatch, mask_id: int) -> bert.PreTrainingBatch:
 
 
 def masked_scores(model: bert.BertForPreTraining, batches: list[bert.PreTrainingBatch]) -> dict[str, float]:
-    """Of tokens that are asked: mean loss in nats, share guessed right, share among the first five; and pairs told apart."""
+    """Of asked tokens: mean loss in nats, share guessed right, share among the first five; and of pairs told apart."""
     totals = np.zeros(5)
     with torch.no_grad():
         for batch in batches:

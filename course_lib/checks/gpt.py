@@ -44,8 +44,8 @@ shifted_loss = Exercise(_shifted_loss, Round([
          ("logits[:, :-1] -> logits[:, 1:]"), ("ids[:, 1:] -> ids[:, :-1]", "mask[:, 1:] -> mask[:, :-1]"),
          ("ids[:, 1:] -> ids", "mask[:, 1:] -> mask", "logits[:, :-1] -> logits")),
     slip("zero-is-padding",
-         "token 0 was taken for padding wherever it stands. It is a token like any other: what is padding, only the mask "
-         "knows", "answers[asked]) -> answers[asked], ignore_index=0)"),
+         "token 0 was taken for padding wherever it stands. It is a token like any other: what is padding only the "
+         "mask knows", "answers[asked]) -> answers[asked], ignore_index=0)"),
     slip("the-other-way",
          "each place is asked for the token *before* it. Shift the other way: the answer to place t is the token at "
          "t + 1", ("ids[:, 1:] -> ids[:, :-1]", "logits[:, :-1] -> logits[:, 1:]"),
