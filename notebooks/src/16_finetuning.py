@@ -467,7 +467,7 @@ def prepared(words, tags):
     return tokenizer.encode(text), finetuning.align_labels(pieces, [LABELS.index(tag) for tag in tags]), pieces
 
 
-def tagged(how, epochs=1, learning_rate=5e-4):
+def tagged(how, epochs=3, learning_rate=5e-4):
     torch.manual_seed(1)
     model = bert.BertForTokenClassification(pretrained.bert.config, len(LABELS))
     finetuning.prepare(model, how, None if how == "scratch" else pretrained.bert)

@@ -433,7 +433,8 @@ print(sum(range(50, 250)), "against", 50 + 199)
 # `model.query(x)`, `model.key(x)`, `model.value(x)` give [T, D] each; `model.head(x)` gives logits [T, V]. Write
 # `read_on(model, ids, cache)`: `ids` are T new tokens; `cache` is None at first, later the pair (keys, values) of the S
 # tokens before, [S, D] each. The attention is lesson 10's: the scores divided by the root of D, a softmax, a mix of
-# values. Return the logits of the new tokens, `model.head(x + what attention found)`, and the new cache. Each new token sees all of the cache, itself, and the new ones before it.
+# values. Return the logits of the new tokens, `model.head(x + what attention found)`, and the new cache. Each new token
+# sees all of the cache, itself, and the new ones before it.
 
 # %% tags=["exercise"]
 # Write the reader with a cache.
