@@ -166,7 +166,7 @@ def _checked(traced: Any) -> tuple[Int[np.ndarray, " T"], Arrays]:
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
             raise ValueError(f"{name} of the trace holds what is no finite number (NaN, infinity): look at the model.")
-    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    arrays = {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
     arrays["scores"] = arrays["query"] @ arrays["key"].swapaxes(-1, -2)  # (L, H, T, T), before the division by √d
     gap = np.abs(weights_of(arrays) - arrays["attention"]).max(-1)  # (L, H, T)
     if gap.max() > 0.01:  # room for bfloat16
@@ -211,10 +211,11 @@ def best(logits: Float[np.ndarray, "... V"], k: int) -> Int[np.ndarray, "... k"]
     """
     rows = logits.reshape(-1, logits.shape[-1])
     k = min(k, rows.shape[-1])
-    least = np.partition(rows, -k, axis=-1)[:, -k]
-    found = [np.flatnonzero(row >= bar) for row, bar in zip(rows, least)]  # k of them, or more where some are equal
-    order = [ids[np.argsort(-row[ids], kind="stable")[:k]] for row, ids in zip(rows, found)]
-    return np.array(order).reshape(*logits.shape[:-1], k)
+    least = np.partition(rows, -k, axis=-1)[:, -k, None]
+    row, ids = np.nonzero(rows >= least)  # k of each row, or more where some are equal
+    order = np.lexsort((ids, -rows[row, ids], row))
+    starts = np.searchsorted(row, np.arange(len(rows)))  # a row's first place
+    return ids[order][starts[:, None] + np.arange(k)].reshape(*logits.shape[:-1], k)
 
 
 def pack(ids: Int[np.ndarray, " T"], arrays: Arrays, names: _Names, position: int, layers: Sequence[int] | None = None,
@@ -231,10 +232,11 @@ def pack(ids: Int[np.ndarray, " T"], arrays: Arrays, names: _Names, position: in
     vectors = np.stack([arrays["token_vectors"], arrays["position_vectors"], arrays["layers"][0]])  # (3, T, D)
     scale = float(np.abs(vectors[..., :NUMBERS]).max()) or 1.0
     sums = np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1))  # (L+1, T): what the highest lacks to log 1
-    guesses, bars = best(logits, GUESSES), best(logits[-1], BARS)
+    guesses, few = best(logits, GUESSES), best(logits[-1], FEW)
+    bars = few[:, :BARS]
     chances = np.exp(np.take_along_axis(logits, guesses, -1) - logits.max(-1, keepdims=True) - sums[..., None])
     whole = range(T) if T * V <= most_logits else {position, T - 1} if 2 * V <= most_logits else ()
-    rows = [-np.sort(-logits[-1, t]) if t in whole else logits[-1, t, best(logits[-1, t], FEW)] for t in range(T)]
+    rows = [-np.sort(-logits[-1, t]) if t in whole else logits[-1, t, few[t]] for t in range(T)]
     part = np.ix_(layers, heads)
     view = {
         "tokens": [names[i] for i in ids], "ids": ids.tolist(), "causal": causal(arrays), "layers": [*layers],
