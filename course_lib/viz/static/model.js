@@ -1,29 +1,16 @@
 // The browser's half of viz.model_view: plain DOM and canvas, no network, no build step. Text of tokens only ever becomes
 // textContent. Model: start (what is shown first), picture {number, view, arrays: bytes by name} (the kernel's answers),
 // problem {number, text}, wanted {number, text, position} (ours). Numbers come as viz/model.py packs them.
-const PAUSE = 100; // milliseconds to wait for the next key; while an answer is under way, Jupyter keeps only the last question
+const PAUSE = 100; // milliseconds to wait for the next key: of questions asked meanwhile Jupyter keeps the last
 const PATIENCE = 30_000; // before we say that no kernel answers
 const BARS = 10; // tokens with a bar; FEW: logits of a token where not all travel
 const FEW = 50;
 const NAMED = 24; // tokens whose names fit beside the heatmap
-const RAMPS = { light: [[247, 251, 255], [66, 146, 198], [8, 48, 107]], dark: [[27, 31, 38], [49, 130, 189], [222, 240, 255]] };
 const SIGNS = { light: [[213, 94, 0], [255, 255, 255], [0, 114, 178]], dark: [[240, 128, 48], [27, 31, 38], [86, 180, 233]] };
-
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
 
 const number = (value, digits = 2) => value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 const share = (value) => value === 0 ? "0" : value < 0.005 ? "<.01" : value.toFixed(2);
 const power = (value) => value >= 1e5 ? value.toExponential(1).replace("+", "") : value >= 0.005 ? number(value) : "<.01";
-const bright = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b > 100;
-const dark = (node) => bright((getComputedStyle(node).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number)); // light text
-const blend = (a, b, t) => a.map((x, i) => Math.round(x + (b[i] - x) * t));
-/** A colour for t from 0 to 1, on a ramp of three. */
-const shade = (ramp, t) => t < 0.5 ? blend(ramp[0], ramp[1], 2 * t) : blend(ramp[1], ramp[2], 2 * t - 1);
 /** 256 colours of a ramp, as CSS writes them. */
 const palette = (ramp) => Array.from({ length: 256 }, (_, i) => `rgb(${shade(ramp, i / 255)})`);
 const INKS = { light: palette(SIGNS.light), dark: palette(SIGNS.dark) };
@@ -109,11 +96,7 @@ function render({ model, el }) {
   let temperature = 1, topK = Infinity, topP = 1, pause, patience, asked = 0;
 
   const box = element("div", { class: "course-model", role: "group", "aria-label": first.title || "X-ray of a model" });
-  // What is typed here stays here, so that no "dd" deletes a cell; Ctrl, Escape and Shift + Enter keep their meaning.
-  box.addEventListener("keydown", (event) => {
-    const notebooks = event.ctrlKey || event.metaKey || event.altKey || event.key === "Escape";
-    if (!notebooks && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
-  });
+  keepKeys(box);
   const part = (name, ...children) => {
     const node = element("section", { class: "course-model-part", "data-part": name }, ...children);
     box.append(node);
@@ -130,7 +113,7 @@ function render({ model, el }) {
 
   /** Numbers as a strip of colours: orange below 0, blue above, the page's own colour at 0.
    *
-   * Each is a piece of a background without blending: a hundred canvases would take ten times as long to draw. */
+   * Each is a piece of a background, unblended: a hundred canvases would take three times as long to draw. */
   function strip(values, scale, what) {
     const inks = INKS[night ? "dark" : "light"], at = (x) => Math.round(255 * Math.min(1, Math.max(0, 0.5 + x / scale / 2)));
     const piece = (x, i) => `${inks[at(x)]} 0 ${100 * (i + 1) / values.length}%`;
@@ -233,10 +216,6 @@ function render({ model, el }) {
     mix.replaceChildren("mix: Σ weight · v = ", strip(mixed, largest([mixed]), "the mix"), ` of length ${number(length(mixed))}`);
   }
 
-  const shorten = (pen, text, room) => {
-    while (text.length > 1 && pen.measureText(text).width > room) text = [...text.replace(/…$/, "")].slice(0, -1).join("") + "…";
-    return text;
-  };
   let cursor = 0, geometry; // the key that arrow keys stand at; where cells are
   function drawMap() {
     const T = read.T, size = 11, room = Math.min(300, (width || 300) - 4), style = getComputedStyle(box), font = `${size}px ${style.fontFamily}`;
@@ -438,22 +417,6 @@ function render({ model, el }) {
     document.removeEventListener("course-query", follow);
     box.remove();
   };
-}
-
-/** Where there is no kernel: CSS and STATE stand above this file, and the viewer takes the still picture's place. */
-function begin(render) {
-  const script = document.currentScript, place = script.parentNode, { picture, start } = STATE;
-  const arrays = Object.fromEntries(Object.entries(picture.arrays).map(([name, text]) => [name, Uint8Array.from(atob(text), (char) => char.charCodeAt(0))]));
-  const data = { start, picture: { ...picture, arrays }, wanted: {}, problem: {} };
-  const el = element("div");
-  place.before(element("style", {}, CSS), el);
-  try {
-    render({ model: { get: (name) => data[name] }, el });
-    place.remove();
-  } catch (problem) { // the still picture stays
-    el.remove();
-    throw problem;
-  }
 }
 
 export default { render };
