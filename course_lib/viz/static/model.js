@@ -400,11 +400,10 @@ function render({ model, el }) {
     else if (dark(box) !== night) draw();
   });
   const size = new ResizeObserver(() => {
+    if (box.clientWidth) theme.observe(document.body, { attributes: true });
     if (box.clientWidth === width && night === dark(box)) return;
     width = box.clientWidth;
-    if (!width) return;
-    theme.observe(document.body, { attributes: true });
-    draw();
+    if (width) draw();
   });
   size.observe(box);
   return () => { // JupyterLab keeps el after a rerun: keep it empty
