@@ -51,7 +51,7 @@ def state(view):
     """What the script of the text/html carries: its view, and its weights as an array."""
     (text,) = re.findall(r"^const STATE = (.*);$", page(view), re.M)
     found = json.loads(text)
-    view, data = found["view"], base64.b64decode(found["weights"])
+    view, data = found["view"], base64.b64decode(found["weights"]["base64"])
     shape = [len(view[part]) for part in ("layers", "heads", "queries", "keys")]
     kind = "<u2" if len(data) == 2 * np.prod(shape) else "u1"
     return view, np.frombuffer(data, kind).reshape(shape) / np.iinfo(kind).max
@@ -260,7 +260,7 @@ def test_a_sign_comes_from_the_first_font_that_has_it_and_is_a_box_in_none(monke
 
 
 def test_the_script_and_the_style_ship_and_need_no_network():
-    code, style = ((viz.STATIC / f"attention.{kind}").read_text("utf-8") for kind in ("js", "css"))
+    code, style = viz.script("attention"), (viz.STATIC / "attention.css").read_text("utf-8")
     assert code.endswith("export default { render };\n")
     for forbidden in ("http", "import", "innerHTML", "</", "<!--", "<img", "eval", "fetch"):
         assert forbidden not in code + style, forbidden

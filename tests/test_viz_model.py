@@ -89,7 +89,8 @@ def state(view):
     """What the script of the text/html carries."""
     (text,) = re.findall(r"^const STATE = (.*);$", page(view), re.M)
     found = json.loads(text)
-    found["picture"]["arrays"] = {name: base64.b64decode(part) for name, part in found["picture"]["arrays"].items()}
+    arrays = found["picture"]["arrays"]
+    found["picture"]["arrays"] = {name: base64.b64decode(part["base64"]) for name, part in arrays.items()}
     return found
 
 
@@ -302,7 +303,7 @@ def test_hostile_tokens_are_text(make):
 
 
 def test_the_script_and_the_style_ship_and_need_no_network():
-    code, style = ((viz.STATIC / f"model.{kind}").read_text("utf-8") for kind in ("js", "css"))
+    code, style = viz.script("model"), (viz.STATIC / "model.css").read_text("utf-8")
     assert code.endswith("export default { render };\n")
     for forbidden in ("http", "import", "innerHTML", "</", "<!--", "<img", "eval", "fetch"):
         assert forbidden not in code + style, forbidden

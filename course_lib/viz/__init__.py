@@ -6,6 +6,7 @@ get something true without a kernel. Leaves out: whatever needs the network, and
 import base64
 import html
 import io
+import json
 import pathlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import traitlets
 from IPython.display import display
 
 STATIC = pathlib.Path(__file__).parent / "static"
+UNSAFE = "\\u003c"  # how a string in a script writes <
 
 
 def show(figure: plt.Figure, alt: str) -> None:
@@ -45,6 +47,38 @@ def check_alt(alt: str) -> str:
 
 def image(source: str, alt: str) -> str:
     return f'<img src="{source}" alt="{html.escape(alt)}" style="max-width: 100%">'
+
+
+# --- widgets -----------------------------------------------------------------------------------------------------
+
+class Pictured(anywidget.AnyWidget):
+    """A widget that says `_words` as text/plain and shows `_still` as text/html where no kernel runs."""
+
+    def __repr__(self) -> str:
+        return self._words
+
+    def _repr_mimebundle_(self, **kwargs) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data |= {"text/plain": self._words, "text/html": self._still}
+        return bundle
+
+
+def script(name: str) -> str:
+    """The browser's half of a viewer: what all of them share, then its own."""
+    return "".join((STATIC / f"{part}.js").read_text("utf-8") for part in ("viewer", name))
+
+
+def alone(name: str, picture: str, state: dict) -> str:
+    """A still picture, and the script that puts the viewer with this state in its place where scripts run.
+
+    Token text cannot end the script: no `<` of the data is left as it is. Bytes travel as base64.
+    """
+    code = script(name).replace("export default { render };", "stand(render);")
+    for constant, value in (("CSS", (STATIC / f"{name}.css").read_text("utf-8")), ("STATE", state)):
+        text = json.dumps(value, default=lambda part: {"base64": base64.b64encode(part).decode()})
+        code = f"const {constant} = {text.replace('<', UNSAFE)};\n{code}"
+    return f"<div>{picture}<script>/* viz.{name}_view */ (() => {{\n{code}}})();</script></div>"
 
 
 # --- controls ----------------------------------------------------------------------------------------------------
@@ -149,7 +183,7 @@ def draw(render: Callable, values: dict) -> tuple[str, str, str]:
             plt.close(number)
 
 
-class Explorer(anywidget.AnyWidget):
+class Explorer(Pictured):
     """What `explore` returns: the browser sends `wanted`, the kernel answers with a `picture` of the same number."""
 
     _esm = STATIC / "explore.js"
@@ -180,15 +214,6 @@ class Explorer(anywidget.AnyWidget):
         if problem:  # the last good picture stays, with its own words
             source, alt = self.picture["source"], self.picture["alt"]
         self.picture = {"source": source, "alt": alt, "problem": problem, "number": wanted.get("number", 0)}
-
-    def __repr__(self) -> str:
-        return self._words
-
-    def _repr_mimebundle_(self, **kwargs) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data |= {"text/plain": self._words, "text/html": self._still}
-        return bundle
 
 
 from course_lib.viz.attention import AttentionView, attention_view  # noqa: E402, F401  (it needs the names above)

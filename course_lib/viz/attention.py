@@ -14,13 +14,11 @@ import base64
 import functools
 import html
 import io
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import anywidget
 import matplotlib
 import numpy as np
 import traitlets
@@ -34,7 +32,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from course_lib.viz import STATIC, check_alt, image
+from course_lib.viz import STATIC, Pictured, alone, check_alt, image, script
 
 # Okabe & Ito (2008), without the yellow, which is too faint for a line; after eight heads they come again, dashed.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6A3D9A", "#595959")
@@ -47,7 +45,6 @@ BLUES = colormaps["Blues"]
 # After the font that comes with Matplotlib: fonts with Chinese or with emoji, of which a machine may have some.
 FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "PingFang SC",
          "Hiragino Sans GB", "Microsoft YaHei", "Noto Emoji", "Segoe UI Symbol", "Symbola")
-UNSAFE = "\\u003c"  # how a string in a script writes <
 INVISIBLE = {" ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥"}
 
 
@@ -75,10 +72,10 @@ def attention_view(attention: Any, tokens: Sequence[str], *, key_tokens: Sequenc
     return AttentionView(weights, names, key_names, layer, _chosen(head, weights), title)
 
 
-class AttentionView(anywidget.AnyWidget):
+class AttentionView(Pictured):
     """What `attention_view` returns. All weights are in the browser: nothing that a learner does asks the kernel."""
 
-    _esm = STATIC / "attention.js"
+    _esm = script("attention")
     _css = STATIC / "attention.css"
     weights = traitlets.Bytes().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
@@ -96,15 +93,6 @@ class AttentionView(anywidget.AnyWidget):
     def _still(self) -> str:
         """The text/html, drawn when it is first asked for."""
         return _static(self.view, *self._parts)
-
-    def __repr__(self) -> str:
-        return self._words
-
-    def _repr_mimebundle_(self, **kwargs) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data |= {"text/plain": self._words, "text/html": self._still}
-        return bundle
 
 
 # --- what may come in --------------------------------------------------------------------------------------------
@@ -246,16 +234,7 @@ def _static(view: dict, weights: Float[np.ndarray, "L H Q K"], layer: int, heads
         return picture
     part = encode(weights[np.ix_(layers, every)])
     view = view | {"layers": layers, "heads": every, "shown": [head for head in heads if head in every]}
-    state = {"view": view, "weights": base64.b64encode(part.tobytes()).decode()}
-    return f'<div class="course-attention-still">{picture}<script>{_script(state)}</script></div>'
-
-
-def _script(state: dict) -> str:
-    """The viewer's own file as a plain script. Token text cannot end it: no `<` of the data is left as it is."""
-    code = (STATIC / "attention.js").read_text("utf-8").replace("export default { render };", "start(render);")
-    for name, value in (("CSS", (STATIC / "attention.css").read_text("utf-8")), ("STATE", state)):
-        code = f"const {name} = {json.dumps(value).replace('<', UNSAFE)};\n{code}"
-    return "/* viz.attention_view */ (() => {\n" + code + "})();"
+    return alone("attention", picture, {"view": view, "weights": part.tobytes()})
 
 
 # --- words -------------------------------------------------------------------------------------------------------

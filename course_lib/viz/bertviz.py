@@ -13,7 +13,6 @@ Shapes: L layers, H heads, Q queries (who attends), K keys (who is attended to).
 from collections.abc import Sequence
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 from jaxtyping import Float
@@ -23,7 +22,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from course_lib import data
-from course_lib.viz import STATIC, check_alt, image
+from course_lib.viz import STATIC, Pictured, check_alt, image
 from course_lib.viz import attention as viewer
 
 VIEWS = ("head", "model")
@@ -57,7 +56,7 @@ def bertviz_view(attention: Any, tokens: Sequence[str], *, key_tokens: Sequence[
     return BertvizView(weights, names, key_names, view)
 
 
-class BertvizView(anywidget.AnyWidget):
+class BertvizView(Pictured):
     """What `bertviz_view` returns: the browser asks, the kernel sends scripts and weights, and neither is saved."""
 
     _esm = STATIC / "bertviz.js"
@@ -82,15 +81,6 @@ class BertvizView(anywidget.AnyWidget):
             self.send({"scripts": [data.path(name).read_text("utf-8") for name in names], "params": self._params})
         except (data.FetchError, OSError) as error:
             self.send({"problem": " ".join(str(error).split())})
-
-    def __repr__(self) -> str:
-        return self._words
-
-    def _repr_mimebundle_(self, **kwargs) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        found = bundle[0] if isinstance(bundle, tuple) else bundle
-        found |= {"text/plain": self._words, "text/html": self._still}
-        return bundle
 
 
 def params(weights: Float[np.ndarray, "L H Q K"], names: list[str], key_names: list[str], view: str) -> dict:

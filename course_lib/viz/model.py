@@ -11,13 +11,10 @@ is the logit lens (nostalgebraist, 2020). Cho et al. (2024), "Transformer Explai
 Shapes: L layers, H heads, T tokens, D = d_model, d = D / H, V = vocab_size; N of D numbers are shown as colours.
 """
 
-import base64
 import functools
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import anywidget
 import matplotlib
 import numpy as np
 import torch
@@ -27,9 +24,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from course_lib.viz import STATIC, check_alt, image
+from course_lib.viz import STATIC, Pictured, alone, check_alt, image, script
 from course_lib.viz import attention as viewer
-from course_lib.viz.attention import BLUES, COLOURS, UNSAFE, drawable, fonts, shown, small_png
+from course_lib.viz.attention import BLUES, COLOURS, drawable, fonts, shown, small_png
 
 FIELDS = {"token_vectors": "T D", "position_vectors": "T D", "layers": "L+1 T D", "query": "L H T d", "key": "L H T d",
           "value": "L H T d", "attention": "L H T T", "logits": "L+1 T V"}
@@ -63,11 +60,11 @@ def model_view(trace: Callable, tokenizer: Any, text: str, *, layer: int = 0, he
     return ModelView(trace, tokenizer, text, ids, arrays, places, title)
 
 
-class ModelView(anywidget.AnyWidget):
+class ModelView(Pictured):
     """What `model_view` returns. The browser sends `wanted`, a text with a number; a `picture` of that number comes
     back, or a `problem`. All else that a learner does asks the kernel nothing."""
 
-    _esm = STATIC / "model.js"
+    _esm = script("model")
     _css = STATIC / "model.css"
     start = traitlets.Dict().tag(sync=True)
     wanted = traitlets.Dict().tag(sync=True)
@@ -101,15 +98,6 @@ class ModelView(anywidget.AnyWidget):
     def _still(self) -> str:
         """The text/html, drawn when it is first asked for."""
         return _static(self.start, *self._parts)
-
-    def __repr__(self) -> str:
-        return self._words
-
-    def _repr_mimebundle_(self, **kwargs) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data |= {"text/plain": self._words, "text/html": self._still}
-        return bundle
 
 
 class _Names(dict):
@@ -166,7 +154,7 @@ def _checked(traced: Any) -> tuple[Int[np.ndarray, " T"], Arrays]:
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
             raise ValueError(f"{name} of the trace holds what is no finite number (NaN, infinity): look at the model.")
-    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    arrays = {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
     arrays["scores"] = arrays["query"] @ arrays["key"].swapaxes(-1, -2)  # (L, H, T, T), before the division by √d
     gap = np.abs(weights_of(arrays) - arrays["attention"]).max(-1)  # (L, H, T)
     if gap.max() > 0.01:  # room for bfloat16
@@ -211,10 +199,11 @@ def best(logits: Float[np.ndarray, "... V"], k: int) -> Int[np.ndarray, "... k"]
     """
     rows = logits.reshape(-1, logits.shape[-1])
     k = min(k, rows.shape[-1])
-    least = np.partition(rows, -k, axis=-1)[:, -k]
-    found = [np.flatnonzero(row >= bar) for row, bar in zip(rows, least)]  # k of them, or more where some are equal
-    order = [ids[np.argsort(-row[ids], kind="stable")[:k]] for row, ids in zip(rows, found)]
-    return np.array(order).reshape(*logits.shape[:-1], k)
+    least = np.partition(rows, -k, axis=-1)[:, -k, None]
+    row, ids = np.nonzero(rows >= least)  # k of each row, or more where some are equal
+    order = np.lexsort((ids, -rows[row, ids], row))
+    starts = np.searchsorted(row, np.arange(len(rows)))  # a row's first place
+    return ids[order][starts[:, None] + np.arange(k)].reshape(*logits.shape[:-1], k)
 
 
 def pack(ids: Int[np.ndarray, " T"], arrays: Arrays, names: _Names, position: int, layers: Sequence[int] | None = None,
@@ -231,10 +220,11 @@ def pack(ids: Int[np.ndarray, " T"], arrays: Arrays, names: _Names, position: in
     vectors = np.stack([arrays["token_vectors"], arrays["position_vectors"], arrays["layers"][0]])  # (3, T, D)
     scale = float(np.abs(vectors[..., :NUMBERS]).max()) or 1.0
     sums = np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1))  # (L+1, T): what the highest lacks to log 1
-    guesses, bars = best(logits, GUESSES), best(logits[-1], BARS)
+    guesses, few = best(logits, GUESSES), best(logits[-1], FEW)
+    bars = few[:, :BARS]
     chances = np.exp(np.take_along_axis(logits, guesses, -1) - logits.max(-1, keepdims=True) - sums[..., None])
     whole = range(T) if T * V <= most_logits else {position, T - 1} if 2 * V <= most_logits else ()
-    rows = [-np.sort(-logits[-1, t]) if t in whole else logits[-1, t, best(logits[-1, t], FEW)] for t in range(T)]
+    rows = [-np.sort(-logits[-1, t]) if t in whole else logits[-1, t, few[t]] for t in range(T)]
     part = np.ix_(layers, heads)
     view = {
         "tokens": [names[i] for i in ids], "ids": ids.tolist(), "causal": causal(arrays), "layers": [*layers],
@@ -265,17 +255,8 @@ def _static(start: dict, ids: np.ndarray, arrays: Arrays, names: _Names, places:
     one, two = (sum(map(len, carry(heads=[head] * count)["arrays"].values())) for count in (1, 2))
     fit = 1 + (STATIC_BYTES - one) // (two - one)  # so many heads; one always travels
     packed = carry(heads=sorted([head, *(one for one in range(H) if one != head)][:max(1, fit)]))
-    packed["arrays"] = {name: base64.b64encode(part).decode() for name, part in packed["arrays"].items()}
-    state = {"start": start, "picture": {"number": 0, **packed}}
-    return f'<div class="course-model-still">{picture}<script>{_script(state)}</script></div>'
-
-
-def _script(state: dict) -> str:
-    """The viewer's own file as a plain script. Token text cannot end it: no `<` of the data is left as it is."""
-    code = (STATIC / "model.js").read_text("utf-8").replace("export default { render };", "begin(render);")
-    for name, value in (("CSS", (STATIC / "model.css").read_text("utf-8")), ("STATE", state)):
-        code = f"const {name} = {json.dumps(value).replace('<', UNSAFE)};\n{code}"
-    return "/* viz.model_view */ (() => {\n" + code + "})();"
+    state = {"start": start, "picture": {"number": 0, **packed}, "wanted": {}, "problem": {}}
+    return alone("model", picture, state)
 
 
 # --- words and the still picture ---------------------------------------------------------------------------------

@@ -4,15 +4,7 @@ const PLAIN = 4; // heads whose numbers fit beside a token; of more we show the 
 const STEPS = 24; // of opacity
 const MOST = 3000; // lines at once; more take long to draw, and hide each other
 const TABLE = 4096; // cells of the largest table shown whole
-const RAMPS = { light: [[247, 251, 255], [66, 146, 198], [8, 48, 107]], dark: [[27, 31, 38], [49, 130, 189], [222, 240, 255]] };
 const DASHES = [[], [7, 3], [2, 2]]; // heads 0 to 7, 8 to 15, 16 and more
-
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
 
 /** The weights as a function of (layer, head, query, key), counted in what travelled; two bytes each or one. */
 function reader(bytes, view) {
@@ -28,10 +20,7 @@ function reader(bytes, view) {
 
 const format = (value, digits = 2) =>
   value === 0 ? "0" : value < 0.5 * 10 ** -digits ? `<${(10 ** -digits).toFixed(digits).slice(1)}` : value.toFixed(digits);
-const bright = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b > 100; // black is read better on it than white
-const dark = (node) => bright((getComputedStyle(node).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number)); // light text
 const parse = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
-const blend = (a, b, t) => a.map((x, i) => Math.round(x + (b[i] - x) * t));
 /** 256 colours from no weight to a full one. */
 const palette = (ramp) => Array.from({ length: 256 }, (_, i) => i < 128 ? blend(ramp[0], ramp[1], i / 128) : blend(ramp[1], ramp[2], (i - 128) / 127));
 
@@ -66,11 +55,7 @@ function render({ model, el }) {
   const listed = (numbers) => numbers.length > 1 ? `heads ${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}` : `head ${numbers[0]}`;
 
   const box = element("div", { class: "course-attention", role: "group", "aria-label": view.title || "Attention viewer" });
-  // What is typed here stays here, so that no "dd" deletes a cell; Ctrl, Escape and Shift + Enter keep their meaning.
-  box.addEventListener("keydown", (event) => {
-    const notebooks = event.ctrlKey || event.metaKey || event.altKey || event.key === "Escape";
-    if (!notebooks && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
-  });
+  keepKeys(box);
 
   // --- the row of controls
   const controls = element("div", { class: "course-attention-controls" });
@@ -318,11 +303,6 @@ function render({ model, el }) {
   }
 
   // --- heatmap
-  const shorten = (pen, text, room) => {
-    while (text.length > 1 && pen.measureText(text).width > room) text = [...text.replace(/…$/, "")].slice(0, -1).join("") + "…";
-    return text;
-  };
-
   function drawHeatmap() {
     const grid = element("div", { class: "course-attention-grid" });
     const across = on.length < 2 ? 1 : on.length <= 4 ? 2 : on.length <= 9 ? 3 : 4;
@@ -475,21 +455,6 @@ function render({ model, el }) {
   });
   size.observe(box);
   return () => { size.disconnect(); theme.disconnect(); box.remove(); }; // JupyterLab keeps el after a rerun: keep it empty
-}
-
-/** Where there is no kernel: CSS and STATE stand above this file, and the viewer takes the still picture's place. */
-function start(render) {
-  const script = document.currentScript, place = script.parentNode;
-  const data = { view: STATE.view, weights: Uint8Array.from(atob(STATE.weights), (char) => char.charCodeAt(0)) };
-  const el = element("div");
-  place.before(element("style", {}, CSS), el);
-  try {
-    render({ model: { get: (name) => data[name] }, el });
-    place.remove();
-  } catch (problem) { // the still picture stays
-    el.remove();
-    throw problem;
-  }
 }
 
 export default { render };

@@ -1,29 +1,19 @@
 // The browser's half of viz.model_view: plain DOM and canvas, no network, no build step. Text of tokens only ever becomes
 // textContent. Model: start (what is shown first), picture {number, view, arrays: bytes by name} (the kernel's answers),
 // problem {number, text}, wanted {number, text, position} (ours). Numbers come as viz/model.py packs them.
-const PAUSE = 400; // milliseconds to wait for the next key
+const PAUSE = 100; // milliseconds to wait for the next key: of questions asked meanwhile Jupyter keeps the last
 const PATIENCE = 30_000; // before we say that no kernel answers
 const BARS = 10; // tokens with a bar; FEW: logits of a token where not all travel
 const FEW = 50;
 const NAMED = 24; // tokens whose names fit beside the heatmap
-const RAMPS = { light: [[247, 251, 255], [66, 146, 198], [8, 48, 107]], dark: [[27, 31, 38], [49, 130, 189], [222, 240, 255]] };
 const SIGNS = { light: [[213, 94, 0], [255, 255, 255], [0, 114, 178]], dark: [[240, 128, 48], [27, 31, 38], [86, 180, 233]] };
-
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
 
 const number = (value, digits = 2) => value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 const share = (value) => value === 0 ? "0" : value < 0.005 ? "<.01" : value.toFixed(2);
 const power = (value) => value >= 1e5 ? value.toExponential(1).replace("+", "") : value >= 0.005 ? number(value) : "<.01";
-const bright = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b > 100;
-const dark = (node) => bright((getComputedStyle(node).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number)); // light text
-const blend = (a, b, t) => a.map((x, i) => Math.round(x + (b[i] - x) * t));
-/** A colour for t from 0 to 1, on a ramp of three. */
-const shade = (ramp, t) => t < 0.5 ? blend(ramp[0], ramp[1], 2 * t) : blend(ramp[1], ramp[2], 2 * t - 1);
+/** 256 colours of a ramp, as CSS writes them. */
+const palette = (ramp) => Array.from({ length: 256 }, (_, i) => `rgb(${shade(ramp, i / 255)})`);
+const INKS = { light: palette(SIGNS.light), dark: palette(SIGNS.dark) };
 const length = (row) => Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
 
@@ -41,7 +31,7 @@ function rove(buttons, event) {
 // --- what travelled
 const typed = (Type, bytes) => new Type(new Uint8Array(bytes.buffer ?? bytes, bytes.byteOffset ?? 0, bytes.byteLength).slice().buffer);
 /** Numbers of two bytes: 1 bit of sign, 5 of exponent, 10 of fraction. */
-const halves = (bytes) => Float32Array.from(typed(Uint16Array, bytes), (h) => {
+const halves = (codes) => Float32Array.from(codes, (h) => {
   const [exponent, fraction] = [(h >> 10) & 31, h & 1023];
   return (h >> 15 ? -1 : 1) * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
 });
@@ -50,13 +40,13 @@ const halves = (bytes) => Float32Array.from(typed(Uint16Array, bytes), (h) => {
 function reader({ view, arrays }) {
   const T = view.tokens.length, H = view.heads.length, d = view.size, L = view.all[0];
   const cut = (values, size, i) => values.subarray(i * size, (i + 1) * size);
-  const [query, key, value] = ["query", "key", "value"].map((name) => {
-    const all = halves(arrays[name]);
-    return (l, h, t) => cut(all, d, (l * H + h) * T + t);
+  const [query, key, value] = ["query", "key", "value"].map((name) => { // read head by head: most are never looked at
+    const all = typed(Uint16Array, arrays[name]);
+    return (l, h, t) => halves(cut(all, d, (l * H + h) * T + t));
   });
   const scores = typed(Float32Array, arrays.scores), logits = typed(Float32Array, arrays.logits);
   const [codes, lengths, sums] = [typed(Int8Array, arrays.vectors), typed(Float32Array, arrays.lengths), typed(Float32Array, arrays.sums)];
-  const [guesses, chances, bars] = [typed(Int32Array, arrays.guesses), halves(arrays.chances), typed(Int32Array, arrays.bars)];
+  const [guesses, chances, bars] = [typed(Int32Array, arrays.guesses), halves(typed(Uint16Array, arrays.chances)), typed(Int32Array, arrays.bars)];
   const G = guesses.length / ((L + 1) * T), B = bars.length / T;
   const starts = view.counts.map((_, t) => view.counts.slice(0, t).reduce((a, b) => a + b, 0));
   const hidden = (q, k) => view.causal && k > q;
@@ -102,15 +92,11 @@ function probabilities(logits, sum, temperature, topK, topP) {
 function render({ model, el }) {
   const first = model.get("start"), live = Boolean(model.save_changes);
   let view, read, position, layer, head; // the last two count what travelled
-  let night = false; // whether the page is dark
+  let night = false, width = 0; // whether the page is dark; how wide we are
   let temperature = 1, topK = Infinity, topP = 1, pause, patience, asked = 0;
 
   const box = element("div", { class: "course-model", role: "group", "aria-label": first.title || "X-ray of a model" });
-  // What is typed here stays here, so that no "dd" deletes a cell; Ctrl, Escape and Shift + Enter keep their meaning.
-  box.addEventListener("keydown", (event) => {
-    const notebooks = event.ctrlKey || event.metaKey || event.altKey || event.key === "Escape";
-    if (!notebooks && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
-  });
+  keepKeys(box);
   const part = (name, ...children) => {
     const node = element("section", { class: "course-model-part", "data-part": name }, ...children);
     box.append(node);
@@ -125,16 +111,16 @@ function render({ model, el }) {
   const isolated = (name) => `“\u2068${name}\u2069”`;
   const called = (t) => isolated(view.tokens[t]) + (view.tokens.indexOf(view.tokens[t]) !== view.tokens.lastIndexOf(view.tokens[t]) ? ` (${t})` : "");
 
-  /** Numbers as a strip of colours: orange below 0, blue above, the page's own colour at 0. */
+  /** Numbers as a strip of colours: orange below 0, blue above, the page's own colour at 0.
+   *
+   * Each is a piece of a background, unblended: a hundred canvases would take three times as long to draw. */
   function strip(values, scale, what) {
-    const canvas = element("canvas", { width: values.length, height: 1, role: "img", class: "course-model-strip" });
-    const ramp = SIGNS[night ? "dark" : "light"], pixels = new ImageData(values.length, 1);
-    values.forEach((x, i) => pixels.data.set([...shade(ramp, Math.min(1, Math.max(0, 0.5 + x / scale / 2))), 255], 4 * i));
-    canvas.getContext("2d", { willReadFrequently: true }).putImageData(pixels, 0, 0); // that is: without a GPU, as they are many
+    const inks = INKS[night ? "dark" : "light"], at = (x) => Math.round(255 * Math.min(1, Math.max(0, 0.5 + x / scale / 2)));
+    const piece = (x, i) => `${inks[at(x)]} 0 ${100 * (i + 1) / values.length}%`;
     const words = `${what}: ${values.length} numbers from ${number(Math.min(...values))} to ${number(Math.max(...values))}`;
-    canvas.setAttribute("aria-label", words);
-    canvas.title = words;
-    return canvas;
+    const node = element("i", { class: "course-model-strip", role: "img", "aria-label": words, title: words });
+    node.style.backgroundImage = `linear-gradient(to right, ${Array.from(values, piece)})`;
+    return node;
   }
   const largest = (rows) => Math.max(1e-9, ...rows.map((one) => one.reduce((most, x) => Math.max(most, Math.abs(x)), 0)));
   function bar(value, most, text, cut) {
@@ -226,19 +212,13 @@ function render({ model, el }) {
     const sheetTable = table("", ["key", "k", "q · k", `÷ √${read.d}`, "mask", "e^score", "weight", "v"], rows);
     const query = read.query(...at, position);
     sheetTable.querySelector("caption").append(token(view.tokens[position]), " asks with q ", strip(query, Math.max(scales[0], largest([query])), "q"), ` of length ${number(length(query))}`);
-    const top = sheet.scrollTop;
     sheet.replaceChildren(sheetTable);
-    sheet.scrollTop = top;
     mix.replaceChildren("mix: Σ weight · v = ", strip(mixed, largest([mixed]), "the mix"), ` of length ${number(length(mixed))}`);
   }
 
-  const shorten = (pen, text, room) => {
-    while (text.length > 1 && pen.measureText(text).width > room) text = [...text.replace(/…$/, "")].slice(0, -1).join("") + "…";
-    return text;
-  };
   let cursor = 0, geometry; // the key that arrow keys stand at; where cells are
   function drawMap() {
-    const T = read.T, size = 11, room = Math.min(300, mapBox.clientWidth || 300), style = getComputedStyle(box), font = `${size}px ${style.fontFamily}`;
+    const T = read.T, size = 11, room = Math.min(300, (width || 300) - 4), style = getComputedStyle(box), font = `${size}px ${style.fontFamily}`;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     let pen = map.getContext("2d");
     pen.font = font;
@@ -351,8 +331,8 @@ function render({ model, el }) {
     box.classList.toggle("course-model-dark", night);
     mark(buttons, position, "aria-pressed");
     mark(chipButtons, head, "aria-pressed");
+    drawMap(); // first, as it asks for the page's font: later that would have the new tables styled twice
     drawEmbedding();
-    drawMap();
     drawSheet();
     drawStream();
     drawNext();
@@ -408,23 +388,22 @@ function render({ model, el }) {
   document.addEventListener("course-query", follow);
 
   el.append(box);
+  width = box.clientWidth;
   load();
   const complain = () => { const { number, text } = model.get("problem"); if (text) arrived(number, text); };
   complain();
   model.on?.("change:picture", load);
   model.on?.("change:problem", complain);
 
-  let width = box.clientWidth;
   const theme = new MutationObserver(() => {
     if (!box.isConnected) theme.disconnect(); // out of the page: the page's body must not hold on to it
     else if (dark(box) !== night) draw();
   });
   const size = new ResizeObserver(() => {
+    if (box.clientWidth) theme.observe(document.body, { attributes: true });
     if (box.clientWidth === width && night === dark(box)) return;
     width = box.clientWidth;
-    if (!width) return;
-    theme.observe(document.body, { attributes: true });
-    draw();
+    if (width) draw();
   });
   size.observe(box);
   return () => { // JupyterLab keeps el after a rerun: keep it empty
@@ -437,22 +416,6 @@ function render({ model, el }) {
     document.removeEventListener("course-query", follow);
     box.remove();
   };
-}
-
-/** Where there is no kernel: CSS and STATE stand above this file, and the viewer takes the still picture's place. */
-function begin(render) {
-  const script = document.currentScript, place = script.parentNode, { picture, start } = STATE;
-  const arrays = Object.fromEntries(Object.entries(picture.arrays).map(([name, text]) => [name, Uint8Array.from(atob(text), (char) => char.charCodeAt(0))]));
-  const data = { start, picture: { ...picture, arrays }, wanted: {}, problem: {} };
-  const el = element("div");
-  place.before(element("style", {}, CSS), el);
-  try {
-    render({ model: { get: (name) => data[name] }, el });
-    place.remove();
-  } catch (problem) { // the still picture stays
-    el.remove();
-    throw problem;
-  }
 }
 
 export default { render };
