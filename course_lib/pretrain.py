@@ -42,7 +42,6 @@ from torch import Tensor, nn
 from course_lib import bert, data, device, gpt, tokenizers, training, word2vec
 from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer
-from course_lib.transformer import sinusoidal_positions
 from course_lib.wordpiece import count_score
 
 PASSAGE = 20  # sentences of a corpus without documents that are read as one
@@ -179,34 +178,48 @@ def skipgram_table(exercise: bert.SentencePairs, vocab_size: int, d_model: int) 
 def begin(model: bert.BertForPreTraining, exercise: bert.SentencePairs) -> None:
     """Start where earlier lessons ended, instead of at random: the model is the same, and less is left to learn.
 
-    The bias holds frequencies (01), the token table skip-gram vectors (03), the position table sinusoids (13).
+    The bias holds frequencies (01), the token table skip-gram vectors (03), and heads look at neighbours (13).
     """
     config = model.bert.config
     model.bias.copy_(log_frequencies(exercise.ids, config.vocab_size))
     model.bert.tokens.weight.copy_(skipgram_table(exercise, config.vocab_size, config.d_model))
-    waves = sinusoidal_positions(config.context_length, config.d_model)
-    model.bert.positions.weight.copy_(waves / waves.std() * bert.STD)
+    look_around(model)
+
+
+def look_around(model: bert.BertForPreTraining) -> None:
+    """The first block's heads begin by looking one token back, one ahead, two back, two ahead, ...; see `look_at`."""
+    attention, heads = model.bert.blocks[0].attention, range(model.bert.config.num_heads)
+    offsets = [-(h // 2 + 1) if h % 2 else h // 2 + 1 for h in heads]
+    look_at(offsets, model.bert.positions.weight, attention.query.weight, attention.key.weight, loudness=2 * bert.STD)
+
+
+def look_back(model: gpt.GPT) -> None:
+    """Head h of the first block begins by looking h + 1 tokens back, as an n-gram does (09); see `look_at`."""
+    query, key, _ = model.blocks[0].attention.qkv.weight.split(model.config.d_model)  # (D, D) each, head by head
+    look_at(range(1, model.config.num_heads + 1), model.positions.weight, query, key, loudness=2 * gpt.STD)
 
 
 @torch.no_grad()
-def look_back(model: gpt.GPT, sharpness: float = 1.5) -> None:
-    """Head h of the first block begins by looking h + 1 tokens back, as an n-gram does (09); the rest stays random.
+def look_at(
+    offsets: Sequence[int], positions: Float[Tensor, "T D"], query: Float[Tensor, "D D"], key: Float[Tensor, "D D"],
+    loudness: float, sharpness: float = 1.5,
+) -> None:  # fmt: skip
+    """Write into a position table and a block's query and key: head h looks offsets[h] tokens back (below 0: ahead).
 
-    The position table becomes waves (13), a frequency each. To all of them, b tokens are a turn by a fixed angle: so a
-    head's keys are some of the waves, and its queries the same waves, turned back. Nothing holds the head there later.
-    ValueError for heads of an odd size, as waves come in pairs.
+    The positions become waves (13), a frequency each. To all of them, b tokens are a turn by a fixed angle: so a head's
+    keys are some of the waves, and its queries the same waves, turned back. Nothing holds the head there later.
+    `loudness` is the waves' standard deviation, beside the tokens'. ValueError for heads of an odd size, as waves come
+    in pairs.
     """
-    config = model.config
-    D, d = config.d_model, config.d_model // config.num_heads
+    D, d = len(query), len(query) // len(offsets)
     require(d % 2 == 0, "d_model / num_heads", d, "even")
-    frequencies, places = math.pi * torch.rand(D // 2), torch.arange(config.context_length)[:, None]
-    waves = torch.cat([(places * frequencies).sin(), (places * frequencies).cos()], 1)  # (context_length, D)
-    model.positions.weight.copy_(waves / waves.std() * 2 * gpt.STD)  # twice as loud as the tokens
+    frequencies, places = math.pi * torch.rand(D // 2), torch.arange(len(positions))[:, None]
+    waves = torch.cat([(places * frequencies).sin(), (places * frequencies).cos()], 1)  # (T, D)
+    positions.copy_(waves / waves.std() * loudness)
     sines, cosines = torch.eye(D).split(D // 2)  # each row picks one wave
-    query, key, _ = model.blocks[0].attention.qkv.weight.split(D)  # (D, D) each, head by head
-    for h in range(config.num_heads):
+    for h, back in enumerate(offsets):
         some, rows = slice(h * d // 2, (h + 1) * d // 2), slice(h * d, (h + 1) * d)
-        turn, sine, cosine = (h + 1) * frequencies[some, None], sines[some], cosines[some]
+        turn, sine, cosine = back * frequencies[some, None], sines[some], cosines[some]
         key[rows] = sharpness * torch.cat([sine, cosine])
         query[rows] = sharpness * torch.cat([turn.cos() * sine - turn.sin() * cosine,
                                              turn.cos() * cosine + turn.sin() * sine])  # fmt: skip

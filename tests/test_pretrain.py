@@ -12,7 +12,6 @@ import torch
 
 from course_lib import bert, data, gpt, pretrain
 from course_lib.tokenizers import WordPieceTokenizer
-from course_lib.transformer import sinusoidal_positions
 
 ROOT = Path(__file__).resolve().parent.parent
 ARGUMENTS = ["--size", "tiny", "--vocab-size", "400", "--batch-size", "4", "--context-length", "32"]
@@ -173,14 +172,23 @@ def test_a_model_begins_at_the_loss_of_counting():
     model = bert.BertForPreTraining(config)
     pretrain.begin(model, pairs)
     assert torch.equal(model.bias, pretrain.log_frequencies(pairs.ids, 9))
-    for table in (model.bert.tokens.weight, model.bert.positions.weight):
-        assert 0.5 * bert.STD < table.std() < 2 * bert.STD
-    waves, places = sinusoidal_positions(16, 8), model.bert.positions.weight
-    assert torch.allclose(places / places.std() * waves.std(), waves, atol=1e-5)
+    for table, size in ((model.bert.tokens.weight, 1), (model.bert.positions.weight, 2)):
+        assert 0.5 * size * bert.STD < table.std() < 2 * size * bert.STD
     batches = [batch for batch, _ in zip(pairs(torch.Generator().manual_seed(0)), range(20))]
     labels = torch.cat([batch.labels for batch in batches])
     assert pretrain.masked_scores(model.eval(), batches)["loss"] == pytest.approx(
         -model.bias.detach()[labels].mean().item(), abs=0.1)  # fmt: skip
+
+
+def test_heads_of_bert_begin_by_looking_at_their_neighbours():
+    config = bert.BertConfig(vocab_size=30, context_length=48, d_model=160, num_layers=2, num_heads=4, dropout=0.0)
+    torch.manual_seed(0)
+    model = bert.BertForPreTraining(config)
+    pretrain.look_around(model)
+    with torch.no_grad():
+        attention = model.bert(torch.randint(30, (1, 48)), return_attention=True).attention[0, 0]  # (H, T, T)
+    for weights, back in zip(attention, (1, -1, 2, -2), strict=True):
+        assert weights.diagonal(-back).mean() > 0.8
 
 
 def test_heads_begin_by_looking_back():

@@ -25,12 +25,12 @@
 # {{cost}}
 
 # %% [markdown] tags=["instructor"]
-# **Plan for 50 minutes, four blocks.** A: Predict, the bar (0-13). B: The loss (13-24). C: One batch by heart, three
+# **Plan for 50 minutes, four blocks.** A: Predict, the bar (0-13). B: The loss (13-24). C: One batch by heart, four
 # starts (24-35). D: The run, what comes first, the longer run, the belief (35-50).
 #
 # **Minute 0.** Three losses on the board, everyone writes their own: before training, counting, after training.
 #
-# **When 15 minutes late:** leave out the three starts, and open block D with the saved run. Do not leave out the batch
+# **When 15 minutes late:** leave out the four starts, and open block D with the saved run. Do not leave out the batch
 # learned by heart: it is the cheapest test there is, and nobody does it without having been shown.
 
 # %% [markdown]
@@ -302,15 +302,31 @@ assert elsewhere["loss"] > unigram
 # pieces keep company. You know that, too: lesson 03's skip-gram finds vectors for 2,000 pieces within seconds. Put them
 # into the token table.
 #
-# **Predict:** three runs of 100 steps each, equal but for the start: all random; the bias given; the bias and the
-# table given. Which is ahead after 100 steps, and has anyone caught up?
+# Last it would learn who the *neighbours* are. A head can be built that looks one place back, wherever it stands:
+# lesson 13's clocks turn by a fixed angle from one place to the next. Let the position table hold such clocks, let a
+# head's keys be their hands, and its queries the same hands turned back by one place. Then the key that fits a query
+# best is the one before it. Turned the other way, the head looks one place ahead.
 
-# %% tags=["boilerplate"]
-# A new model, equal each time; and a run of some steps, asked now and then about ten batches held out.
+# %%
+# Our first block has two heads, one for each neighbour: where do they look before any step?
 def newborn():
     torch.manual_seed(1)
     return bert.BertForPreTraining(config)
 
+
+model = newborn()
+pretrain.look_around(model)
+with torch.no_grad():
+    looks = model.bert(batch.input_ids[:1], return_attention=True).attention[0, 0]  # [heads, T, T]
+for head, (words, place) in enumerate([("one back", -1), ("one ahead", 1)]):
+    print(f"head {head}: {words}, with {looks[head].diagonal(place).mean():.2f} of its weight on average")
+
+# %% [markdown]
+# **Predict:** four runs of 100 steps each. All random; the bias given; the bias and the token table given; and these
+# two with the heads. Which is ahead after 100 steps, and has anyone caught up?
+
+# %% tags=["boilerplate"]
+# A run of some steps, asked now and then about ten batches held out.
 
 def read(model, steps, on_step=None):
     plan = training.TrainingConfig(
@@ -319,19 +335,22 @@ def read(model, steps, on_step=None):
         return training.train(model, exercises, pretrain.loss, plan, held_out=questions[:10], on_step=on_step)
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# Three starts: their losses on the way, and on all held-out questions at the end.
+# Four starts: their losses on the way, and on all held-out questions at the end.
 ways, after = {}, {}
 with device.one_thread():
     table = pretrain.skipgram_table(exercises, config.vocab_size, config.d_model)
-for name in ["all random", "bias given", "bias and table given"]:
+for name in ["all random", "bias given", "bias, table given", "bias, table, heads given"]:
     model = newborn()
     with torch.no_grad():
         model.bias.copy_(known if name != "all random" else 0 * known)
         model.bert.tokens.weight.copy_(table if "table" in name else model.bert.tokens.weight)
+    if "heads" in name:
+        pretrain.look_around(model)
     ways[name] = list(zip(*read(model, 100).held_out))  # steps, losses
     after[name] = pretrain.masked_scores(model, questions)["loss"]
-    print(f"{name:20} {after[name]:.2f} nats a masked piece, the unigram {unigram:.2f}")
-assert after["all random"] - 0.1 > after["bias given"] > after["bias and table given"] + 0.1
+    print(f"{name:24} {after[name]:.2f} nats a masked piece, the unigram {unigram:.2f}")
+assert after["all random"] - 0.1 > after["bias given"] > after["bias, table given"] + 0.1
+assert after["bias, table given"] > after["bias, table, heads given"]
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The way down. The grey line: a coin for the pairs, counting for the pieces.
@@ -339,42 +358,41 @@ from course_lib import viz
 from course_lib.viz import training as curves
 
 bar = "a coin and\nthe unigram", unigram + math.log(2)
-viz.show(*curves.curves(ways, "Three starts", "held-out loss of both exercises (nats)", level=bar))
+viz.show(*curves.curves(ways, "Four starts", "held-out loss of both exercises (nats)", level=bar))
 
 # %% [markdown]
-# Nobody has caught up. Two runs begin *at* the grey line; the third must first come down to it. And of these two, the
-# one with vectors leaves it sooner. Neither changes the model: it has the same tables and matrices, only other numbers
-# to begin with.
-#
-# What the start cannot give is the rest: **where** things stand. That has to be learned by attention.
+# Nobody has caught up. Three runs begin *at* the grey line; the first must come down to it. Of the three, those with
+# vectors leave it sooner, and the heads are ahead at the end by a little: first one learns *which* pieces keep company,
+# and only then pays it to know *where* they stand. In a longer run that little grows (leave the heads out of the run
+# below, and see). None of it changes the model: the same tables and matrices, only other
+# numbers to begin with.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 24-35. Type** the run on one batch (5 lines). The three starts run for most of a minute: vote before it
+# **Minutes 24-35. Type** the run on one batch (5 lines). The four starts run for most of a minute: vote before it
 # ends.
 #
-# **Poll:** "after 10,000 steps the three starts will be..."
+# **Poll:** "after 10,000 steps the four starts will be..."
 # - *equal*, or *further apart*: nobody in this room knows. Ask what one would have to run to find out (and that a start
 #   is no more than a start).
 
 # %% [markdown]
 # ## The run
 #
-# `pretrain.begin` does both, and gives the position table lesson 13's waves. **Target, stated first:** 1.5 nats below
-# the unigram, on all held-out questions.
+# `pretrain.begin` gives all three. **Target, stated first:** 2 nats below the unigram, on all held-out questions.
 #
 # What will it learn first? Here are four lines with a hole, in the factbook's style. While the model reads, snapshots
 # are taken of what it says to each. **Predict:** in which of the first three does the right piece come out on top
 # first, and in which last? And what may be said to the fourth?
 #
 # 1. drinking ___ source improved urban
-# 2. total fertility rate ___ born woman
-# 3. national ___ independence day july
+# 2. diplomatic representation from the ___
+# 3. gdp per ___
 # 4. official languages english and ___
 
 # %% tags=["boilerplate"]
 # The likeliest pieces for a hole; a snapshot of four holes at some steps.
-HOLES = {"drinking [MASK] source improved urban": "water", "total fertility rate [MASK] born woman": "children",
-         "national [MASK] independence day july": "holiday", "official languages english and [MASK]": None}
+HOLES = {"drinking [MASK] source improved urban": "water", "diplomatic representation from the [MASK]": "us",
+         "gdp per [MASK]": "capita", "official languages english and [MASK]": None}
 AT = (1, 20, 40, 60, 80, 100, 150, 200, 300, 400, 500)
 model = newborn()  # who is asked
 
@@ -406,7 +424,7 @@ print(f"held out: {ours['loss']:.2f} nats, {below:.1f} below the unigram; right 
 
 # %% tags=["boilerplate", "hero"]
 # The target.
-print("1.5 nats below the unigram:", below > 1.5)
+print("2 nats below the unigram:", below > 2)
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # At which snapshot is the right piece on top for the first time?
@@ -416,8 +434,8 @@ for hole, right in HOLES.items():
     print(f"{hole:40} first right at step {first[0] if first else 'none yet'}; in the end: {said}")
 
 # %% [markdown]
-# A nat and a half is a factor of 4.5: the piece that was hidden gets 4.5 times the p that its frequency would give it
-# (so says the geometric mean). All of that comes from the other pieces of the row.
+# Two nats are a factor of 7.4: the piece that was hidden gets more than seven times the p that its frequency would give
+# it (so says the geometric mean). All of that comes from the other pieces of the row.
 #
 # **Look**, snapshot by snapshot. The control stands beside it: what somebody says who only knows frequencies. What does
 # the model say *before* it is right?
@@ -438,10 +456,9 @@ def draw_snapshot(hole, steps):
 viz.explore(draw_snapshot, hole=viz.Choice([*HOLES]), steps=viz.Choice(AT, value=AT[-1]))
 
 # %% [markdown]
-# In the run saved here no hole has its right piece on top after 500 steps; *water* comes close. Before it is right, the
-# model says words from the right *drawer*, and it likes to repeat what it sees: *source*, *drinking*. That is what the
-# vectors have given it: who keeps company with whom. Which of them stands in the hole is a matter of place, and place
-# it has hardly learned yet. The fourth hole has no single answer; there it should spread its p.
+# Before it is right, the model says words from the right *drawer*, and it likes to repeat what it sees. That is what
+# the vectors have given it: who keeps company with whom. Which of them stands in the hole is a matter of place, and
+# that comes later. The fourth hole has no single answer; there it should spread its p.
 #
 # Is it really reading, or does it only know which pieces go together? The control: the same questions, but with the
 # visible pieces of each row **in another order**. If order does not matter to it, nothing will change. **Predict** the
@@ -493,10 +510,9 @@ assert counting < ours["loss"] - 0.5
 
 # %% [markdown]
 # Counting wins, and not by a little. The factbook says the same things of every country, often word for word, and for
-# such a text little is better than to remember what follows what. Five hundred steps have not taught BERT to look at
-# the place beside it that sharply. So ask again where people write as they like, and after more than a minute of
-# reading. (That changes two things at once; the trigram's own lead over the unigram, here and in the table below, says
-# how much of it is the text.)
+# such a text little is better than to remember what follows what. Five hundred steps have not taught BERT that much by
+# heart. So ask again where people write as they like, and after more than a minute of reading. (That changes two things
+# at once; the trigram's own lead over the unigram, here and in the table below, says how much of it is the text.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 35-45.** Start the run, let the room argue about the order of the four holes, then look at the snapshots.
@@ -509,8 +525,8 @@ assert counting < ours["loss"] - 0.5
 # ## The same, for longer
 #
 # The course's own BERT came from the same lines: `python -m course_lib.pretrain`. Its text is all of the course's: film
-# reviews, definitions, facts, Shakespeare, a little Wikipedia. Held out are the reviews that lesson 08 held out. What
-# did it take?
+# reviews, definitions, facts, Shakespeare, a little Wikipedia. Held out are the reviews that lesson 08 held out. (It
+# began with the bias, the vectors and the clocks, but with heads at random.) What did it take?
 
 # %% tags=["boilerplate"]
 # What its card says.
@@ -656,7 +672,7 @@ print(f"ours   {own:11,} alone; the token table is {ready.bert.tokens.weight.num
 # - The bar is the unigram. At a hole, what lies below it came from looking.
 # - Scores and loss are computed at the masked places alone, with the table that also reads.
 # - First learn one batch by heart: the cheapest test there is.
-# - A good start is knowledge that you have already: frequencies, word vectors, waves.
+# - A good start is knowledge that you have already: frequencies, word vectors, who stands beside whom.
 # - Shuffle what the model sees, and you learn what it looks at.
 #
 # **Quiz.** Open the answer that you would give.
