@@ -180,6 +180,18 @@ def test_a_model_begins_at_the_loss_of_counting():
         -model.bias.detach()[labels].mean().item(), abs=0.1)  # fmt: skip
 
 
+def test_holes_are_what_is_shown_as_the_mask():
+    tokenizer, pairs = exercise(batch_size=4)
+    mask_id = tokenizer.special_tokens["[MASK]"]
+    batch = next(iter(pairs(torch.Generator().manual_seed(0))))
+    hidden = pretrain.holes(batch, mask_id)
+    shown = batch.input_ids.flatten()
+    assert hidden.masked_places.tolist() == (shown == mask_id).nonzero()[:, 0].tolist()
+    answers = dict(zip(batch.masked_places.tolist(), batch.labels.tolist(), strict=True))
+    assert hidden.labels.tolist() == [answers[place] for place in hidden.masked_places.tolist()]
+    assert hidden.input_ids is batch.input_ids, "the rows stay"
+
+
 def test_heads_of_bert_begin_by_looking_at_their_neighbours():
     config = bert.BertConfig(vocab_size=30, context_length=48, d_model=160, num_layers=2, num_heads=4, dropout=0.0)
     torch.manual_seed(0)
