@@ -175,8 +175,8 @@ def their_names(model: nn.Module) -> dict[str, str]:
         number = re.search(r"(?<=\.)\d+(?=\.)", part)
         pattern = part.replace(f".{number[0]}.", ".#.", 1) if number else part
         if pattern not in family.names:
-            raise ValueError(f"transformers has no name for {name} of this {type(model).__name__}: save it with "
-                             "torch.save or course_lib.training, or take that part out.")  # fmt: skip
+            raise ValueError(f"transformers has no name for {name} of this {type(model).__name__}: take that part out "
+                             "of the model, or save its state_dict with safetensors.")  # fmt: skip
         theirs = family.names[pattern]
         found[name] = f"{theirs.replace('#', number[0]) if number else theirs}.{what}"
     return found
@@ -208,7 +208,8 @@ def load_bert(path_or_name: str | Path, head: type[nn.Module] | None = None) -> 
 
     FileNotFoundError where a file is missing, or a name that no folder and no model on the hub has. ValueError, with
     the name, for weights that are damaged, missing, left over, of another shape or in the pickle format, and for a
-    config.json of another architecture or with a setting that the course's BERT does not compute.
+    config.json of another architecture or with a setting that the course's BERT does not compute. A warning where it
+    names several dropouts: the course has one, and they change no answer.
     """
     folder, found, config = _read_config(path_or_name, BERT)
     tensors = _full_names(_read_tensors(folder), BERT, folder)
@@ -227,7 +228,8 @@ def load_bert(path_or_name: str | Path, head: type[nn.Module] | None = None) -> 
 def load_gpt(path_or_name: str | Path) -> tuple[gpt.GPT, Tokenizer | None]:
     """A GPT-2 of others, on the CPU, in float32, ready to answer; and its tokenizer, None where the folder has none.
 
-    The head is the token table, as in GPT-2. Errors as `load_bert`'s; also ValueError for a head of its own.
+    The head is the token table, as in GPT-2, whether or not the file writes it down. Errors as `load_bert`'s; also
+    ValueError for a head that is another table.
     """
     folder, found, config = _read_config(path_or_name, GPT)
     tensors = _full_names(_read_tensors(folder), GPT, folder)
