@@ -336,8 +336,9 @@ def _read_config(path_or_name: str | Path, family: Family) -> tuple[Path, dict, 
     folder = _folder(path_or_name)
     path = folder / CONFIG
     if not path.is_file():
-        raise FileNotFoundError(f"There is no {CONFIG} in {folder}: name a folder that transformers or save_pretrained "
-                                "wrote.")  # fmt: skip
+        own = (folder / "card.json").is_file()
+        advice = "read it with course_lib.pretrain.load" if own else "name one that transformers wrote"
+        raise FileNotFoundError(f"There is no {CONFIG} in the folder {folder}: {advice}.")
     found = _read_json(path)
     kind = found.get("model_type")
     if kind != family.model_type:

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 import transformers
 
-from course_lib import bert, checkpoints, gpt
+from course_lib import bert, checkpoints, data, gpt, pretrain
 from course_lib.checkpoints import load_bert, load_gpt, save_pretrained, their_names
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer, WordTokenizer
 from course_lib.vocab import Vocab
@@ -166,6 +166,21 @@ def test_what_the_course_trained_is_read_by_transformers_exactly(kind, tmp_path)
     with safetensors.safe_open(tmp_path / "model.safetensors", "pt") as file:
         assert file.metadata() == {"format": "pt"}
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_the_courses_own_bert_goes_out_to_transformers(tmp_path):
+    folder = data.path("bert")
+    refused(FileNotFoundError, "course_lib.pretrain.load", load_bert, folder)
+    ours, tokenizer = pretrain.load(folder)
+    save_pretrained(ours, tmp_path, tokenizer)
+    theirs = read_by_them("BertForPreTraining", tmp_path)
+    asked = transformers.AutoTokenizer.from_pretrained(tmp_path)("the king of [MASK]", return_tensors="pt")
+    assert asked["input_ids"].tolist() == tokenizer.encode_batch(["the king of [MASK]"]).input_ids.tolist()
+    with torch.no_grad():
+        logits, follows = ours(asked["input_ids"])
+        right = theirs(**asked)
+    close(logits, right.prediction_logits[0])
+    close(follows, right.seq_relationship_logits)
 
 
 def test_a_model_can_be_saved_over_the_file_it_came_from(tmp_path):
@@ -393,7 +408,7 @@ def whole_numbers(name):
 
 
 BAD_BERT = [
-    (lambda folder: (folder / "config.json").unlink(), FileNotFoundError, "no config.json"),
+    (lambda folder: (folder / "config.json").unlink(), FileNotFoundError, "no config.json in the folder"),
     (lambda folder: cut(folder, "config.json"), ValueError, "config.json is damaged"),
     (write("config.json", "[1]"), ValueError, "holds a list"),
     (says(model_type="roberta"), ValueError, "model_type='roberta'"),
