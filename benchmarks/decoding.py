@@ -39,22 +39,19 @@ def twins(size: str):
     import torch
     import transformers
 
-    from course_lib import gpt
+    from course_lib import checkpoints, gpt
 
     config = gpt.GPTConfig(**vars(gpt.SIZES[size]) | {"vocab_size": SIZES[size][0], "dropout": 0.0})
     theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(
         vocab_size=config.vocab_size, n_positions=config.context_length, n_embd=config.d_model,
         n_layer=config.num_layers, n_head=config.num_heads, bos_token_id=0, eos_token_id=0)).eval()  # fmt: skip
-    ours, there = gpt.GPT(config).eval(), theirs.transformer
+    ours, weights = gpt.GPT(config).eval(), theirs.state_dict()
     with torch.no_grad():
         for parameter in theirs.parameters():
             if parameter.dim() == 2:
                 torch.nn.init.normal_(parameter, std=0.06)
-        ours.tokens.weight.copy_(there.wte.weight), ours.positions.weight.copy_(there.wpe.weight)
-        for mine, block in zip(ours.blocks, there.h):
-            for a, b in ((mine.attention.qkv, block.attn.c_attn), (mine.attention.output, block.attn.c_proj),
-                         (mine.hidden, block.mlp.c_fc), (mine.output, block.mlp.c_proj)):  # fmt: skip
-                a.weight.copy_(b.weight.T), a.bias.copy_(b.bias)
+    names = checkpoints.their_names(ours)
+    ours.load_state_dict({name: checkpoints.turned(there, weights[there]) for name, there in names.items()})
     return theirs, ours
 
 

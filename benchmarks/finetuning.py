@@ -63,7 +63,7 @@ def models(dropout: float):
     import torch
     import transformers
 
-    from course_lib import bert
+    from course_lib import bert, checkpoints
 
     ours = bert.BertForSequenceClassification(
         bert.BertConfig(**vars(bert.SIZES["mini"]) | {"vocab_size": VOCABULARY, "dropout": dropout}), num_labels=2)
@@ -71,22 +71,11 @@ def models(dropout: float):
         vocab_size=VOCABULARY, hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024,
         max_position_embeddings=CONTEXT, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout,
         num_labels=2))  # fmt: skip
-    names = {"bert.embeddings.word_embeddings": "bert.tokens", "bert.embeddings.position_embeddings": "bert.positions",
-             "bert.embeddings.token_type_embeddings": "bert.segments", "bert.embeddings.LayerNorm": "bert.norm",
-             "bert.pooler.dense": "bert.pooler", "classifier": "classifier"}  # fmt: skip
-    for i in range(4):
-        theirs_here, ours_here = f"bert.encoder.layer.{i}", f"bert.blocks.{i}"
-        names |= {f"{theirs_here}.attention.self.{part}": f"{ours_here}.attention.{part}"
-                  for part in ("query", "key", "value")}  # fmt: skip
-        names |= {f"{theirs_here}.{a}": f"{ours_here}.{b}" for a, b in (
-            ("attention.output.dense", "attention.output"), ("attention.output.LayerNorm", "attention_norm"),
-            ("intermediate.dense", "hidden"), ("output.dense", "output"), ("output.LayerNorm", "norm"))}  # fmt: skip
     with torch.no_grad():
         for parameter in ours.parameters():
             parameter.normal_(std=0.05)
     weights = ours.state_dict()
-    state = {name: weights[f"{names[stem]}.{kind}"] for name in theirs.state_dict()
-             for stem, _, kind in [name.rpartition(".")] if stem in names}  # fmt: skip
+    state = {theirs_here: weights[name] for name, theirs_here in checkpoints.their_names(ours).items()}
     unknown = theirs.load_state_dict(state, strict=False)
     assert not unknown.unexpected_keys
     assert all("position_ids" in key for key in unknown.missing_keys), unknown.missing_keys

@@ -2,13 +2,7 @@
 import torch
 import transformers
 
-from course_lib import gpt
-
-NAMES = {"tokens": "transformer.wte", "positions": "transformer.wpe", "norm": "transformer.ln_f", "head": "lm_head"}
-IN_A_BLOCK = {  # ours, theirs; their four matrices stand the other way round
-    "attention_norm": "ln_1", "attention.qkv": "attn.c_attn", "attention.output": "attn.c_proj", "norm": "ln_2",
-    "hidden": "mlp.c_fc", "output": "mlp.c_proj",
-}  # fmt: skip
+from course_lib import checkpoints, gpt
 
 
 def theirs_and_ours(config: gpt.GPTConfig, seed: int = 0):
@@ -21,14 +15,7 @@ def theirs_and_ours(config: gpt.GPTConfig, seed: int = 0):
     with torch.no_grad():
         for parameter in theirs.parameters():
             parameter.add_(torch.randn(parameter.shape) * 0.2)
-    blocks = {f"blocks.{i}.{a}": f"transformer.h.{i}.{b}" for i in range(config.num_layers)
-              for a, b in IN_A_BLOCK.items()}  # fmt: skip
-    ours, state, names = gpt.GPT(config), theirs.state_dict(), NAMES | blocks
-    ours.load_state_dict({f"{a}.{what}": turned(a, state[f"{b}.{what}"]) for a, b in names.items()
-                          for what in ("weight", "bias") if f"{b}.{what}" in state})  # fmt: skip
+    ours, state = gpt.GPT(config), theirs.state_dict()
+    names = checkpoints.their_names(ours)
+    ours.load_state_dict({a: checkpoints.turned(b, state[b]) for a, b in names.items()})
     return theirs.eval().double(), ours.eval().double(), names
-
-
-def turned(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """Theirs as ours: the matrices in a block are transposed."""
-    return tensor.T if name.startswith("blocks") and tensor.dim() == 2 else tensor

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from course_lib import bert, training
 from course_lib.bert import BertConfig, BertForPreTraining, BertModel
+from course_lib.checkpoints import their_names
 
 SMALL = BertConfig(vocab_size=37, context_length=13, d_model=24, num_layers=2, num_heads=4, d_ff=40, dropout=0.0)
 
@@ -25,19 +26,6 @@ def small_batch(B=3, T=11, config=SMALL, seed=0):
 
 # --- beside transformers ----------------------------------------------------------------------------------------------
 
-NAMES = {  # ours, theirs
-    "bert.tokens": "bert.embeddings.word_embeddings", "bert.positions": "bert.embeddings.position_embeddings",
-    "bert.segments": "bert.embeddings.token_type_embeddings", "bert.norm": "bert.embeddings.LayerNorm",
-    "bert.pooler": "bert.pooler.dense", "next": "cls.seq_relationship", "transform": "cls.predictions.transform.dense",
-    "transform_norm": "cls.predictions.transform.LayerNorm",
-}  # fmt: skip
-IN_A_BLOCK = {
-    "attention.query": "attention.self.query", "attention.key": "attention.self.key",
-    "attention.value": "attention.self.value", "attention.output": "attention.output.dense",
-    "attention_norm": "attention.output.LayerNorm", "hidden": "intermediate.dense", "output": "output.dense",
-    "norm": "output.LayerNorm",
-}  # fmt: skip
-
 
 def theirs_and_ours(config):
     """transformers' model with random weights, also in norms and biases, and ours with the same."""
@@ -50,12 +38,9 @@ def theirs_and_ours(config):
         for parameter in theirs.parameters():
             parameter.add_(torch.randn(parameter.shape) * 0.2)
     ours, state = BertForPreTraining(config), theirs.state_dict()
-    blocks = {f"bert.blocks.{i}.{a}": f"bert.encoder.layer.{i}.{b}"
-              for i in range(config.num_layers) for a, b in IN_A_BLOCK.items()}  # fmt: skip
-    loaded = {f"{a}.{what}": state[f"{b}.{what}"] for a, b in (NAMES | blocks).items() for what in ("weight", "bias")
-              if f"{b}.{what}" in state}  # fmt: skip
-    ours.load_state_dict(loaded | {"bias": state["cls.predictions.bias"]})
-    return theirs.eval().double(), ours.eval().double(), NAMES | blocks
+    names = their_names(ours)
+    ours.load_state_dict({a: state[b] for a, b in names.items()})
+    return theirs.eval().double(), ours.eval().double(), names
 
 
 CONFIGS = [
@@ -90,12 +75,9 @@ def test_hidden_states_attentions_logits_loss_and_gradients_are_those_of_transfo
     loss = ours.loss(bert.PreTrainingBatch(ids, mask, kinds, places, labels.flatten()[places], follows))
     torch.testing.assert_close(loss, right.loss, rtol=1e-9, atol=1e-9)
     loss.backward(), right.loss.backward()
-    gradients, theirs_by_name = dict(ours.named_parameters()), dict(theirs.named_parameters())
-    for mine, name in names.items():
-        for what in ("weight", "bias"):
-            if f"{name}.{what}" in theirs_by_name:
-                a, b = gradients[f"{mine}.{what}"].grad, theirs_by_name[f"{name}.{what}"].grad
-                torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-10)
+    for a, b in names.items():
+        grads = ours.get_parameter(a).grad, theirs.get_parameter(b).grad
+        torch.testing.assert_close(*grads, rtol=1e-8, atol=1e-10)
 
 
 def test_classifiers_are_those_of_transformers():
@@ -108,10 +90,7 @@ def test_classifiers_are_those_of_transformers():
         (transformers.BertForTokenClassification(config), bert.BertForTokenClassification(small, 5)),
     ]:
         state = theirs.state_dict()
-        loaded = {f"classifier.{what}": state[f"classifier.{what}"] for what in ("weight", "bias")}
-        blocks = {f"bert.blocks.0.{a}": f"bert.encoder.layer.0.{b}" for a, b in IN_A_BLOCK.items()}
-        loaded |= {f"{a}.{what}": state[f"{b}.{what}"] for a, b in (NAMES | blocks).items()
-                   for what in ("weight", "bias") if f"{b}.{what}" in state}  # fmt: skip
+        loaded = {a: state[b] for a, b in their_names(ours).items() if b in state}
         missing = ours.load_state_dict(loaded, strict=False).missing_keys
         assert all(name.startswith("bert.pooler") for name in missing), "their tagger has no pooler"
         right = theirs.eval()(input_ids=ids, attention_mask=mask.long(), token_type_ids=kinds).logits
