@@ -100,6 +100,7 @@ top_p = Exercise(
         Case((_SIX, 0.7), "shares [.05, .3, .1, .35, .05, .15], p = 0.7"),
         Case((torch.tensor([0.5, 0.3, 0.2]), 0.6), "shares [.5, .3, .2], p = 0.6"),
         Case((torch.tensor([0.1, 0.2, 0.3, 0.4]), 0.85), "shares [.1, .2, .3, .4], p = 0.85"),
+        Case((torch.tensor([0.15, 0.05, 0.2, 0.6]), 0.7), "shares [.15, .05, .2, .6], p = 0.7"),
     ], [
         slip("crossing-dropped", "the token that crosses p is missing: tokens are kept until their sum *reaches* p, so "
              "the one with which it gets there stays", f"{_KEEP} -> {_CROSSING}",
@@ -121,6 +122,8 @@ top_p = Exercise(
         slip("threshold", "p was taken for the smallest probability that a token may have. It is what those that are "
              "kept have together", f"{_KEEP} -> shares[order] >= p"),
         slip("rest-kept", "what comes after p was kept, and what comes before thrown away", f"{_KEEP} -> before >= p"),
+        slip("summed-unsorted", "the running sum was taken in the vocabulary's order, though the tokens are sorted: "
+             "sum up the sorted ones", "shares[order].cumsum(0) -> shares.cumsum(0)"),
         slip("one-too-many", "one token too many was kept: the one that crosses p is the last", _one_too_many),
         slip("share-of-the-tokens", "p was taken as a share of the tokens. It is a share of the probability",
              _a_share_of_the_tokens),
@@ -154,7 +157,7 @@ _RULE = "torch.where(some > 0, some / penalty, some * penalty)"
 penalised = Exercise(
     _penalised,
     Round([
-        Case((torch.tensor([2.0, 1.0, 3.0, 0.5]), torch.tensor([0, 2]), 1.5), "scores [2, 1, 3, .5], seen [0, 2]"),
+        Case((torch.tensor([2, 1, 3, 0.5]), torch.tensor([0, 2, 3]), 1.5), "scores [2, 1, 3, .5], seen [0, 2, 3]"),
         Case((torch.tensor([1.0, 4.0]), torch.tensor([1]), 2.0), "scores [1, 4], seen [1], penalty 2"),
     ], [
         slip("helped", "the scores were multiplied: tokens that have been seen are likelier than before",
@@ -170,7 +173,7 @@ penalised = Exercise(
     ]),
     Round([
         Case((torch.tensor([2.0, -1.0, -3.0]), torch.tensor([0, 1]), 1.5), "scores [2, -1, -3], seen [0, 1]"),
-        Case((torch.tensor([-0.5, -4.0]), torch.tensor([1]), 2.0), "scores [-.5, -4], seen [1], penalty 2"),
+        Case((torch.tensor([-0.5, -4, 2]), torch.tensor([1, 0]), 2.0), "scores [-.5, -4, 2], seen [1, 0], penalty 2"),
     ], [
         slip("below-zero-helped", "a score below 0 was divided: -3 / 1.5 is -2, which is higher. Below 0, multiply",
              f"{_RULE} -> some / penalty"),

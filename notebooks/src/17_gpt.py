@@ -421,12 +421,12 @@ assert history.losses[-1] < 0.2
 # to know of the *t*, it has to look **one place back**. Nothing in it knows what a place back is. It must find out,
 # with heads that look everywhere and tables that mean nothing.
 #
-# But you know how to build such a head: lesson 15 had two. Lesson 13's waves have the property that *b places on* is a **turn** by a fixed
-# angle, the same everywhere. So let the position table begin as waves; let a head's keys be its waves, and its queries
-# the same waves turned back by b places: **then it looks b places back**. The first block has four heads. They begin by
-# looking 1, 2, 3 and 4 places back: with the letter just read that is five letters, as many as lesson 09's order 6
-# looks at. The model is the same, and nothing holds the heads there. (The loop is lesson 08's: the rate rises for a
-# tenth of the steps, then falls along half a wave.)
+# But you know how to build such a head: lesson 15 had two. Lesson 13's waves have the property that *b places on* is a
+# **turn** by a fixed angle, the same everywhere. So let the position table begin as waves; let a head's keys be its
+# waves, and its queries the same waves turned back by b places: **then it looks b places back**. The first block has
+# four heads. They begin by looking 1, 2, 3 and 4 places back: with the letter just read that is five letters, as many
+# as lesson 09's order 6 looks at. The model is the same, and nothing holds the heads there. (The loop is lesson 08's:
+# the rate rises for a tenth of the steps, then falls along half a wave.)
 #
 # **Predict:** two runs of 300 steps, equal but for the start. Who is ahead after 25 steps, and who after 300?
 
