@@ -200,4 +200,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    sys.path.pop(0)  # this folder: its tokenizers.py is not the package that transformers asks for
     main()

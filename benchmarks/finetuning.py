@@ -34,6 +34,7 @@ from importlib.metadata import version
 
 from bert import KEEP_MEMORY, processor, summary
 
+sys.path.pop(0)  # this folder: its tokenizers.py is not the package that transformers asks for
 RESULT = pathlib.Path(__file__).parent / "results/finetuning.json"
 TEXTS, BUCKET, CONTEXT, VOCABULARY = 96, 50, 512, 30_522
 CASES = {  # how many texts a batch, and the dropout

@@ -582,19 +582,26 @@ print(f"loss {again['loss']:.2f}, right {again['right']:.1%}, among the first fi
 # looking to both sides pays. (Lesson 14 sets a harder bar, somebody who counts *both* neighbours of a hole: to that one
 # it comes level.) Whoever has some hours more can train it on: `--start-from` goes on from a folder that is done.
 #
-# And what does it say? **Predict** its first word for each hole. The control is a model of the same size with random
-# numbers.
+# And what does it say? **Predict** its first word for each hole. The first two are one sentence, with something in
+# front of it and without. The control is a model of the same size with random numbers.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# Five sentences with a hole; the five likeliest pieces of each.
-for text in ["the [MASK] was great , i loved this movie .", "the [MASK] was terrible , a waste of time .",
-             "i have never been so [MASK] in my life .", "romeo , romeo , wherefore [MASK] thou romeo ?",
-             "this is the [MASK] film i have ever seen ."]:
-    print(f"{text:46}", *guesses(ready, its_tokenizer, text, first=6))
+# Sentences with a hole; the six likeliest pieces of each.
+for text in ["i saw it last week . the [MASK] was great , i loved this movie .",
+             "the [MASK] was great , i loved this movie .", "but the [MASK] was terrible .",
+             "this is the [MASK] film i have ever seen .", "the story is [MASK] and the acting is great .",
+             "the acting is [MASK] and i liked it .", "romeo , romeo , wherefore [MASK] thou romeo ?"]:
+    print(f"{text:66}", *guesses(ready, its_tokenizer, text, first=6))
 torch.manual_seed(0)
 unread = bert.BertForPreTraining(ready.bert.config)
-print(f"{'random numbers, to: the [MASK] was great .':46}",
-      *guesses(unread, its_tokenizer, "the [MASK] was great .", first=6))
+print(f"{'random numbers, to: but the [MASK] was terrible .':66}",
+      *guesses(unread, its_tokenizer, "but the [MASK] was terrible .", first=6))
+
+# %% [markdown]
+# It knows what can be great, what can be terrible, and that a film which somebody has to call *the ... ever seen* is
+# the worst or the best. It does not weigh *and I liked it* against *the acting is*. And it is easily put off: without
+# anything in front it takes *the* for nothing and says what would fit *was great* alone. A model of five million
+# numbers that has read some reviews is no judge; it is a reader of the nearest words, and of some farther ones.
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # A sentence of yours: write ___ for the hole.
@@ -606,7 +613,7 @@ def draw_yours(sentence):
     return pictures.guesses(sides, text.replace("[MASK]", "___"))
 
 
-viz.explore(draw_yours, sentence=viz.Text("the ___ was great , i loved this movie ."))
+viz.explore(draw_yours, sentence=viz.Text("but the ___ was great , i loved this movie ."))
 
 # %% [markdown]
 # ## How many numbers is that?
