@@ -350,7 +350,7 @@ for name in ["all random", "bias given", "bias, table given", "bias, table, head
     after[name] = pretrain.masked_scores(model, questions)["loss"]
     print(f"{name:24} {after[name]:.2f} nats a masked piece, the unigram {unigram:.2f}")
 assert after["all random"] - 0.1 > after["bias given"] > after["bias, table given"] + 0.1
-assert after["bias, table given"] > after["bias, table, heads given"]
+assert after["bias given"] - 0.1 > after["bias, table, heads given"]
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The way down. The grey line: a coin for the pairs, counting for the pieces.
@@ -484,7 +484,8 @@ print(f"in order {ours['loss']:.2f}, shuffled {mixed['loss']:.2f}, unigram {unig
 assert mixed["loss"] > ours["loss"] + 0.5
 
 # %% [markdown]
-# Much of what it had won is gone. It knows who stands beside *whom*, not only who keeps company with whom.
+# All that it had won is gone, and more: now it pays more than whoever never looks, for it is sure of what the wrong
+# neighbours say. It knows who stands beside *whom*, not only who keeps company with whom.
 #
 # And counting with neighbours? Lesson 09's n-gram looks at the two pieces on the left. It learns from the same text and
 # is asked the same questions. It sees its two pieces even where they are hidden from BERT, but what stands on the right
@@ -549,7 +550,8 @@ viz.show(*curves.curves(lines, "The course's BERT: its runs, as saved", "loss of
 # 256 at the end, as in the paper (appendix A.2): that is where its curve jumps. What stands beyond the 64th place it
 # had met late, and seldom. So a second run went on from the first one's weights, and took short and long rows in turn.
 # (A batch of either costs another loss: that is why its curve is so rough.) It had not learned all that it could; so a
-# third went on from the second. The printed lines say what each was worth. At its start the curve goes *up*: the rate
+# third went on from the second. The printed lines say what each was worth (over all asked places, the visible ones too;
+# the table below counts holes alone). At its start the curve goes *up*: the rate
 # is high again, and the first thing that a high rate does is to shake out what the low one had settled.
 #
 # How good is it now? Asked about reviews that it has never read, in short rows and in long ones, beside two who count
@@ -573,8 +575,9 @@ for row in saved["rows"]:
 ready, its_tokenizer = pretrain.load(data.path("bert"))
 reviews = list(pretrain.documents(held_out=True))[::25]
 asked = pretrain.exercises(its_tokenizer, reviews, context_length=64, batch_size=64)
+asked = [pretrain.holes(one, its_tokenizer.special_tokens["[MASK]"]) for one in asked(torch.Generator().manual_seed(0))]
 with device.one_thread():
-    again = pretrain.masked_scores(ready, list(asked(torch.Generator().manual_seed(0))))
+    again = pretrain.masked_scores(ready, asked)
 print(f"loss {again['loss']:.2f}, right {again['right']:.1%}, among the first five {again['top_5']:.1%}")
 
 # %% [markdown]
