@@ -797,8 +797,8 @@ print(f"on the three whole plays, from the files: {whole:.2f} · {card['held_out
 assert theirs.mean() < counted.mean()
 
 # %% [markdown]
-# With an hour on one core instead of two minutes, and seven times the letters, **the GPT wins**: on text of which it
-# has not seen a line. Lesson 18 lets it write.
+# With more than an hour on one core instead of minutes, and eleven times the letters, **the GPT wins**: on text of
+# which it has not seen a line. Lesson 18 lets it write.
 
 # %% [markdown]
 # ## What you know now

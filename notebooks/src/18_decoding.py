@@ -77,7 +77,7 @@ def write(prompt, number, **settings):
     return letters.decode(ids[0].tolist())
 
 
-greedy = write("My lord, I ", 240, temperature=0)
+greedy = write("The king is ", 240, temperature=0)
 print(greedy)
 
 # %% [markdown]
@@ -303,9 +303,10 @@ assert likely["greedy"] < likely["Macbeth himself"]
 # %% [markdown]
 # The greedy text is far likelier than the real one, and nobody would read it. Real text surprises, again and again, by
 # about as much as the held-out loss says: that is what this number *is*. A text with no surprise in it tells nothing.
-# What is drawn at temperature 1 surprises about as much as the real thing; the cut ones less. Holtzman and others
-# (2020) found the same with a GPT-2 of hundreds of millions of parameters, and it is why they cut the tail instead of
-# looking for the top.
+# What is drawn at temperature 1 comes nearer to that, and still surprises less than *Macbeth*: the model expects fewer
+# surprises than a play that it has not read has in store. The cut ones surprise less again. Holtzman and others (2020)
+# found greedy texts too likely with a GPT-2 of hundreds of millions of parameters, and it is why they cut the tail
+# instead of looking for the top.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 12-25. Type** the tail (4 lines), the solution (5 lines). Vote on the belief, then run it; let somebody read
@@ -411,7 +412,7 @@ for name, settings in SEARCHES.items():
 # %% [markdown]
 # A wider beam finds a likelier text or, at times, does not: what was best after ten letters may be dead after twenty.
 # Beams are for tasks with *one* right answer, as the dates of lesson 13. For writing they find what the belief
-# deserved.
+# deserves: in the run saved here stage directions, which every play is full of.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 25-32.** Draw the nine texts as a tree on the board and let K = 2 run by hand; then the picture. Nothing is
