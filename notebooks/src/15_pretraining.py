@@ -315,11 +315,13 @@ def newborn():
 
 
 model = newborn()
-pretrain.look_around(model)
-with torch.no_grad():
-    looks = model.bert(batch.input_ids[:1], return_attention=True).attention[0, 0]  # [heads, T, T]
-for head, (words, place) in enumerate([("one back", -1), ("one ahead", 1)]):
-    print(f"head {head}: {words}, with {looks[head].diagonal(place).mean():.2f} of its weight on average")
+for start in ["at random", "turned clocks"]:
+    if start != "at random":
+        pretrain.look_around(model)
+    with torch.no_grad():
+        looks = model.bert(batch.input_ids[:1], return_attention=True).attention[0, 0]  # [heads, T, T]
+    print(f"{start:14} head 0 looks one back with {looks[0].diagonal(-1).mean():.2f} of its weight, "
+          f"head 1 one ahead with {looks[1].diagonal(1).mean():.2f}")
 
 # %% [markdown]
 # **Predict:** four runs of 100 steps each. All random; the bias given; the bias and the token table given; and these
@@ -362,10 +364,8 @@ viz.show(*curves.curves(ways, "Four starts", "held-out loss of both exercises (n
 
 # %% [markdown]
 # Nobody has caught up. Three runs begin *at* the grey line; the first must come down to it. Of the three, those with
-# vectors leave it sooner, and the heads are ahead at the end by a little: first one learns *which* pieces keep company,
-# and only then pays it to know *where* they stand. In a longer run that little grows (leave the heads out of the run
-# below, and see). None of it changes the model: the same tables and matrices, only other
-# numbers to begin with.
+# vectors leave it sooner; what the heads are worth after 100 steps of one run is little (take them out of the longer
+# run below, and see). None of it changes the model: the same tables and matrices, only other numbers to begin with.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 24-35. Type** the run on one batch (5 lines). The four starts run for most of a minute: vote before it
@@ -456,9 +456,8 @@ def draw_snapshot(hole, steps):
 viz.explore(draw_snapshot, hole=viz.Choice([*HOLES]), steps=viz.Choice(AT, value=AT[-1]))
 
 # %% [markdown]
-# Before it is right, the model says words from the right *drawer*, and it likes to repeat what it sees. That is what
-# the vectors have given it: who keeps company with whom. Which of them stands in the hole is a matter of place, and
-# that comes later. The fourth hole has no single answer; there it should spread its p.
+# Before it is right, the model says words from the right *drawer*, and it likes to repeat what it sees. The fourth hole
+# has no single answer; there it should spread its p.
 #
 # Is it really reading, or does it only know which pieces go together? The control: the same questions, but with the
 # visible pieces of each row **in another order**. If order does not matter to it, nothing will change. **Predict** the
@@ -551,7 +550,7 @@ viz.show(*curves.curves(lines, "The course's BERT: its runs, as saved", "loss of
 # had met late, and seldom. So a second run went on from the first one's weights, and took short and long rows in turn.
 # (A batch of either costs another loss: that is why its curve is so rough.) It had not learned all that it could; so a
 # third went on from the second. The printed lines say what each was worth (over all asked places, the visible ones too;
-# the table below counts holes alone). At its start the curve goes *up*: the rate
+# the table below counts holes alone). At the start of each later run the curve goes *up*: the rate
 # is high again, and the first thing that a high rate does is to shake out what the low one had settled.
 #
 # How good is it now? Asked about reviews that it has never read, in short rows and in long ones, beside two who count
@@ -582,8 +581,9 @@ print(f"loss {again['loss']:.2f}, right {again['right']:.1%}, among the first fi
 
 # %% [markdown]
 # It is ahead, in short rows and in long ones: some hours of reading, and a text in which people write as they like, and
-# looking to both sides pays. (Lesson 14 sets a harder bar, somebody who counts *both* neighbours of a hole: to that one
-# it comes level.) Whoever has some hours more can train it on: `--start-from` goes on from a folder that is done.
+# looking to both sides pays. (Lesson 14 sets a harder bar, somebody who counts *both* neighbours of a hole: that one it
+# beats by a few holes in a hundred, and hardly where both neighbours are visible.) Whoever has some hours more can
+# train it on: `--start-from` goes on from a folder that is done.
 #
 # And what does it say? **Predict** its first word for each hole. The first two are one sentence, with something in
 # front of it and without. The control is a model of the same size with random numbers.
@@ -602,9 +602,10 @@ print(f"{'random numbers, to: but the [MASK] was terrible .':66}",
 
 # %% [markdown]
 # It knows what can be great, what can be terrible, and that a film which somebody has to call *the ... ever seen* is
-# the worst or the best. It does not weigh *and I liked it* against *the acting is*. And it is easily put off: without
-# anything in front it takes *the* for nothing and says what would fit *was great* alone. A model of five million
-# numbers that has read some reviews is no judge; it is a reader of the nearest words, and of some farther ones.
+# the worst or the best. It does not weigh *and I liked it* against *the acting is*, and of Shakespeare's *art* it is
+# far from sure. And it is easily put off: without anything in front it takes *the* for nothing and says what would fit
+# *was great* alone. A model of five million numbers that has read some reviews is no judge; it is a reader of the
+# nearest words, and of some farther ones.
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # A sentence of yours: write ___ for the hole.
