@@ -238,7 +238,10 @@ def _piece_by_piece(function: Callable, *pieces: Sequence[int]) -> tuple | None:
     """The logits of all pieces, each read with what the one before left; and the keys and values at the end."""
     model, cache, logits = Reader(), None, []
     for piece in pieces:
-        answer = function(model, torch.tensor(piece), cache)
+        ids = torch.tensor(piece)
+        answer = function(model, ids, cache)
+        if ids.tolist() != list(piece):
+            raise Unfit("it changed its input `ids` in place. The caller still needs it: work on a copy.")
         if answer is None:
             return None
         if not isinstance(answer, tuple | list) or len(answer) != 2:

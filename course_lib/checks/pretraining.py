@@ -115,8 +115,8 @@ masked_loss = Exercise(_masked_loss, Round([
     slip("first-places",
          "the first M places were taken, whichever were masked. Take the rows that `places` names",
          "[places] -> [: len(places)]"),
-], hints=[("IndexError", "`places` count through the whole batch, row after row, and so go beyond its rows: flatten it "
-           "first, `hidden.flatten(0, 1)`.", "not-flattened")]), Round([
+], hints=[("out of bounds for dimension", "`places` count through the whole batch, row after row, and so go beyond its "
+           "rows: flatten it first, `hidden.flatten(0, 1)`.", "not-flattened")]), Round([
     _case(2, 3, 4, 6, [2, 3, 5], [5, 1, 0], seed=5, size=60.0),
 ], [
     slip("softmax-underflows",
@@ -188,9 +188,8 @@ count_parameters = Exercise(_count_parameters, Round([
          "return tables -> return vocab_size * d_model + vocab_size + tables"),
     slip("four-times", "the network is taken as four times d_model wide, whatever d_ff is",
          ("d_model * d_ff + d_ff -> d_model * 4 * d_model + 4 * d_model", "d_ff * d_model -> 4 * d_model * d_model")),
-    slip("network-biases-alike", "both linear layers of the network have the same number of biases. One has d_ff, the "
-         "other d_model: as many as come *out*", "network = (d_model * d_ff + d_ff) -> network = (d_model * d_ff + "
-         "d_model)", "(d_ff * d_model + d_model) -> (d_ff * d_model + d_ff)"),
+    slip("network-biases-alike", "both linear layers of the network have d_model biases. The first has d_ff: as many "
+         "as come *out*", "network = (d_model * d_ff + d_ff) -> network = (d_model * d_ff + d_model)"),
     slip("biases-at-the-wrong-end", "the biases of the network are as many as go in. A linear layer has one for each "
          "number that comes *out*", ("d_ff + d_ff) -> d_ff + d_model)", "d_ff * d_model + d_model) -> "
                                      "d_ff * d_model + d_ff)", "network = -> network = d_ff - d_model +")),

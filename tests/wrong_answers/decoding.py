@@ -75,7 +75,8 @@ BANK = {
     "penalised": [
         Wrong("the scores themselves changed", scores_changed),
         Wrong("probabilities penalised", shares_penalised),
-        Wrong("both divided and multiplied", "some / penalty, some * penalty -> some * penalty, some / penalty"),
+        Wrong("both divided and multiplied", "some / penalty, some * penalty -> some * penalty, some / penalty",
+              "helped"),
         Wrong("nothing", "return scores -> scores"),
     ],
     "read_on": [

@@ -42,7 +42,7 @@ BANK = {
     "shifted_loss": [
         Wrong("a number that is no loss", lambda logits, ids, mask: torch.tensor(0.5), "constant"),
         Wrong("the first text alone", first_text_alone),
-        Wrong("0 taken for padding", zero_is_padding),
+        Wrong("0 taken for padding", zero_is_padding, "zero-is-padding"),
         Wrong("answers as scores", lambda logits, ids, mask: F.cross_entropy(ids[:, 1:], logits[:, :-1])),
         Wrong("the negative", "return F -> return -F"),
         Wrong("one minus p", "return F.cross_entropy(logits[:, :-1][asked], answers[asked]) -> return 1 - "
