@@ -640,9 +640,9 @@ for name, key in {"its layer 0": ("pretrained", 0), "the company": ("company", 0
 
 # %% [markdown]
 # Two questions, two answers. Against its own layer 0: is the sense in the vector of *bank* once the layers have let its
-# neighbours in? A win says yes. Against the company: do the layers do more than let them in? A tie is no sign of it.
-# (28 sentences are few, and the best of five layers was picked afterwards, which flatters it. And these sentences were
-# in the text whose gaps the body filled: it has seen them, though nobody told it about senses.)
+# neighbours in? A win says yes. Against the company: do the layers do more than let them in? A win says yes here, too;
+# a tie is no sign. (28 sentences are few, and the best of five layers was picked afterwards, which flatters it. And
+# these sentences were in the text whose gaps the body filled: it has seen them, though nobody told it about senses.)
 
 # %% [markdown]
 # ## From 50 labels to 20,000
@@ -907,7 +907,7 @@ scores = {method: np.mean(values) for (method, labels), values in best.items() i
 print("coin 50", *(f"{method} {score:.0f}" for method, score in scores.items()), sep=" · ")
 print(f"(right answers in per cent with {most:,} labels, from the file)")
 live = [f"{name} {100 * hits.mean():.0f}" for name, hits in right.items()]
-print(f"live, with {LABELLED} labels:", *live, sep=" · ")
+print(f"live, with {LABELLED} labels:", " · ".join(live))
 
 # %% [markdown]
 # ## What did the body forget?
