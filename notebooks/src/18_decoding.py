@@ -539,8 +539,7 @@ print(f"the linear layers: {tables * 4 / 1e6:.1f} MB in 32 bits, {tables / 1e6:.
 
 # %% [markdown]
 # Nearly nothing is lost. How much faster it is depends on the processor and on the model: ours is so small that much
-# of its time goes into calling functions; beside a large one the difference grows (`benchmarks/decoding.py` measures
-# both).
+# of its time goes into calling functions. `benchmarks/decoding.py` asks a large one as well.
 #
 # ## The writer
 #
