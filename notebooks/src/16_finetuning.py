@@ -76,7 +76,7 @@ with torch.no_grad():
 
 # %% [markdown]
 # It has never been told whether any author liked anything. Now it gets labels, but few of them. **Three readers**
-# learn from the same 200 labelled reviews, and are asked about 750 of the held-out ones:
+# learn from the same 200 labelled reviews, and are asked about 500 of the held-out ones:
 #
 # 1. **TF-IDF and one neuron**, lesson 08's bar: it counts words, and cannot read.
 # 2. **BERT from scratch**: the same network with random weights.
@@ -467,7 +467,7 @@ def prepared(words, tags):
     return tokenizer.encode(text), finetuning.align_labels(pieces, [LABELS.index(tag) for tag in tags]), pieces
 
 
-def tagged(how, epochs=3, learning_rate=5e-4):
+def tagged(how, epochs=2, learning_rate=5e-4):
     torch.manual_seed(1)
     model = bert.BertForTokenClassification(pretrained.bert.config, len(LABELS))
     finetuning.prepare(model, how, None if how == "scratch" else pretrained.bert)
@@ -798,7 +798,7 @@ for one, other in [(PRETRAINED, SCRATCH), (PRETRAINED, COUNTING), (WORDS, COUNTI
 # %% [markdown]
 # ### One row, live
 #
-# 200 labels, one draw, 750 of the held-out reviews. **The target:** the pretrained body is ahead of the same body
+# 200 labels, one draw, 500 of the held-out reviews. **The target:** the pretrained body is ahead of the same body
 # from scratch, by more than the interval of the difference. Against counting we set no target: write down what the
 # curve has taught you to expect.
 #
@@ -812,10 +812,10 @@ for one, other in [(PRETRAINED, SCRATCH), (PRETRAINED, COUNTING), (WORDS, COUNTI
 # **Predict** its percentage: a coin's, or more than the neuron's with 200 labels?
 
 # %% tags=["boilerplate", "hero"]
-# The 200 reviews and the 750; the constants of both BERTs.
+# The 200 reviews and the 500; the constants of both BERTs.
 LABELLED, EPOCHS, RATE = 200, 3, 3e-4
 rng = np.random.default_rng(1)
-few, asked = rng.permutation(train_rows)[:LABELLED], rng.choice(held_rows, 750, replace=False)
+few, asked = rng.permutation(train_rows)[:LABELLED], rng.choice(held_rows, 500, replace=False)
 few_ids, asked_ids = ([cut(reviews[i].text) for i in rows] for rows in (few, asked))
 print(f"{LABELLED} labelled reviews, {y[few].mean():.0%} for the film; {len(asked):,} asked, {y[asked].mean():.0%}")
 
