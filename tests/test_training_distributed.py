@@ -195,13 +195,13 @@ def test_the_command_on_two_processes_is_the_command_on_one_with_the_same_batche
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
 def test_the_command_killed_goes_on_bit_for_bit(tmp_path, sums):
-    finished(pretraining(tmp_path / "in_peace", sums, 0, "--steps", "110"))
-    broken = pretraining(tmp_path / "broken", sums, 0, "--steps", "110")
+    finished(pretraining(tmp_path / "in_peace", sums, 0, "--steps", "160"))
+    broken = pretraining(tmp_path / "broken", sums, 0, "--steps", "160")
     while broken.poll() is None and not (tmp_path / "broken/run/checkpoint.json").exists():
         time.sleep(0.02)
     broken.kill()
     broken.communicate()
     assert not (tmp_path / "broken/card.json").exists(), "it was killed on its way"
-    finished(pretraining(tmp_path / "broken", sums, 0, "--steps", "110"))
+    finished(pretraining(tmp_path / "broken", sums, 0, "--steps", "160"))
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("in_peace", "broken")]
     assert weights[0] == weights[1]
