@@ -186,13 +186,11 @@ def begin(model: bert.BertForPreTraining, exercise: bert.SentencePairs) -> None:
     look_around(model)
 
 
-@torch.no_grad()
-def look_around(model: bert.BertForPreTraining, loudness: float = 2 * bert.STD) -> None:
+def look_around(model: bert.BertForPreTraining) -> None:
     """The first block's heads begin by looking one token back, one ahead, two back, two ahead, ...; see `look_at`."""
     attention, heads = model.bert.blocks[0].attention, range(model.bert.config.num_heads)
     offsets = [-(h // 2 + 1) if h % 2 else h // 2 + 1 for h in heads]
-    look_at(offsets, model.bert.positions.weight, attention.query.weight, attention.key.weight, loudness)
-    attention.query.bias.zero_(), attention.key.bias.zero_()
+    look_at(offsets, model.bert.positions.weight, attention.query.weight, attention.key.weight, loudness=2 * bert.STD)
 
 
 def look_back(model: gpt.GPT) -> None:
@@ -318,8 +316,6 @@ def bert_task(options: argparse.Namespace, tokenizer: WordPieceTokenizer, earlie
             begin(model, long)
     else:
         model = earlier
-        if options.look_around and not begun(options.folder):
-            look_around(model, 2 * model.bert.tokens.weight.std().item())
     return Task(model, mixed_lengths(short, long, options.short_share), held_out,
                 partial(loss, bfloat16=options.bfloat16), lambda: masked_scores(model, held_out))  # fmt: skip
 
@@ -398,8 +394,6 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--dropout", type=float)
     parser.add_argument("--start-from", type=Path, help="an earlier run's folder: its model, tokenizer, length")
-    parser.add_argument("--look-around", action="store_true",
-                        help="BERT's table of places and first heads begin anew, looking at neighbours")  # fmt: skip
     parser.add_argument("--bfloat16", action="store_true", help="compute in 16 bits, on a CPU that is made for it")
     options = parser.parse_args()
     for name, value in DEFAULTS[options.model].items():
