@@ -139,7 +139,10 @@ class Tokenizer:
         return self._names[token_id]
 
     def encode(self, text: str, special: bool = True) -> list[int]:
-        """The ids of a text. ValueError for what is no string, and for surrogates."""
+        """The ids of the text alone: what a model expects around it, such as [CLS] and [SEP], `encode_batch` adds.
+
+        ValueError for what is no string, and for surrogates.
+        """
         ids = []
         for place, part in enumerate(self._parts(text, special)):
             if place % 2:

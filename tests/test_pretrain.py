@@ -192,6 +192,16 @@ def test_holes_are_what_is_shown_as_the_mask():
     assert hidden.input_ids is batch.input_ids, "the rows stay"
 
 
+def test_the_shipped_bert_fills_a_sentence_sensibly_where_it_is_framed_as_it_was_read():
+    model, tokenizer = pretrain.load(data.path("bert"))
+    ids = tokenizer.encode_batch(["the [MASK] was great , I loved this movie"]).input_ids
+    assert ids[0, [0, -1]].tolist() == [tokenizer.cls_id, tokenizer.sep_id]
+    with torch.no_grad():
+        logits, _ = model(ids, masked_places=(ids[0] == tokenizer.mask_id).nonzero()[:, 0])
+    said = {tokenizer.decode([i]) for i in logits[0].topk(4).indices.tolist()}
+    assert said <= {"movie", "film", "acting", "story", "cast", "ending", "plot", "music", "show"}
+
+
 def test_heads_of_bert_begin_by_looking_at_their_neighbours():
     config = bert.BertConfig(vocab_size=30, context_length=48, d_model=160, num_layers=2, num_heads=4, dropout=0.0)
     torch.manual_seed(0)

@@ -399,7 +399,7 @@ model = newborn()  # who is asked
 
 def guesses(model, tokenizer, text, first=8):
     """{piece: p} for the first hole of a text, the likeliest pieces first."""
-    ids = torch.tensor([tokenizer.encode(text)])
+    ids = tokenizer.encode_batch([text]).input_ids  # [CLS], the text, [SEP], as it was read: [1, T]
     places = (ids[0] == tokenizer.special_tokens["[MASK]"]).nonzero()[:1, 0]
     with torch.no_grad():
         p, best = model(ids, masked_places=places)[0][0].softmax(-1).topk(first)
@@ -585,8 +585,8 @@ print(f"loss {again['loss']:.2f}, right {again['right']:.1%}, among the first fi
 # beats by a few holes in a hundred, and hardly where both neighbours are visible.) Whoever has some hours more can
 # train it on: `--start-from` goes on from a folder that is done.
 #
-# And what does it say? **Predict** its first word for each hole. The first two are one sentence, with something in
-# front of it and without. The control is a model of the same size with random numbers.
+# And what does it say? **Predict** its first word for each hole. The control is a model of the same size with random
+# numbers.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # Sentences with a hole; the six likeliest pieces of each.
@@ -603,9 +603,25 @@ print(f"{'random numbers, to: but the [MASK] was terrible .':66}",
 # %% [markdown]
 # It knows what can be great, what can be terrible, and that a film which somebody has to call *the ... ever seen* is
 # the worst or the best. It does not weigh *and I liked it* against *the acting is*, and of Shakespeare's *art* it is
-# far from sure. And it is easily put off: without anything in front it takes *the* for nothing and says what would fit
-# *was great* alone. A model of five million numbers that has read some reviews is no judge; it is a reader of the
-# nearest words, and of some farther ones.
+# far from sure. A model of five million numbers that has read some reviews is no judge; it is a reader of the nearest
+# words, and of some farther ones.
+#
+# One thing more, for it never raises an error. BERT has read nothing but rows that begin with `[CLS]` and end with
+# `[SEP]`. **Predict:** what does it put into *the [MASK] was great* when both are left out?
+
+# %% tags=["nbval-ignore-output"]
+# The same sentence as it was read, and bare.
+bare = "the [MASK] was great , i loved this movie ."
+for name, ids in {"framed": its_tokenizer.encode_batch([bare]).input_ids[0].tolist(),
+                  "bare": its_tokenizer.encode(bare)}.items():
+    with torch.no_grad():
+        logits, _ = ready(torch.tensor([ids]), masked_places=torch.tensor([ids.index(its_tokenizer.mask_id)]))
+    print(f"{name:7}", *(its_tokenizer.decode([i]) for i in logits[0].topk(6).indices.tolist()))
+
+# %% [markdown]
+# Bare, *the* stands where `[CLS]` always stood, and the model takes it for that: the hole seems to be the first word,
+# and sentences begin with *I* and *it*. We fell for this ourselves, and blamed the model. `encode` gives a text's own
+# pieces; `encode_batch` frames them.
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # A sentence of yours: write ___ for the hole.

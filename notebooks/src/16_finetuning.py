@@ -65,7 +65,7 @@ print(f"{len(train_rows):,} reviews to choose from, {len(held_rows):,} held out"
 # %% tags=["nbval-ignore-output"]
 # What does it put into the gap? The five likeliest pieces.
 def guesses(text):
-    ids = torch.tensor([tokenizer.encode(text)])
+    ids = tokenizer.encode_batch([text]).input_ids  # [CLS], the text, [SEP], as it was read: [1, T]
     logits, _ = pretrained(ids, masked_places=(ids[0] == tokenizer.mask_id).nonzero()[:, 0])
     return [tokenizer.decode([i]) for i in logits[0].topk(5).indices.tolist()]
 
@@ -203,7 +203,7 @@ check.frozen_optimizer(planned_mistake)
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # A short review alone; then beside a long one, without a mask and with it.
 short, long = sorted(reviews[:500], key=lambda review: len(review.text))[:: 499]
-texts = [torch.tensor(tokenizer.encode(review.text)[:256]) for review in (short, long)]
+texts = [tokenizer.encode_batch([review.text], max_length=256).input_ids[0] for review in (short, long)]
 ids = nn.utils.rnn.pad_sequence(texts, batch_first=True)  # [2, T], filled up with 0, which is [PAD]
 with torch.no_grad():
     alone = pretrained.bert(texts[0][None]).pooled[0]
@@ -273,8 +273,9 @@ from course_lib.viz import finetuning as pictures
 
 tweets = data.load("entities")
 some = train_rows[:: len(train_rows) // 400][:400]
-kinds = {"tweets": [tokenizer.encode(" ".join(words)) for words, _ in tweets[:800]],
-         "reviews": [tokenizer.encode(reviews[i].text)[:256] for i in some]}
+texts_of = {"tweets": [" ".join(words) for words, _ in tweets[:800]], "reviews": [reviews[i].text for i in some]}
+kinds = {kind: [tokenizer.encode_batch([text], max_length=256).input_ids[0].tolist() for text in texts]
+         for kind, texts in texts_of.items()}  # fmt: skip
 
 
 def batches_of(texts, size):
@@ -462,9 +463,10 @@ LABELS = ["O", "B-name", "I-name"]
 
 
 def prepared(words, tags):
-    text = " ".join(words)
-    pieces = finetuning.words_of_pieces(words, tokenizer.offsets(text))
-    return tokenizer.encode(text), finetuning.align_labels(pieces, [LABELS.index(tag) for tag in tags]), pieces
+    batch = tokenizer.encode_batch([" ".join(words)], offsets=True)  # with [CLS] and [SEP]
+    pieces = finetuning.words_of_pieces(words, batch.offsets[0])
+    labels = finetuning.align_labels(pieces, [LABELS.index(tag) for tag in tags])
+    return batch.input_ids[0].tolist(), labels, pieces
 
 
 def tagged(how, epochs=2, learning_rate=5e-4):
@@ -543,10 +545,10 @@ check.align_labels(lambda pieces, labels: [-100 if word is None else labels[word
 # %% tags=["boilerplate"]
 # The vectors of "bank" in a text, after each layer: [layers and embedding, 256].
 def bank_vectors(body, text):
-    ids = tokenizer.encode(text)
-    place = ids.index(tokenizer.vocab["bank"])
+    ids = tokenizer.encode_batch([text]).input_ids
+    place = ids[0].tolist().index(tokenizer.vocab["bank"])
     with torch.no_grad():
-        return body(torch.tensor([ids]), return_layers=True).layers[:, 0, place]
+        return body(ids, return_layers=True).layers[:, 0, place]
 
 
 torch.manual_seed(1)
@@ -600,7 +602,7 @@ def cosines(rows):
 
 
 def of_company(text):
-    ids = [i for i in tokenizer.encode(text)[1:-1] if i != tokenizer.vocab["bank"]]
+    ids = [i for i in tokenizer.encode(text) if i != tokenizer.vocab["bank"]]
     return pretrained.bert.tokens.weight[ids].detach().mean(0)
 
 
@@ -850,7 +852,7 @@ answers["frozen BERT + neuron"] = fitted((vectors - mean) / spread, y[few], (oth
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # No label, no new head: what fits behind the review, praise or scorn?
 SCORN, PRAISE = ["terrible", "bad", "awful", "boring"], ["great", "good", "excellent", "wonderful"]
-question = tokenizer.encode("it was [MASK].")[1:]  # its [SEP] ends the review
+question = [*tokenizer.encode("it was [MASK]."), tokenizer.sep_id]
 
 
 def in_words(texts):
