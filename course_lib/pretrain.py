@@ -196,7 +196,8 @@ def look_around(model: bert.BertForPreTraining) -> None:
 def look_back(model: gpt.GPT) -> None:
     """Head h of the first block begins by looking h + 1 tokens back, as an n-gram does (09); see `look_at`."""
     query, key, _ = model.blocks[0].attention.qkv.weight.split(model.config.d_model)  # (D, D) each, head by head
-    look_at(range(1, model.config.num_heads + 1), model.positions.weight, query, key, loudness=2 * gpt.STD)
+    loudness = 2 * model.tokens.weight.std().item()
+    look_at(range(1, model.config.num_heads + 1), model.positions.weight, query, key, loudness)
 
 
 @torch.no_grad()

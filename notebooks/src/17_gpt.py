@@ -428,13 +428,18 @@ assert history.losses[-1] < 0.2
 # as lesson 09's order 6 looks at. The model is the same, and nothing holds the heads there. (The loop is lesson 08's:
 # the rate rises for a tenth of the steps, then falls along half a wave.)
 #
-# **Predict:** two runs of 300 steps, equal but for the start. Who is ahead after 25 steps, and who after 300?
+# And one thing about the numbers. GPT-2's 0.02 is of rows of 768 numbers; such a row has length 0.55. Ours have 128 and
+# would be 0.23 long, a whisper. With $1/\sqrt{D}$, here 0.09, rows have length 1, whatever the width. The first loss is
+# then a little above ln 80, and that is no harm: it is not the first loss that one wants to be small.
+#
+# **Predict:** three runs of 150 steps, equal but for the start: as it was; with the larger numbers; with them and with
+# heads that look back. Who is ahead after 25 steps, and who after 150?
 
 # %% tags=["boilerplate"]
 # A part of the held-out plays that is always the same, for the score; and a run of some steps.
 from itertools import islice
 
-STEPS = 3200  # of 8 rows of 64 letters
+STEPS = 2600  # of 16 rows of 64 letters
 SCORED = ["The Tempest", "King John", "Macbeth"]
 parts = [data.load("shakespeare_plays")[title][:20_000] for title in SCORED]  # the first 20,000 letters of each
 part_ids = [torch.tensor(tokenizer.encode(part), dtype=torch.int32) for part in parts]
@@ -442,37 +447,43 @@ held_out = list(islice(gpt.windows(torch.cat(part_ids), 64, 32)(torch.Generator(
 
 
 def read(model, steps, on_step=None):
-    plan = training.TrainingConfig(steps=steps, learning_rate=5e-3, warmup_steps=steps // 10, decay="cosine",
+    plan = training.TrainingConfig(steps=steps, learning_rate=7e-3, warmup_steps=steps // 10, decay="cosine",
                                    betas=(0.9, 0.98), evaluate_every=max(25, steps // 20))  # fmt: skip
-    return training.train(model, rows_of_text, gpt.GPT.loss, plan, held_out=held_out, on_step=on_step)
+    return training.train(model, gpt.windows(ids, 64, 16), gpt.GPT.loss, plan, held_out=held_out, on_step=on_step)
 
 
-# %% tags=["boilerplate", "nbval-ignore-output"]
-# Two starts, 300 steps each: their losses on four held-out batches.
-ways = {}
-for name in ["all random", "heads that look back"]:
+def newborn(std=config.d_model**-0.5, looks_back=True):
     torch.manual_seed(1)
     model = gpt.GPT(config)
-    if name != "all random":
+    model.initialise(std)
+    if looks_back:
         pretrain.look_back(model)
-    with device.one_thread():
-        ways[name] = list(zip(*read(model, 300).held_out))  # steps, losses
-    print(f"{name:20}", *(f"{loss:.2f} after {step}" for step, loss in zip(*ways[name]) if step in (25, 75, 150, 300)))
-assert ways["heads that look back"][1][-1] < ways["all random"][1][-1] + 0.05  # elsewhere the digits differ
+    return model
+
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# The two ways down.
+# Three starts, 150 steps each: their losses on four held-out batches.
+ways = {}
+for name, start in {"0.02": newborn(0.02, looks_back=False), "1 / root D": newborn(looks_back=False),
+                    "heads look back": newborn()}.items():  # fmt: skip
+    with device.one_thread():
+        ways[name] = list(zip(*read(start, 150).held_out))  # steps, losses
+    print(f"{name:16}", *(f"{loss:.2f} after {step}" for step, loss in zip(*ways[name]) if step in (0, 25, 75, 150)))
+assert ways["heads look back"][1][-1] < ways["0.02"][1][-1] - 0.1
+
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# The three ways down.
 from course_lib.viz import training as curves
 
-viz.show(*curves.curves(ways, "Two starts", "held-out loss (nats a letter)", high=4.5))
+viz.show(*curves.curves(ways, "Three starts", "held-out loss (nats a letter)", high=4.5))
 
 # %% [markdown]
-# Read both lines: who is ahead early, and who at the end? One seed, and a start that changes two things (waves, and
-# heads that use them): such a picture can say that it does no harm, not which of the two helped, nor whether anything
-# of it is left after a night. A start is no more than a start.
+# Read the lines: who is ahead early, and who at the end? It is one seed, and the last start changes two things (waves,
+# and heads that use them): such a picture cannot say which of the two helped, nor whether anything of it is left after
+# a night. A start is no more than a start.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 25-38. Type** nothing: start the two runs, draw the waves on the board (lesson 13's picture), then start
+# **Minutes 25-38. Type** nothing: start the three runs, draw the waves on the board (lesson 13's picture), then start
 # the long run and let them argue.
 #
 # **Poll:** "could the heads begin at 5, 6, 7 and 8 places back instead?"
@@ -484,7 +495,8 @@ viz.show(*curves.curves(ways, "Two starts", "held-out loss (nats a letter)", hig
 #
 # **The bar** is lesson 09's: the order-6 n-gram, which has counted the same plays and looks five letters back. On the
 # three held-out plays it pays 1.50 nats a letter (`benchmarks/results/ngram_characters.json`). Here both are scored on
-# one fixed part of them: the first 20,000 letters of each. **Target, stated first:** 1.8 nats or better, from 4.4.
+# one fixed part of them: the first 20,000 letters of each; and at the end the GPT on the three whole plays. **Target,
+# stated first:** 1.65 nats a letter or better on the whole plays, from 4.4.
 # **Write down** your bet: minutes of GPT against seconds of counting.
 
 # %% tags=["boilerplate", "hero"]
@@ -529,9 +541,7 @@ def snap(progress):
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Read.
 snapshots = {}
-torch.manual_seed(1)
-model = gpt.GPT(config)
-pretrain.look_back(model)
+model = newborn()
 before = gpt.trace(model, part_ids[0][:24].long())  # for later
 began = time.perf_counter()
 with device.one_thread():
@@ -539,12 +549,20 @@ with device.one_thread():
     took["GPT"] = time.perf_counter() - began
     ours = torch.cat([-gpt.log_probs(model, some) for some in part_ids])
 print(f"nats a letter: knowing nothing {math.log(80):.2f} · counting {counted.mean():.2f} · GPT {ours.mean():.2f}")
-print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {STEPS * 8 * 64:,} letters read; "
+size, read_letters = sum(p.numel() for p in model.parameters()), STEPS * 16 * 64
+print(f"{size:,} parameters, {read_letters:,} of {len(ids):,} letters read; "
       + ", ".join(f"{name} took {seconds:.0f} s" for name, seconds in took.items()))
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# The three whole plays.
+plays_ids = torch.tensor(tokenizer.encode(pretrain.plays(held_out=True)), dtype=torch.int32)
+with device.one_thread():
+    on_plays = -gpt.log_probs(model, plays_ids).mean().item()
+print(f"{len(plays_ids):,} letters: counting {whole:.2f} nats a letter, GPT {on_plays:.2f}")
 
 # %% tags=["boilerplate", "hero"]
 # The target.
-print("1.8 nats a letter or better:", ours.mean().item() <= 1.8)
+print("1.65 nats a letter or better:", on_plays <= 1.65)
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The way down, on four batches of that part, and the line of counting.
@@ -567,7 +585,7 @@ assert stretches.mean() - half > 0
 # there are, each once, and must press what it learns into its own numbers, a little at a time.
 #
 # But think of more time. Counting has read everything there is, and a longer context hardly helps it (lesson 09's
-# table). The GPT has read less than half of the plays, once. (Its curve flattens towards the end, where the learning
+# table). The GPT has read not quite two thirds of the plays, once. (Its curve flattens towards the end, where the learning
 # rate goes to 0: whoever wants to go on makes a longer plan.) **Keep your bet** for the last section: a GPT of twice
 # the width, and an hour?
 #
@@ -797,7 +815,7 @@ print(f"on the three whole plays, from the files: {whole:.2f} · {card['held_out
 assert theirs.mean() < counted.mean()
 
 # %% [markdown]
-# With more than an hour on one core instead of minutes, and eleven times the letters, **the GPT wins**: on text of
+# With more than an hour on one core instead of minutes, and twelve times the letters, **the GPT wins**: on text of
 # which it has not seen a line. Lesson 18 lets it write.
 
 # %% [markdown]
