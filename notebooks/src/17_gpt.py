@@ -585,9 +585,9 @@ assert stretches.mean() - half > 0
 # there are, each once, and must press what it learns into its own numbers, a little at a time.
 #
 # But think of more time. Counting has read everything there is, and a longer context hardly helps it (lesson 09's
-# table). The GPT has read not quite two thirds of the plays, once. (Its curve flattens towards the end, where the learning
-# rate goes to 0: whoever wants to go on makes a longer plan.) **Keep your bet** for the last section: a GPT of twice
-# the width, and an hour?
+# table). The GPT has read not quite two thirds of the plays, once. (Its curve flattens towards the end, where the
+# learning rate goes to 0: whoever wants to go on makes a longer plan.) **Keep your bet** for the last section: a GPT of
+# twice the width, and an hour?
 #
 # **Look** at what it writes on the way; beside it, as the control, what the n-gram writes. Who breaks lines first? Who
 # knows that a name in capitals opens a speech? Whose words are words?
