@@ -41,12 +41,22 @@ class Stored:
         return np.fromfile(self.path, np.uint8, self._size, offset=self._offset)
 
     def read(self) -> Float[Tensor, "..."]:
-        """The numbers in float32, whatever they are stored in. ValueError for a kind that `gguf` does not turn back."""
+        """The numbers in float32, whatever they are stored in. ValueError for a kind that `gguf` does not turn back.
+
+        Some rows at a time, as turning back takes several times their room.
+        """
         import gguf
 
-        rows = self._bytes().reshape(*self.shape[:-1], -1)
+        numbers = torch.empty(self.shape)
+        count = self.shape[0] if len(self.shape) > 1 else 1
+        row = self._size // count  # bytes
+        target, step = numbers.view(count, -1).numpy(), max(1, 2**20 // row)
         try:
-            return torch.from_numpy(np.ascontiguousarray(gguf.dequantize(rows, self._type)).reshape(self.shape))
+            for i in range(0, count, step):
+                some = min(step, count - i)
+                rows = np.fromfile(self.path, np.uint8, some * row, offset=self._offset + i * row).reshape(some, row)
+                target[i : i + some] = gguf.dequantize(rows, self._type).reshape(some, -1)
+            return numbers
         except NotImplementedError:
             raise ValueError(f"{self.name} in {self.path} is stored as {self.kind}, which this course does not read: "
                              "take a file in F16, Q8_0 or Q4_1.") from None  # fmt: skip
