@@ -129,7 +129,7 @@ def measure() -> dict:
             for name, parts in RUNNERS.items():
                 rows.append({"runner": name, **run(parts, seed, read, held, len(tokenizer))})
                 print(rows[-1]["runner"], rows[-1]["held_out"], rows[-1]["cpu_seconds"], flush=True)
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, PyTorch {version('torch')}, one thread"
+    machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, torch {version('torch')}, one thread"
     sizes = {"length": LENGTH, "batch": BATCH, "steps": STEPS, "learning_rate": RATE, **SIZES}
     return {"machine": machine, "settings": sizes, "rows": rows}
 

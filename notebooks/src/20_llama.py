@@ -49,7 +49,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_lib import checkpoints, data, decoding, device, gpt, llama, pretrain, training, viz
+from course_lib import checkpoints, data, decoding, device, gpt, llama
 
 model, tokenizer = checkpoints.load_llama(data.path("smollm2"))
 print(model.config)
@@ -87,7 +87,7 @@ for text in BEGINNINGS:
 
 # %%
 # How the three are cut, and how the answer is.
-for text in [*BEGINNINGS, "The capital of France is Paris"]:
+for text in [*BEGINNINGS, "The capital of France is Paris", "In 1869 it had 12,345"]:
     print([tokenizer.decode([i]) for i in tokenizer.encode(text)])
 
 # %% [markdown]
@@ -104,7 +104,7 @@ for text in [*BEGINNINGS, "The capital of France is Paris"]:
 # we ask further down; what we shall need for it is kept.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# What 32 bits say: the price of each token of a text, and tokens in a second of the processor.
+# What 32 bits say: shares at each place of a text, one answer at four places, tokens in a second of the processor.
 TEXT = ("Kyoto was the capital of Japan for more than a thousand years. In 1869 the emperor moved to Edo, which got a "
         "new name, Tokyo: the capital in the east. Which of the two is larger today?")  # fmt: skip
 
@@ -116,35 +116,52 @@ def speed(prompt="The capital of France is", count=16):
         return count / (time.process_time() - began)
 
 
+def moved_on(by):
+    """The likeliest token and its p, if every token takes its place for one that is `by` further on."""
+    model.turns = lambda positions: llama.Llama.turns(model, positions + by)
+    best = shares_after(BEGINNINGS[0]).max(0)
+    del model.turns
+    return tokenizer.decode([int(best.indices)]), best.values.item()
+
+
 with device.one_thread(), torch.no_grad():
     in_32_bits = model(ids_of(TEXT)).logits[0].log_softmax(-1)  # [T, V]
+    elsewhere = {by: moved_on(by) for by in (0, 1, 100, 10_000)}
 speeds = {"32 bits": speed()}
 matrix = model.blocks[0].hidden.weight[:1536].detach().clone()  # one of them stays as it is, for later
 print(f"{speeds['32 bits']:.0f} tokens a second")
 
 
 # %% tags=["boilerplate"]
-# One byte a weight. `rounded_in` rounds also what comes in, as lesson 18's layer does: off for now.
+# One byte a weight. `rounded_in` says whether what comes in is rounded as well; further down we try it.
 class EightBits(nn.Module):
-    rounded_in = False
+    rounded_in = None
 
     def __init__(self, linear):
         super().__init__()
-        self.scale = linear.weight.detach().abs().amax(1) / 127  # [out]
-        self.weight = (linear.weight.detach() / self.scale[:, None]).round().to(torch.int8)
+        weight = linear.weight.detach()
+        self.scale = weight.abs().amax(1) / 127  # [out]
+        pairs = zip(weight.split(1024), self.scale.split(1024))  # some rows at a time: the head's are many
+        self.weight = torch.cat([(rows / scale[:, None]).round().to(torch.int8) for rows, scale in pairs])
 
     def forward(self, x):
-        if self.rounded_in:
-            step = x.abs().max() / 63
+        if self.rounded_in is not None:  # to 63 steps up to the largest number, of a token or of all
+            step = (x.abs().amax(-1, keepdim=True) if self.rounded_in == "by token" else x.abs().max()) / 63
             x = (x / step).round() * step
         rows, scale = x.flatten(0, -2).bfloat16(), self.scale.bfloat16()  # torch's kernel is fast in these 16 bits
         return torch._weight_int8pack_mm(rows, self.weight, scale).float().view(*x.shape[:-1], -1)
 
 
-for part in list(model.modules()):
-    for name, child in part.named_children():
-        if isinstance(child, nn.Linear):
-            setattr(part, name, EightBits(child))
+def shrink(model):
+    """Each linear layer's weights to 8 bits, one layer after the other: its 32 bits go as soon as it is done."""
+    for part in list(model.modules()):
+        for name, child in part.named_children():
+            if isinstance(child, nn.Linear):
+                setattr(part, name, EightBits(child))
+    return model
+
+
+model = shrink(model)
 weights = sum(part.weight.numel() for part in model.modules() if isinstance(part, EightBits))
 print(f"{weights / 1e6:.0f} million weights: {4 * weights / 1e6:.0f} MB in 32 bits, {weights / 1e6:.0f} MB in 8")
 for text in BEGINNINGS:
@@ -318,8 +335,8 @@ check.rotate(rotate)
 # And what are a and b, all pairs at once?
 
 # %% [markdown] tags=["hint"]
-# `angles = positions[:, None] * speeds` is [T, d / 2]; `a, b = x[:, :half], x[:, half:]`. The first half of the answer is
-# `a * angles.cos() - b * angles.sin()`; `torch.cat` puts the second behind it.
+# `angles = positions[:, None] * speeds` is [T, d / 2]; `a, b = x[:, :half], x[:, half:]`. The first half of the answer
+# is `a * angles.cos() - b * angles.sin()`; `torch.cat` puts the second behind it.
 
 # %% [markdown]
 # The library has `llama.rotary` for cosines and sines, made once for all blocks, and `llama.turn`. The loop, and that:
@@ -329,7 +346,8 @@ check.rotate(rotate)
 x, places = torch.randn(64, 64, generator=torch.Generator().manual_seed(0)), torch.arange(64)
 took = {}
 with device.one_thread():
-    for name, run in {"loop": loop_turn, "library": lambda x, t, theta: llama.turn(x, *llama.rotary(t, 64, theta))}.items():
+    for name in ["loop", "library"]:
+        run = loop_turn if name == "loop" else lambda x, t, theta: llama.turn(x, *llama.rotary(t, 64, theta))
         began = time.perf_counter()
         took[name] = run(x, places, 1e4)
         print(f"{name:8} {1000 * (time.perf_counter() - began):8.2f} ms")
@@ -342,6 +360,7 @@ assert torch.allclose(*took.values(), atol=1e-4)
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # The product against the distance, turned and (the control) with waves added.
+from course_lib import viz
 from course_lib.viz import tokenizers as pictures
 
 
@@ -352,7 +371,8 @@ def draw_products(theta, moved_on):
     turned = [llama.turn(vector.expand(33, 64), *llama.rotary(t, 64, theta)) for vector, t in [(q, at), (k, before)]]
     waves = [torch.cat([angles.cos(), angles.sin()], -1) for t in (at, before)
              for angles in [t[:, None] * theta ** (-torch.arange(32) / 32)]]
-    curves = {"turned": (turned[0] * turned[1]).sum(-1), "control: waves added": ((q + waves[0]) * (k + waves[1])).sum(-1)}
+    curves = {"turned": (turned[0] * turned[1]).sum(-1)}
+    curves["control: waves added"] = ((q + waves[0]) * (k + waves[1])).sum(-1)
     return pictures.lines({name: (back.tolist(), values.tolist()) for name, values in curves.items()},
                           f"Query at place {moved_on + 64}, theta = {theta:,}", "places back", "query · key", log="")
 
@@ -362,28 +382,27 @@ viz.explore(draw_products, theta=viz.Choice([100, 10_000, 100_000], value=10_000
 
 # %% [markdown]
 # **The test on real weights.** The same text, but every token believes that it stands 1, 100 or 10,000 places further
-# on. Whose answer changes: SmolLM2's, or that of the course's GPT of letters, which adds a table? **Predict**, then run.
+# on. Whose answer changes: SmolLM2's, or that of the course's GPT of letters, which adds a table? **Predict.**
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# The likeliest next token and its p, when all places are moved on.
+# The likeliest next token and its p, when all places are moved on (SmolLM2's kept from before the rounding).
+from course_lib import pretrain
+
 letters_gpt, letters = pretrain.load(data.path("gpt_characters"))
 line = torch.tensor([letters.encode("My lord, I ha")])
-with device.one_thread(), torch.no_grad():
-    for by in [0, 1, 100, 10_000]:
-        model.turns = lambda positions, by=by: llama.Llama.turns(model, positions + by)
-        said = f"moved on by {by:6,}: SmolLM2 {likeliest(BEGINNINGS[0], 1)}"
-        del model.turns
-        if by < letters_gpt.config.context_length - line.shape[1]:
-            letters_gpt.embed = lambda ids, places, by=by: gpt.GPT.embed(letters_gpt, ids, places + by)
-            p = letters_gpt(line, last=True).logits[0, -1].softmax(0).max(0)
-            said += f"; the GPT of letters {letters.decode([int(p.indices)])!r} {p.values:.4f}"
-            del letters_gpt.embed
-        print(said)
+for by, (said, p) in elsewhere.items():
+    print(f"moved on by {by:6,}: SmolLM2 {said!r} {p:.4f}", end="")
+    if by + line.shape[1] <= letters_gpt.config.context_length:
+        letters_gpt.embed = lambda ids, places, by=by: gpt.GPT.embed(letters_gpt, ids, places + by)
+        with torch.no_grad():
+            best = letters_gpt(line, last=True).logits[0, -1].softmax(0).max(0)
+        del letters_gpt.embed
+        print(f"; the GPT of letters {letters.decode([int(best.indices)])!r} {best.values:.4f}", end="")
+    print()
 
 # %% [markdown]
-# SmolLM2 cannot tell. (At 10,000 a digit may move: in 32 bits the angle itself gets coarse.) The GPT's answer changes
-# with each row of its table, and behind the last row it has none: nothing is left to ask. That is the reason why
-# positions are turned in nearly every model of today.
+# SmolLM2 cannot tell, though no place beyond 8,192 ever came up in its training: a distance is a distance. The p of the
+# GPT changes with each row of its table, and behind the last row there is nothing to add.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 13-27. Type** the hands (6 lines) and the solution (5 lines). Turn two pencils on the desk by the same
@@ -411,8 +430,8 @@ check.rotate(planned_mistake)
 # ## Heads that share keys and values
 #
 # Lesson 18's cache makes writing fast: of each token read, keys and values stay. How much is that? SmolLM2 has 30
-# layers, heads of 64 numbers, and 9 of them. **With a pencil:** how many numbers a token, if each of the 9 heads keeps a
-# key and a value? How many megabytes, at 4 bytes, for 8,192 tokens? (The weights take 538.)
+# layers, heads of 64 numbers, and 9 of them. **With a pencil:** how many numbers a token, if each of the 9 heads keeps
+# a key and a value? How many megabytes, at 4 bytes, for 8,192 tokens? (The weights take 538.)
 #
 # Twice the weights, for one text. What must be kept is not the queries: each is asked once. So let several heads of
 # queries **share** one head of keys and values (Shazeer, 2019: all of them; Ainslie and others, 2023: groups). SmolLM2
@@ -506,7 +525,8 @@ with device.one_thread():
 # %%
 # One number of the gate and one of up.
 for z in [2.0, -2.0, 0.0, -8.0]:
-    print(f"gate {z:4}: silu {F.silu(torch.tensor(z)):6.3f}, lets through of an up of 3: {3 * F.silu(torch.tensor(z)):6.3f}")
+    silu = F.silu(torch.tensor(z))
+    print(f"gate {z:4}: silu {silu:6.3f}; of an up of 3 it lets through {3 * silu:6.3f}")
 
 # %% [markdown]
 # A third matrix is more to learn. So that a comparison is fair the network is made narrower: three matrices of D times
@@ -611,6 +631,8 @@ class Grown(llama.Llama):
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Two rows live, the first seed: GPT's parts, and all four of Llama's.
+from course_lib import training
+
 plays = data.load("shakespeare_plays")
 read = torch.tensor(letters.encode(pretrain.plays()), dtype=torch.int32)
 held = torch.tensor(letters.encode("".join(plays[title][:20_000] for title in ("The Tempest", "King John", "Macbeth"))))
@@ -653,7 +675,7 @@ for name in ("GPT", "rotary", "all four"):
 # MYTH
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 27-38. Type** both attentions' lines (6), the gate (2), the solution (2). The race is a vote, then the table.
+# **Minutes 27-38. Type** both attentions' lines (6), the gate (2), the solution (2). The race is a vote.
 #
 # **The planned mistake:** `repeat` for `repeat_interleave`. The reply is below; the sentence that SmolLM2 makes of it
 # stands above.
@@ -703,13 +725,14 @@ viz.show(*maps.treemap(groups, "SmolLM2-135M"))
 #
 # ### What have the 8 bits cost?
 #
-# In lesson 18 next to nothing. There the layer rounded two things: its weights, to 8 bits, and **what comes in**, to 7.
-# Here only the weights, so far. `in_32_bits` holds what was said before. Two numbers: how far the shares are from those
-# (the mean **KL divergence**, in nats; 0 is equal), and at how many places the likeliest token is the same. **Predict**
-# both, for the weights alone; then switch the second rounding on.
+# In lesson 18 next to nothing. There the layer rounded two things: its weights, to 8 bits, and **what comes in**, to 7,
+# with one scale for the whole call. Here only the weights, so far. `in_32_bits` holds what was said before. Two
+# numbers: how far the shares are from those (the mean **KL divergence**, in nats; 0 is equal), and at how many places
+# the likeliest token is the same. **Predict** both: for the weights alone; with what comes in rounded too, by a scale
+# for each token; and by one scale for all, as in lesson 18.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# Weights in 8 bits; then, as in lesson 18, what comes in rounded too.
+# Weights in 8 bits; then what comes in rounded too, in two ways.
 @torch.no_grad()
 def compared():
     logs = model(ids_of(TEXT)).logits[0].log_softmax(-1)  # [T, V]
@@ -717,34 +740,44 @@ def compared():
     return kl, (logs.argmax(-1) == in_32_bits.argmax(-1)).float().mean().item()
 
 
+WAYS = {"weights alone": None, "and what comes in, a scale a token": "by token", "and one scale for all": "by call"}
+lost = {}
 with device.one_thread():
-    for name, rounded in {"weights in 8 bits": False, "and what comes in, in 7": True}.items():
-        EightBits.rounded_in = rounded
-        kl, same = compared()
-        print(f"{name:24} KL {kl:.4f} nats, the same likeliest token at {same:.0%}; {likeliest(BEGINNINGS[0])}")
-        if not rounded:
-            assert kl < 0.05
-    assert kl > 0.3
-EightBits.rounded_in = False
+    for name, way in WAYS.items():
+        EightBits.rounded_in = way
+        lost[name], same = compared()
+        print(f"{name:35} KL {lost[name]:.3f} nats, the same likeliest token at {same:.0%}; {likeliest(BEGINNINGS[0])}")
+EightBits.rounded_in = None
+assert lost["weights alone"] < 0.05 < 0.5 < lost["and one scale for all"]
 
 # %% [markdown]
-# The weights can be rounded and nobody notices. What comes in cannot. In lesson 18's small GPT it could; what is
-# different here? **Look** at what comes into the layers: its largest number, against one of usual size.
+# The weights can be rounded and hardly anybody notices. What comes in cannot, and with one scale for all the model no
+# longer knows Paris. The small GPT of lesson 18 did not mind. What is different here? **Look** at what comes into the
+# last matrix of each network: its largest number, beside one of usual size. Which factor do you expect: 10, 100, 1,000?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# The stream of one text: the largest numbers and the median; where are they?
-size = layers[15].abs()  # [T, D], after block 15
-for value, place in zip(*size.flatten().topk(3)):
-    token, number = divmod(int(place), size.shape[1])
-    print(f"{value:7.1f} at token {token} ({tokenizer.decode([int(ids_of(TEXT)[0, token])])!r}), number {number}")
-print(f"the median of all: {size.median():.1f}")
-assert size.max() > 100 * size.median()
+# What comes into `down`, block by block: the three blocks with the wildest numbers.
+came = {}
+hooks = [block.output.register_forward_pre_hook(lambda layer, x, i=i: came.update({i: x[0][0].abs()}))
+         for i, block in enumerate(model.blocks)]  # fmt: skip
+with device.one_thread():
+    compared()
+for hook in hooks:
+    hook.remove()
+wild = sorted(came, key=lambda i: came[i].max() / came[i].median(), reverse=True)
+for i in wild[:3]:
+    token, number = divmod(int(came[i].argmax()), came[i].shape[1])
+    print(f"block {i:2}: median {came[i].median():.3f}, largest {came[i].max():6,.0f}, at token {token} "
+          f"({tokenizer.decode([int(ids_of(TEXT)[0, token])])!r}), number {number}")
+assert came[wild[0]].max() > 1000 * came[wild[0]].median()
 
 # %% [markdown]
-# A few numbers are hundreds of times as large as the others. One scale for all, and 63 steps up to the largest: the
-# others become 0. (Dettmers and others, 2022, found such *outliers* in all large models they looked at, and treat those
-# columns apart; Sun and others, 2024, call them *massive activations*.) So one quantises the **weights alone** when
-# what comes in is wild: fewer bytes are fetched, and the products are made in full.
+# Single numbers, ten thousand times as large as the others and more, and in the wildest blocks of the saved run they
+# stand at the **first token**. With one scale for all and 63 steps up to the giant, everything else becomes 0. A scale
+# for each token saves the other tokens, but not what stands beside a giant. (Dettmers and others, 2022, found such
+# *outliers* in large models, and treat their columns apart; Sun and others, 2024, call them *massive activations*, and
+# find them at first tokens.) So here one rounds the **weights alone**: fewer bytes are fetched, and the products are
+# made in full.
 #
 # And in 4 bits? The file has the weights like that. 16 steps a row are too few. So each **block of 32** numbers gets a
 # scale and a least value of its own: $w = d\,q + m$, with q from 0 to 15 (`Q4_1`). How many bits is that a weight, with
@@ -867,16 +900,20 @@ def draw_answer(question):
 viz.explore(draw_answer, question=viz.Text("Why is the sky blue?"))
 
 # %% [markdown]
-# Without the form and without an end it is lesson 18's GPT again. Greedy, 80 tokens, from *The capital of France is*:
-# how long until it walks in a circle?
+# Without the form and without an end it is lesson 18's GPT again. It has read trillions of tokens. **Guess:** does it,
+# greedy, walk in a circle as well, within 80 tokens?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # Greedy, 80 tokens, no end.
 with device.one_thread():
-    ids = decoding.generate(model, ids_of("I like to"), 80, temperature=0)[0].tolist()
+    ids = decoding.generate(model, ids_of("The king"), 80, temperature=0)[0].tolist()
 print(tokenizer.decode(ids))
 stretches = [tuple(ids[i : i + 4]) for i in range(len(ids) - 3)]
 print(f"\nstretches of four tokens that had come before: {1 - len(set(stretches)) / len(stretches):.0%}")
+
+# %% [markdown]
+# Whatever it has read: the likeliest token, again and again, is a circle sooner or later. (Not from every beginning;
+# try *Once upon a time*.) The cure is lesson 18's: draw.
 
 # %% [markdown]
 # ## Does it know?
@@ -888,9 +925,9 @@ print(f"\nstretches of four tokens that had come before: {1 - len(set(stretches)
 
 # %% tags=["boilerplate", "hero"]
 # The countries, their capitals, and for the second twelve the larger city.
-LARGEST = {"France": "Paris", "Japan": "Tokyo", "Italy": "Rome", "Spain": "Madrid", "Egypt": "Cairo", "Russia": "Moscow",
-           "Greece": "Athens", "Austria": "Vienna", "Poland": "Warsaw", "Cuba": "Havana", "Peru": "Lima",
-           "Kenya": "Nairobi"}  # fmt: skip
+LARGEST = {"France": "Paris", "Japan": "Tokyo", "Italy": "Rome", "Spain": "Madrid", "Egypt": "Cairo",
+           "Russia": "Moscow", "Greece": "Athens", "Austria": "Vienna", "Poland": "Warsaw", "Cuba": "Havana",
+           "Peru": "Lima", "Kenya": "Nairobi"}  # fmt: skip
 NOT_LARGEST = {
     "Australia": ("Canberra", "Sydney"), "Canada": ("Ottawa", "Toronto"), "Turkey": ("Ankara", "Istanbul"),
     "Brazil": ("Bras", "São Paulo"), "Switzerland": ("Bern", "Zurich"), "Nigeria": ("Abuja", "Lagos"),
@@ -919,13 +956,20 @@ for country, (said, p) in asked.items():
     print(f"{country:12} {said[:24]!r:27} {p:.2f} {mark}")
 first, second = (sum(right[country] for country in some) for some in (LARGEST, NOT_LARGEST))
 print(f"largest city: {first} of 12 right · not the largest: {second} of 12 right, {len(other)} named the larger one")
-sure = {name: sum(asked[c][1] for c in some) / len(some) for name, some in
-        {"right": [c for c in right if right[c]], "wrong": [c for c in right if not right[c]], "invented": INVENTED}.items()
-        if some}
+kinds = {"right": [c for c in right if right[c]], "wrong": [c for c in right if not right[c]], "invented": INVENTED}
+sure = {name: sum(asked[country][1] for country in some) / len(some) for name, some in kinds.items() if some}
 print("mean p of the first token: " + ", ".join(f"{name} {p:.2f}" for name, p in sure.items()))
 
 # %% [markdown]
-# KNOWS
+# In the run saved here the first target is reached, just: the two misses are other large cities. The second is far out
+# of reach, and look *how* it misses: half of the twelve times it says the larger city. It was trained to say what is
+# likely to come next in a text, and a city that belongs to the country is likely. Nobody ever asked it whether that is
+# the capital.
+#
+# **False**, then. But look at the last line too. When it is right, it gives its first token more than when it is wrong,
+# and countries that do not exist get least: the *shares* know something that the sentence hides. Not enough to trust
+# one answer: which wrong one has the highest p? (24 questions in one wording, on one small model: another wording gives
+# other numbers. You saw one: without *the city of*, Sydney had 0.36.)
 
 # %% [markdown]
 # ### Through the real model

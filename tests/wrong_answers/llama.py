@@ -67,7 +67,7 @@ BANK = {
         Wrong("backwards", "in messages) -> in messages[::-1])"),
         Wrong("asks the user", 'assistant\\n" -> user\\n"'),
         Wrong("another mark", "<|im_end|> -> <|endoftext|>"),
-        Wrong("the system twice", '[("system", system), *messages] -> [("system", system), ("system", system), *messages]'),
+        Wrong("the system twice", '[("system", system), *messages] -> [("system", system)] * 2 + messages'),
     ],
 }  # fmt: skip
 
