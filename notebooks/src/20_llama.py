@@ -583,7 +583,19 @@ for name, rows in runners.items():
           f"mean {sum(losses) / len(losses):.2f}")
 
 # %% [markdown]
-# RACE
+# One part makes nearly all of the difference: **positions that turn**. A letter's neighbours are what helps most to
+# guess the next one, and a head that turns has them at hand from the first step; lesson 17 had to build such heads by
+# hand. RMSNorm is not better than LayerNorm here, it is as good with less to compute. Shared heads cost a little, and
+# have fewer weights. The gate ends level with its control, *SiLU, no gate*: what there is of a gain is not the gate's.
+#
+# And the last two rows, the only ones with other first weights: GPT-2's 0.02, made for wide models. With them GPT gets
+# *better* and the gate falls far behind. (A product of two small numbers is smaller still; whether that is the reason,
+# another run would have to ask.) So the order of a race depends on what all runners were given. Three seeds say how
+# much chance moves a row; they do not say what another rate, another start or a month of training would do. That the
+# parts pay in large models is in the papers. Here you have seen that one of them pays at once, and that the others are
+# hard to tell from nothing.
+#
+# Two rows live, so that you see whether the table tells the truth.
 
 # %% tags=["boilerplate", "folded"]
 # A Llama of which only `parts` are Llama's, the others are GPT's.
@@ -672,7 +684,11 @@ for name in ("GPT", "rotary", "all four"):
     print(f"{name:9} places 64 to 255: {sum(past) / len(past):.2f}; the same letters, cut to 64: {cut:.2f}")
 
 # %% [markdown]
-# MYTH
+# **False.** For some fifty letters past the trained length nothing happens. Then the loss of the models that turn rises
+# and rises, until it is *above* that of the table whose rows were never trained. No error says so: every angle can be
+# computed, and far distances are angles that the model never learned to read. And the same letters, cut so that nobody
+# reads further than 64, cost what they cost before: less memory is better here than more. So a model is read at lengths
+# at which it was trained. SmolLM2's makers trained theirs on at 8,192 before they let it go, with a larger theta.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 27-38. Type** both attentions' lines (6), the gate (2), the solution (2). The race is a vote.
@@ -918,10 +934,11 @@ print(f"\nstretches of four tokens that had come before: {1 - len(set(stretches)
 # %% [markdown]
 # ## Does it know?
 #
-# > **Common belief:** *"A model that answers knows the answer."* It answers in whole sentences, without a doubt in
-# > them. **The run:** 24 countries. In twelve of them the capital is the largest city; in the other twelve a larger
-# > city stands beside it. Two targets, stated first: at least ten of the first twelve named right, and, if it *knows*,
-# > as many of the second. And the control: six countries that do not exist. **Write down** three numbers.
+# > **Common belief:** *"A model that answers knows the answer, and one that answers wrongly does not."* It answers in
+# > whole sentences, without a doubt in them. **The run:** 24 countries. In twelve of them the capital is the largest
+# > city; in the other twelve a larger city stands beside it. It is asked to go on from *The capital of France is the
+# > city of*. **The target:** at least ten of the first twelve; and if it *knows*, as many of the second. **Write down**
+# > two numbers.
 
 # %% tags=["boilerplate", "hero"]
 # The countries, their capitals, and for the second twelve the larger city.
@@ -930,57 +947,77 @@ LARGEST = {"France": "Paris", "Japan": "Tokyo", "Italy": "Rome", "Spain": "Madri
            "Peru": "Lima", "Kenya": "Nairobi"}  # fmt: skip
 NOT_LARGEST = {
     "Australia": ("Canberra", "Sydney"), "Canada": ("Ottawa", "Toronto"), "Turkey": ("Ankara", "Istanbul"),
-    "Brazil": ("Bras", "São Paulo"), "Switzerland": ("Bern", "Zurich"), "Nigeria": ("Abuja", "Lagos"),
+    "Ecuador": ("Quito", "Guayaquil"), "Switzerland": ("Bern", "Zurich"), "Nigeria": ("Abuja", "Lagos"),
     "China": ("Beijing", "Shanghai"), "India": ("New Delhi", "Mumbai"), "Pakistan": ("Islamabad", "Karachi"),
     "New Zealand": ("Wellington", "Auckland"), "Morocco": ("Rabat", "Casablanca"), "Vietnam": ("Hanoi", "Ho Chi Minh"),
 }  # fmt: skip
-INVENTED = ["Atlantis", "Narnia", "Ruritania", "Wakanda", "Genovia", "Freedonia"]
+CAPITALS = LARGEST | {country: city for country, (city, _) in NOT_LARGEST.items()}
+INVENTED = ["Atlantis", "Narnia", "Ruritania", "Wakanda", "Genovia", "Freedonia"]  # the control: no such country
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# Ask, with progress. A name counts as said if the answer begins with it.
+# Ask, with progress; beside each answer the p of its first token. A city counts if the answer begins with it.
 from tqdm.auto import tqdm
 
-
-def named(country):
-    """What it says after "The capital of ... is the city of", and the p of the first token."""
-    prompt = f"The capital of {country} is the city of"
-    return answer(prompt, 4).strip(), shares_after(prompt).max().item()
-
-
-asked = {country: named(country) for country in tqdm([*LARGEST, *NOT_LARGEST, *INVENTED])}
-right = {country: asked[country][0].startswith(city) for country, city in LARGEST.items()}
-right |= {country: asked[country][0].startswith(city) for country, (city, _) in NOT_LARGEST.items()}
-other = [country for country, (_, city) in NOT_LARGEST.items() if asked[country][0].startswith(city)]
+SENTENCE = "The capital of {} is the city of"
+asked = {country: (answer(SENTENCE.format(country), 4).strip(), shares_after(SENTENCE.format(country)).max().item())
+         for country in tqdm([*CAPITALS, *INVENTED])}  # fmt: skip
+right = {country: asked[country][0].startswith(city) for country, city in CAPITALS.items()}
+larger = [country for country, (_, city) in NOT_LARGEST.items() if asked[country][0].startswith(city)]
 for country, (said, p) in asked.items():
-    mark = "right" if right.get(country) else "the larger city" if country in other else ""
-    print(f"{country:12} {said[:24]!r:27} {p:.2f} {mark}")
+    mark = "right" if right.get(country) else "the larger city" if country in larger else ""
+    print(f"{country:12} {said!r:20} {p:.2f} {mark}")
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# The score, and how sure it was.
 first, second = (sum(right[country] for country in some) for some in (LARGEST, NOT_LARGEST))
-print(f"largest city: {first} of 12 right · not the largest: {second} of 12 right, {len(other)} named the larger one")
+print(f"capital = largest city: {first} of 12 · not so: {second} of 12, and {len(larger)} times the larger city")
 kinds = {"right": [c for c in right if right[c]], "wrong": [c for c in right if not right[c]], "invented": INVENTED}
-sure = {name: sum(asked[country][1] for country in some) / len(some) for name, some in kinds.items() if some}
-print("mean p of the first token: " + ", ".join(f"{name} {p:.2f}" for name, p in sure.items()))
+print("mean p of the first token: " + ", ".join(
+    f"{name} {sum(asked[country][1] for country in some) / len(some):.2f}" for name, some in kinds.items() if some))
+assert first > second
 
 # %% [markdown]
-# In the run saved here the first target is reached, just: the two misses are other large cities. The second is far out
-# of reach, and look *how* it misses: half of the twelve times it says the larger city. It was trained to say what is
-# likely to come next in a text, and a city that belongs to the country is likely. Nobody ever asked it whether that is
-# the capital.
+# In the run saved here the first target is reached, just. The second is far out of reach, and look *how* it misses:
+# half of the twelve times with the larger city. It was trained to say what is likely to come next in a text, and a city
+# that belongs to the country is likely. Countries that do not exist get their capital too.
 #
-# **False**, then. But look at the last line too. When it is right, it gives its first token more than when it is wrong,
-# and countries that do not exist get least: the *shares* know something that the sentence hides. Not enough to trust
-# one answer: which wrong one has the highest p? (24 questions in one wording, on one small model: another wording gives
-# other numbers. You saw one: without *the city of*, Sydney had 0.36.)
+# So it does not know the second twelve? **Predict** before you run: the same 24, once without *the city of*, and once
+# as a question in the form of a chat. Fewer right, as many, more?
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# The same questions in three wordings. (In a chat the city may stand anywhere in the answer.)
+score = {"… is the city of": (first, second)}
+for name, wording, count in [("The capital of … is", "The capital of {} is", 4),
+                             ("in a chat", in_form("What is the capital of {}?"), 12)]:
+    said = {country: answer(wording.format(country), count).strip() for country in tqdm(CAPITALS)}
+    good = {c: city in said[c] if "chat" in name else said[c].startswith(city) for c, city in CAPITALS.items()}
+    score[name] = tuple(sum(good[country] for country in some) for some in (LARGEST, NOT_LARGEST))
+for name, (one, other) in score.items():
+    print(f"{name:20} capital = largest city: {one} of 12 · not so: {other} of 12")
+print("Australia, in a chat:", said["Australia"])
+
+# %% [markdown]
+# In the run saved here the chat gets most of the second twelve right, Canberra among them: with the same weights that
+# said *Sydney* a minute ago, and were surer of it than of most. So the belief is **false, both halves of it**. A wrong
+# answer in one wording does not show that the fact is missing, and a right one does not show that it is there. What one
+# measures is a model *with a prompt*. (The three differ in more than one thing, 24 questions are few, and the model is
+# small: what in the wording helps, this run does not say. But whoever reports a score has to report the prompt.)
+#
+# And look at the p of the first table once more. Right answers had more than wrong ones, and invented countries least:
+# the shares hold something that the sentences hide. It is not enough to trust a single answer. Which of the wrong ones
+# had the highest p?
 
 # %% [markdown]
 # ### Through the real model
 #
-# The X-ray of lesson 17, on the real weights. Three things to find: the block after which *Sydney* or *Canberra* first
-# stands on top; a head that looks at *Australia* from the last token; and the token that most heads look at when they
-# have nothing to look for (lesson 21 asks what it is).
+# The X-ray of lesson 17, on the real weights. Three things to find: after which block *Sydney* first stands on top (it
+# is later than you think); a head that looks from the last token at *Australia* and at little else; and the token at
+# which most heads look, whatever the text. Lesson 21 asks what that one is for.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The X-ray of SmolLM2: your text, every number on its way.
-viz.model_view(partial(llama.trace, model), tokenizer, "The capital of Australia is", layer=20, title="SmolLM2-135M")
+viz.model_view(partial(llama.trace, model), tokenizer, "The capital of Australia is", layer=23, head=4,
+               title="SmolLM2-135M")  # fmt: skip
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 38-50. Type** the error of four roundings (6 lines). The chat is for the room: take questions from them, and
@@ -1004,7 +1041,8 @@ viz.model_view(partial(llama.trace, model), tokenizer, "The capital of Australia
 # - Weights can be rounded to 8 bits, in blocks to 4; what comes into a layer of a large model cannot, because of a few
 #   giants in it.
 # - A chat is a text in a fixed form. The end of a prompt matters to the last space.
-# - It answers always. How sure it is stands in its shares, not in its sentence.
+# - It answers always. How sure it is stands in its shares, not in its sentence; and what it seems to know depends on
+#   how it is asked.
 #
 # **Quiz.** Open the answer that you would give.
 #
