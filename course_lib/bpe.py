@@ -11,8 +11,8 @@ tokenizer of these functions.
 
 Everywhere here a word is a string with one character a token: a pair is two characters, and joining it is replacing it.
 
-What it leaves out. Patterns other than GPT-2's (Llama 3 cuts digits in threes), dropout of merges (Provilkov et al.
-2020), Unigram models (Kudo 2018).
+What it leaves out. Patterns other than GPT-2's, with or without its digits cut one by one as SmolLM2 has them (Llama 3
+cuts them in threes), dropout of merges (Provilkov et al. 2020), Unigram models (Kudo 2018).
 
 Papers: Gage 1994 (byte pairs, to compress); Sennrich, Haddow and Birch 2016 (BPE for words); Radford et al. 2019
 (GPT-2: bytes instead of characters, and the pattern).
@@ -35,11 +35,12 @@ CHUNKS = re.compile(f"[{SPACE}]*[^{SPACE}]+|[{SPACE}]+")
 
 
 @functools.cache
-def _gpt2_pattern() -> re.Pattern:
+def _gpt2_pattern(digits: bool = False) -> re.Pattern:
     r"""GPT-2's pattern, which needs \p{L} (letters) and \p{N} (numbers), in the words of Python's `re`.
 
     `re` has \w = letters, numbers and _, and \d = decimal digits. What lies between \p{N} and \d (², ½, Ⅷ) is spelled
-    out. Letters that are younger than Python's Unicode tables count as symbols.
+    out. Letters that are younger than Python's Unicode tables count as symbols. `digits`: a text is cut around each
+    number first, so that none has a space in front, and spaces that stand before one stay together.
     """
     odd = [i for i in range(0x110000) if unicodedata.category(chr(i)) in ("No", "Nl")]
     starts = [i for before, i in pairwise([-2, *odd]) if i != before + 1]
@@ -48,20 +49,26 @@ def _gpt2_pattern() -> re.Pattern:
     letter, number, other = rf"[^\W_{numbers}]", rf"[{numbers}]", rf"(?:[^\w{SPACE}]|[_\x1c-\x1f])"
     contractions = "'s|'t|'re|'ve|'m|'ll|'d"
     space = rf"[{SPACE}]+(?![^{SPACE}])|[{SPACE}]+"  # all but the last of several spaces: that one belongs to the word
+    if digits:
+        return re.compile(f"{contractions}| ?{letter}+|{number}| ?{other}+|[{SPACE}]+(?={number})|{space}")
     return re.compile(f"{contractions}| ?{letter}+| ?{number}+| ?{other}+|{space}")
 
 
-def gpt2_words(text: str) -> list[str]:
+def gpt2_words(text: str, digits: bool = False) -> list[str]:
     """The words that GPT-2 cuts first; no token reaches beyond one. A word keeps the space in front of it.
+
+    `digits`: each digit is a word of its own, as for SmolLM2.
 
     >>> gpt2_words("We'll see 24 cats, ok?  Fine")
     ['We', "'ll", ' see', ' 24', ' cats', ',', ' ok', '?', ' ', ' Fine']
+    >>> gpt2_words("see 24 cats", digits=True)
+    ['see', ' ', '2', '4', ' cats']
     """
-    return _gpt2_pattern().findall(text)
+    return _gpt2_pattern(digits).findall(text)
 
 
-def count_words(texts: Iterable[str]) -> Counter[str]:
-    """How often each of GPT-2's words comes in the texts.
+def count_words(texts: Iterable[str], digits: bool = False) -> Counter[str]:
+    """How often each of GPT-2's words (see `gpt2_words`) comes in the texts.
 
     A word never has white space after anything else, so wherever that happens a text may be cut without cutting a word.
     Each of these chunks is looked at once, however often it comes.
@@ -71,7 +78,7 @@ def count_words(texts: Iterable[str]) -> Counter[str]:
     """
     counts: Counter[str] = Counter()
     for chunk, count in count_chunks(texts).items():
-        for word in gpt2_words(chunk):
+        for word in gpt2_words(chunk, digits):
             counts[word] += count
     return counts
 

@@ -32,7 +32,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from course_lib import bert, gpt, tokenizers
+from course_lib import bert, gpt, llama, tokenizers
+from course_lib.gguf_file import GGUFFile, Stored
 from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
 
@@ -46,7 +47,7 @@ class Family(NamedTuple):
     config: type  # ours
     prefix: str  # of the body's tensors; a file of the body alone leaves it out
     heads: tuple[str, ...]  # how the names of heads begin
-    names: dict[str, str]  # the parts of the model, ours: theirs; # is the number of a block
+    names: dict[str, str | tuple[str, ...]]  # parts, ours: theirs (several: their rows one below the other); # a number
     settings: dict[str, str]  # the settings, ours: theirs
     silent: set[str]  # settings of which a config may be silent: both sides then mean the same
     fixed: dict[str, tuple]  # settings of theirs of which ours computes these values alone; the first is the default
@@ -139,6 +140,66 @@ GPT = Family(
     buffers=r"^(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)$",  # the causal mask
 )
 
+LLAMA = Family(
+    model_type="llama",
+    config=llama.LlamaConfig,
+    prefix="model.",
+    heads=("lm_head.",),
+    names={
+        "tokens": "model.embed_tokens",
+        "blocks.#.attention_norm": "model.layers.#.input_layernorm",
+        "blocks.#.attention.qkv": tuple(f"model.layers.#.self_attn.{part}_proj" for part in "qkv"),
+        "blocks.#.attention.output": "model.layers.#.self_attn.o_proj",
+        "blocks.#.norm": "model.layers.#.post_attention_layernorm",
+        "blocks.#.hidden": ("model.layers.#.mlp.gate_proj", "model.layers.#.mlp.up_proj"),
+        "blocks.#.output": "model.layers.#.mlp.down_proj",
+        "norm": "model.norm",
+        "head": "lm_head",
+    },
+    settings={
+        "vocab_size": "vocab_size",
+        "context_length": "max_position_embeddings",
+        "d_model": "hidden_size",
+        "num_layers": "num_hidden_layers",
+        "num_heads": "num_attention_heads",
+        "num_kv_heads": "num_key_value_heads",
+        "d_ff": "intermediate_size",
+        "rope_theta": "rope_theta",
+        "dropout": "attention_dropout",
+        "eps": "rms_norm_eps",
+        "tied": "tie_word_embeddings",
+    },
+    silent=set(),
+    fixed={"hidden_act": ("silu",), "attention_bias": (False,), "mlp_bias": (False,)},
+    dropouts=("attention_dropout",),
+    buffers=r"^(model\.)?layers\.\d+\.self_attn\.rotary_emb\.inv_freq$",
+)
+
+# The same model in a GGUF file, whose settings come in other words and without those that ours has no other value for.
+GGUF = LLAMA._replace(
+    names={
+        "tokens": "token_embd",
+        "blocks.#.attention_norm": "blk.#.attn_norm",
+        "blocks.#.attention.qkv": ("blk.#.attn_q", "blk.#.attn_k", "blk.#.attn_v"),
+        "blocks.#.attention.output": "blk.#.attn_output",
+        "blocks.#.norm": "blk.#.ffn_norm",
+        "blocks.#.hidden": ("blk.#.ffn_gate", "blk.#.ffn_up"),
+        "blocks.#.output": "blk.#.ffn_down",
+        "norm": "output_norm",
+        "head": "output",
+    },
+    settings={
+        "context_length": "llama.context_length",
+        "d_model": "llama.embedding_length",
+        "num_layers": "llama.block_count",
+        "num_heads": "llama.attention.head_count",
+        "num_kv_heads": "llama.attention.head_count_kv",
+        "d_ff": "llama.feed_forward_length",
+        "rope_theta": "llama.rope.freq_base",
+        "eps": "llama.attention.layer_norm_rms_epsilon",
+    },
+)
+
 # Theirs. OpenAI's code computed x @ W where nn.Linear computes x @ W.T: these four matrices are transposed.
 TURNED = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 
@@ -161,15 +222,18 @@ ARCHITECTURES = {
     "BertForSequenceClassification": bert.BertForSequenceClassification,
     "BertForTokenClassification": bert.BertForTokenClassification,
     "GPT2LMHeadModel": gpt.GPT,
+    "LlamaForCausalLM": llama.Llama,
 }
 
 
-def their_names(model: nn.Module) -> dict[str, str]:
+def their_names(model: nn.Module, family: Family | None = None) -> dict[str, str | tuple[str, ...]]:
     """Each name in the model's state_dict, and what transformers calls that tensor in a model with heads.
 
-    ValueError for a model that is none of `ARCHITECTURES`, and for a part that theirs does not have.
+    A Llama has matrices of which theirs are parts, one below the other: there the answer is their several names.
+    `family`: whose names, `GGUF` for those in such a file; None for transformers'. ValueError for a model that is none
+    of `ARCHITECTURES`, and for a part that theirs does not have.
     """
-    family, found = _family(model), {}
+    family, found = family or _family(model), {}
     for name in model.state_dict():
         part, _, what = name.removeprefix("bert.").rpartition(".")
         number = re.search(r"(?<=\.)\d+(?=\.)", part)
@@ -178,7 +242,10 @@ def their_names(model: nn.Module) -> dict[str, str]:
             raise ValueError(f"transformers has no name for {name} of this {type(model).__name__}: take that part out "
                              "of the model, or save its state_dict with safetensors.")  # fmt: skip
         theirs = family.names[pattern]
-        found[name] = f"{theirs.replace('#', number[0]) if number else theirs}.{what}"
+        several = isinstance(theirs, tuple)
+        full = tuple(f"{one.replace('#', number[0] if number else '')}.{what}"
+                     for one in (theirs if several else [theirs]))  # fmt: skip
+        found[name] = full if several else full[0]
     return found
 
 
@@ -191,7 +258,7 @@ def _family(model: nn.Module) -> Family:
     if type(model) not in ARCHITECTURES.values():
         raise ValueError(f"A {type(model).__name__} cannot be saved for transformers: its architecture is none of "
                          f"{', '.join(ARCHITECTURES)}.")  # fmt: skip
-    return GPT if isinstance(model, gpt.GPT) else BERT
+    return {gpt.GPT: GPT, llama.Llama: LLAMA}.get(type(model), BERT)
 
 
 # --- Loading ----------------------------------------------------------------------------------------------------------
@@ -236,6 +303,99 @@ def load_gpt(path_or_name: str | Path) -> tuple[gpt.GPT, Tokenizer | None]:
     with torch.device("meta"):
         model = gpt.GPT(config)
     return _fill(model, tensors, found, folder), _read_tokenizer(folder, config.vocab_size)
+
+
+def load_llama(path_or_name: str | Path) -> tuple[llama.Llama, Tokenizer | None]:
+    """A Llama of others, on the CPU, in float32, ready to answer; and its tokenizer, None where there is none.
+
+    From a folder, a name on the hub, or a GGUF file (whatever ends in .gguf), whose weights, mostly in 4 to 8 bits,
+    become float32. One tensor is read after the other, so that no second copy of all is ever in memory.
+
+    Errors as `load_bert`'s; also ValueError for a GGUF file that is cut off, of another architecture or with weights of
+    a kind that is not read, and for positions that are stretched (rope_type, rope scaling).
+    """
+    if Path(path_or_name).suffix == ".gguf":
+        return _load_gguf(Path(path_or_name))
+    folder, found, config = _read_config(path_or_name, LLAMA)
+    tensors = _full_names(_read_tensors(folder), LLAMA, folder)
+    head, table = "lm_head.weight", "model.embed_tokens.weight"
+    if config.tied and head in tensors and not torch.equal(tensors.pop(head), tensors.get(table, torch.empty(0))):
+        raise ValueError(f"{folder} has a {head} of its own, and its {CONFIG} says tie_word_embeddings=True: take the "
+                         "two files from one model.")  # fmt: skip
+    return _poured(config, tensors, LLAMA, folder), _read_tokenizer(folder, config.vocab_size)
+
+
+def _load_gguf(path: Path) -> tuple[llama.Llama, Tokenizer]:
+    file = GGUFFile(path)
+    config = _gguf_config(file)
+    return _poured(config, file.tensors, GGUF, path), file.tokenizer()
+
+
+def _gguf_config(file: GGUFFile) -> llama.LlamaConfig:
+    """Our settings from a GGUF file's. ValueError for what ours does not compute."""
+    found, path = file.settings, file.path
+    kind = found.get("general.architecture")
+    if kind != GGUF.model_type:
+        raise ValueError(f"{path} says general.architecture={kind!r} where 'llama' is read here: take a model that "
+                         "this course builds.")  # fmt: skip
+    heads = found.get("llama.attention.head_count")
+    found = {"llama.attention.head_count_kv": heads, "llama.rope.freq_base": 10_000.0} | found
+    missing = [theirs for theirs in GGUF.settings.values() if found.get(theirs) is None]
+    missing += [name for name in ("token_embd.weight",) if name not in file.tensors]
+    if missing:
+        raise ValueError(f"{path} does not say {', '.join(missing)}: take a whole model.")
+    try:
+        settings = {ours: found[theirs] for ours, theirs in GGUF.settings.items()}
+        config = llama.LlamaConfig(**settings, vocab_size=file.tensors["token_embd.weight"].shape[0],
+                                   tied="output.weight" not in file.tensors)  # fmt: skip
+    except ValueError as error:
+        raise ValueError(f"{path} describes no model: {error}") from None
+    size = config.d_model // config.num_heads
+    for name, value in (("rope.scaling.type", "none"), ("expert_count", 0), ("rope.dimension_count", size),
+                        ("attention.key_length", size), ("attention.value_length", size)):  # fmt: skip
+        if found.get(f"llama.{name}", value) != value:
+            raise ValueError(f"{path} says llama.{name}={found[f'llama.{name}']!r}, and the course's model computes "
+                             f"{value!r}: take another model.")  # fmt: skip
+    return config
+
+
+def _poured(config: llama.LlamaConfig, tensors: dict[str, Tensor | Stored], family: Family, folder: Path):
+    """A model of these settings with these tensors, which are taken out of the dict, one after the other."""
+    with torch.device("meta"):  # no random numbers for weights that are replaced at once
+        model = llama.Llama(config)
+    _compare(rows_of(model, family), tensors, model, folder)
+    model.to_empty(device="cpu")  # room that is not touched takes no memory yet
+    if config.tied:
+        model.head.weight = model.tokens.weight  # to_empty has made two of it
+    for theirs, rows in rows_of(model, family).items():
+        tensor = tensors.pop(theirs)
+        tensor = tensor.read() if isinstance(tensor, Stored) else tensor
+        rows.copy_(halves(tensor, config) if family is GGUF and theirs.endswith(NEIGHBOURS) else tensor)
+    return model.eval()
+
+
+# Of a GGUF file. llama.cpp turns neighbours, numbers 2i and 2i + 1 of a head, where Hugging Face and `llama.turn` turn
+# i and i + d / 2. Its files have the rows of these two matrices in that order, and they must be put back.
+NEIGHBOURS = ("attn_q.weight", "attn_k.weight")
+
+
+def halves(rows: Tensor, config: llama.LlamaConfig) -> Tensor:
+    """Rows of heads whose pairs are neighbours, with each head's first numbers of its pairs before the second ones."""
+    size = config.d_model // config.num_heads
+    return rows.view(-1, size // 2, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
+
+
+def rows_of(model: llama.Llama, family: Family = LLAMA) -> dict[str, Tensor]:
+    """Each tensor of theirs, by its name there, and the rows of the model's where it stands."""
+    config, found = model.config, {}
+    kv = config.d_model * config.num_kv_heads // config.num_heads
+    sizes = {"qkv": [config.d_model, kv, kv], "hidden": [config.d_ff, config.d_ff]}
+    for ours, theirs in their_names(model, family).items():
+        if isinstance(theirs, tuple):
+            found |= zip(theirs, model.get_parameter(ours).data.split(sizes[ours.split(".")[-2]]))
+        elif ours != "head.weight" or not config.tied:
+            found[theirs] = model.get_parameter(ours).data
+    return found
 
 
 def _head(tensors: Iterable[str], found: dict, folder: Path) -> type[nn.Module]:
@@ -340,9 +500,10 @@ def _read_config(path_or_name: str | Path, family: Family) -> tuple[Path, dict, 
         advice = "read it with course_lib.pretrain.load" if own else "name one that transformers wrote"
         raise FileNotFoundError(f"There is no {CONFIG} in the folder {folder}: {advice}.")
     found = _read_json(path)
+    found = _spelled_out(found, path) if family is LLAMA else found
     kind = found.get("model_type")
     if kind != family.model_type:
-        right = {"bert": "load_bert", "gpt2": "load_gpt"}.get(kind)
+        right = {"bert": "load_bert", "gpt2": "load_gpt", "llama": "load_llama"}.get(kind)
         advice = f"use {right}" if right else "take a model that this course builds"
         raise ValueError(f"{path} says model_type={kind!r} where {family.model_type!r} is read here: {advice}.")
     for name, values in family.fixed.items():
@@ -367,6 +528,19 @@ def _read_config(path_or_name: str | Path, family: Family) -> tuple[Path, dict, 
         return folder, found, family.config(**settings)
     except ValueError as error:
         raise ValueError(f"{path} describes no model: {error}") from None
+
+
+def _spelled_out(found: dict, path: Path) -> dict:
+    """A Llama's config.json with what theirs means where it is silent, and positions in its older word, rope_theta."""
+    rope = found.get("rope_parameters") or found.get("rope_scaling") or {}
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if kind != "default":
+        raise ValueError(f"{path} stretches positions (rope_type={kind!r}), and the course's model does not: take "
+                         "another model.")  # fmt: skip
+    unsaid = {"num_key_value_heads": found.get("num_attention_heads"), "rms_norm_eps": 1e-6, "rope_theta": 10_000.0,
+              "attention_dropout": 0.0, "tie_word_embeddings": False}  # fmt: skip
+    found = unsaid | {name: value for name, value in found.items() if value is not None}
+    return found | {"rope_theta": rope.get("rope_theta", found["rope_theta"])}
 
 
 def _read_json(path: Path) -> dict:

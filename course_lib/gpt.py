@@ -84,8 +84,8 @@ class Cache:
                  device: torch.device | str | None = None, dtype: torch.dtype | None = None):  # fmt: skip
         self.max_length = config.context_length if max_length is None else max_length
         require_sizes(batch_size=batch_size, max_length=self.max_length)
-        B, H, S = batch_size, config.num_heads, self.max_length
-        room = (config.num_layers, B, H, S, config.d_model // H)
+        B, H, S = batch_size, getattr(config, "num_kv_heads", config.num_heads), self.max_length  # in Llama heads share
+        room = (config.num_layers, B, H, S, config.d_model // config.num_heads)
         self.keys, self.values = (torch.zeros(room, device=device, dtype=dtype) for _ in range(2))
         self.real = torch.zeros(B, S, dtype=torch.bool, device=device)
         self.length = torch.zeros((), dtype=torch.int64, device=device)  # a tensor, as it changes in a compiled graph

@@ -300,6 +300,9 @@ class BPETokenizer(Tokenizer):
     merges:         pairs of names, in the order in which they were learned
     special_tokens: never cut and never learned; they get the last ids. The first of them also pads.
     names:          the tokens by id, if the ids do not follow from the merges (bytes, merges, special tokens)
+    digits:         whether each digit stands alone, whatever the merges are, as for SmolLM2
+    unknown:        the special token that bytes without a name of their own become, as 21 do for SmolLM2, whose text
+                    had none of them; None where all 256 have one
     Raises ValueError for merges and names that do not fit together.
     """
 
@@ -308,7 +311,10 @@ class BPETokenizer(Tokenizer):
         merges: Iterable[tuple[str, str]] = (),
         special_tokens: Sequence[str] = ("<|endoftext|>",),
         names: Sequence[str] | None = None,
+        digits: bool = False,
+        unknown: str | None = None,
     ):
+        self.digits, self.unknown = digits, unknown
         self._take(list(merges), tuple(special_tokens), names)
 
     def _take(self, merges: list[tuple[str, str]], special_tokens: tuple[str, ...], names: Sequence[str] | None):
@@ -318,7 +324,8 @@ class BPETokenizer(Tokenizer):
         self._know(names, special_tokens)
         self.merges = merges
         self.pad_id = self.vocab[special_tokens[0]] if special_tokens else None
-        for name in (*bpe.ALPHABET, *chain.from_iterable(merges), *map("".join, merges)):
+        bytes_needed = bpe.ALPHABET if self.unknown is None else ()
+        for name in (*bytes_needed, *chain.from_iterable(merges), *map("".join, merges)):
             if name not in self.vocab:
                 what = f"the byte {bpe.unspell(name)!r}" if name in bpe.ALPHABET else f"{name!r}, which its merges use"
                 raise ValueError(f"The vocabulary lacks {what}: the two belong to different tokenizers.")
@@ -326,10 +333,11 @@ class BPETokenizer(Tokenizer):
         if strange:
             raise ValueError(f"The vocabulary uses {min(strange)!r}, which names no byte: it is not byte-level.")
         symbol = {name: chr(i) for name, i in self.vocab.items()}  # a token is one character: chr(id)
-        self._symbols = {byte: symbol[name] for byte, name in enumerate(bpe.BYTE_NAMES)}
+        self._symbols = {byte: symbol[name if name in symbol else self.unknown]
+                         for byte, name in enumerate(bpe.BYTE_NAMES)}  # fmt: skip
         self._merges = [(symbol[left] + symbol[right], symbol[left + right]) for left, right in merges]
         self._ranks = {pair: rank for rank, (pair, _) in enumerate(self._merges)}
-        self._sizes = [len(name) for name in names]  # in bytes
+        self._sizes = [1 if name == self.unknown else len(name) for name in names]  # in bytes
         self._words: dict[str, str] = _Cache(self._join_word)
 
     def train(self, texts: Iterable[str], vocab_size: int, min_count: int = 1) -> Self:
@@ -342,7 +350,7 @@ class BPETokenizer(Tokenizer):
         least = len(bpe.ALPHABET) + len(special_tokens)
         require(whole(vocab_size, least), "vocab_size", vocab_size, f"{least} or more (256 bytes, special tokens)")
         require(whole(min_count, 1), "min_count", min_count, "a whole number of 1 or more")
-        merges = bpe.learn_merges(bpe.count_words(texts), vocab_size - len(special_tokens), min_count)
+        merges = bpe.learn_merges(bpe.count_words(texts, self.digits), vocab_size - len(special_tokens), min_count)
         self._take(merges, special_tokens, None)
         return self
 
@@ -351,7 +359,7 @@ class BPETokenizer(Tokenizer):
 
     def _cut(self, chunk: str) -> list[Cut]:
         found, start = [], 0
-        for word in bpe.gpt2_words(chunk):
+        for word in bpe.gpt2_words(chunk, self.digits):
             place_of = range(len(word)) if word.isascii() else [i for i, c in enumerate(word) for _ in bpe.to_bytes(c)]
             first = 0  # in bytes
             for token_id in map(ord, self._words[word]):
@@ -362,7 +370,7 @@ class BPETokenizer(Tokenizer):
         return found
 
     def _cut_ids(self, chunk: str) -> tuple[int, ...]:
-        return tuple(map(ord, "".join(map(self._words.__getitem__, bpe.gpt2_words(chunk)))))
+        return tuple(map(ord, "".join(map(self._words.__getitem__, bpe.gpt2_words(chunk, self.digits)))))
 
     def _join(self, names: list[str]) -> str:
         """Bytes that are no UTF-8, such as half a character, become U+FFFD."""
