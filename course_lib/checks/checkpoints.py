@@ -203,7 +203,7 @@ account = Exercise(
         slip("axes-counted", "only the number of axes is compared",
              f"{_WRONG} -> len(places[name]) != len(tensors[name])"),
     ], held="the names are right"),
-    parts=("missing", "left over", "of another shape"),
+    parts=("missing names", "names left over", "names of another shape"),
 )  # fmt: skip
 
 
