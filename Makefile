@@ -68,13 +68,13 @@ data: .venv/lab.done
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name yours, as in: make lab PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install -c constraints.txt -e ".[lab]"
+	$(PY) -m pip install -c constraints.txt -e ".[lab,hub]"
 	touch $@
 
 .venv/test.done: .venv/lab.done
-	$(PY) -m pip install -c constraints.txt -e ".[lab,test]"
+	$(PY) -m pip install -c constraints.txt -e ".[lab,hub,test]"
 	touch $@
 
 .venv/bench.done: .venv/lab.done
-	$(PY) -m pip install -c constraints.txt -e ".[lab,bench]"
+	$(PY) -m pip install -c constraints.txt -e ".[lab,hub,bench]"
 	touch $@

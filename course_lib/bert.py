@@ -3,7 +3,8 @@
 What it is. `BertModel` adds three embeddings (token, position, segment) and sends them through post-norm blocks.
 `BertForPreTraining` puts two heads on it: one fills in masked tokens, computed at the masked places alone, one says
 whether the second text follows the first. Two more classes classify whole texts and single tokens. `mask_tokens` and
-`sentence_pairs` make the exercises that BERT learns from, anew each time they are called.
+`sentence_pairs` make the exercises that BERT learns from, anew each time they are called. `trace` returns what a reader
+of the model wants to see.
 
 What it leaves out. Tokenizing (see `tokenizers`), the loop (`training`), decoders, and the original's static masks.
 
@@ -31,6 +32,7 @@ from torch.nn.utils.rnn import pad_sequence
 from course_lib.attention import MultiHeadAttention, fused_attention, padding_mask
 from course_lib.settings import require, whole
 from course_lib.shapes import shaped
+from course_lib.training import evaluation_mode
 
 
 @dataclass(frozen=True)
@@ -238,8 +240,12 @@ class BertForPreTraining(nn.Module):
         output = self.bert(input_ids, attention_mask, token_type_ids)
         h = output.hidden.flatten(0, 1)  # (B * T, D)
         h = h if masked_places is None else h.index_select(0, masked_places)  # (M, D)
+        return self.fill(h), self.next(output.pooled)
+
+    def fill(self, h: Float[Tensor, "... D"]) -> Float[Tensor, "... V"]:
+        """The head for tokens: the logits at a place with the vector h."""
         h = self.transform_norm(F.gelu(self.transform(h)))
-        return F.linear(h, self.bert.tokens.weight, self.bias), self.next(output.pooled)
+        return F.linear(h, self.bert.tokens.weight, self.bias)
 
     def loss(self, batch: "PreTrainingBatch") -> Float[Tensor, ""]:
         """The sum of both mean losses, in nats."""
@@ -445,3 +451,37 @@ class SentencePairs:
         for_a = max(room - len(b), (room + 1) // 2)
         a = a[-for_a:]
         return a, b[: room - len(a)]
+
+
+# --- What there is to see ---------------------------------------------------------------------------------------------
+
+
+class Trace(NamedTuple):
+    """One text on its way through a BERT, for `viz`: L layers, H heads, T tokens, D = d_model, V = vocab_size."""
+
+    input_ids: Int[Tensor, " T"]
+    token_vectors: Float[Tensor, "T D"]
+    position_vectors: Float[Tensor, "T D"]
+    layers: Float[Tensor, "L+1 T D"]  # the stream: after the embedding and its norm, and after each block
+    query: Float[Tensor, "L H T D/H"]
+    key: Float[Tensor, "L H T D/H"]
+    value: Float[Tensor, "L H T D/H"]
+    attention: Float[Tensor, "L H T T"]
+    logits: Float[Tensor, "L+1 T V"]  # after each of `layers`: the head's, or without one the products with all tokens
+
+
+@torch.no_grad()
+def trace(model: BertModel | BertForPreTraining, input_ids: Int[Tensor, " T"]) -> Trace:
+    """What happens to one text of one segment: every number that the equations name, without dropout."""
+    body = model.bert if isinstance(model, BertForPreTraining) else model
+    with evaluation_mode(model):
+        output = body(input_ids[None], return_layers=True, return_attention=True)
+        layers, heads = output.layers[:, 0], []  # (L + 1, T, D)
+        for block, x in zip(body.blocks, layers):
+            layer = block.attention
+            heads.append([layer.heads(part(x[None])) for part in (layer.query, layer.key, layer.value)])
+        query, key, value = (torch.cat(parts) for parts in zip(*heads))  # (L, H, T, D / H) each
+        logits = F.linear(layers, body.tokens.weight) if body is model else model.fill(layers)
+        positions = body.positions(torch.arange(len(input_ids), device=input_ids.device))
+        return Trace(input_ids, body.tokens(input_ids), positions, layers, query, key, value, output.attention[:, 0],
+                     logits)  # fmt: skip

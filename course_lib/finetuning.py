@@ -3,7 +3,8 @@
 What it is. `prepare` sets up the three ways to compare: train all, train the head on a frozen body, start from random
 weights. `packed_batches` and `bucketed_batches` make batches for `training.train` that waste little or nothing on
 padding; `loss` reads both. `words_of_pieces`, `align_labels` and `tags_of_words` carry labels from words to word pieces
-and back. `predict` answers, and `accuracy`, `f1`, `macro_f1`, `entity_f1` say how well.
+and back. `predict` answers, and `accuracy`, `f1`, `macro_f1`, `entity_f1` say how well. `mean_vectors` is what a body
+makes of whole texts without any head.
 
     model = BertForSequenceClassification(config, num_labels=2)
     print(prepare(model, "full", pretrained.bert))                      # 11,171,074 of 11,171,074 parameters learn
@@ -299,6 +300,22 @@ def predict(model: nn.Module, texts: Sequence[Text], max_tokens: int = 8192) -> 
             best = logits(model, batch._replace(input_ids=batch.input_ids.to(place))).argmax(-1)
             answers += best.tolist() if best.ndim == 1 else [some.tolist() for some in best[0].split(batch.lengths)]
     return answers
+
+
+def mean_vectors(body: BertModel, texts: Sequence[Text], max_tokens: int = 8192) -> Float[Tensor, "B D"]:
+    """One vector a text: the mean of its tokens' last vectors, special tokens among them, scaled to length 1.
+
+    So the cosine of two texts is the product of their vectors. Reimers & Gurevych (2019), "Sentence-BERT"; dropout is
+    off. The texts are packed, up to `max_tokens` a batch.
+    """
+    texts, labels = _examples(texts, [0] * len(texts))
+    place, vectors = body.tokens.weight.device, []
+    with evaluation_mode(body), torch.no_grad():
+        for rows in _filled(range(len(texts)), texts, max_tokens):
+            batch = pack([texts[i] for i in rows], [labels[i] for i in rows])
+            hidden = body(batch.input_ids.to(place), lengths=batch.lengths).hidden[0]  # (N, D)
+            vectors += [part.mean(0) for part in hidden.split(batch.lengths)]
+    return nn.functional.normalize(torch.stack(vectors), dim=-1)
 
 
 class Score(NamedTuple):

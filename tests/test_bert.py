@@ -149,6 +149,28 @@ def test_an_all_padding_row_is_finite():
     assert BertModel(SMALL).eval()(ids, mask, kinds).hidden.isfinite().all()
 
 
+@pytest.mark.parametrize("kind", [BertModel, BertForPreTraining])
+def test_a_trace_holds_what_the_equations_name(kind):
+    torch.manual_seed(2)
+    model = kind(BertConfig(vocab_size=40, context_length=12, d_model=12, num_layers=2, num_heads=3)).train()
+    body, ids = getattr(model, "bert", model), torch.tensor([2, 9, 9, 30, 3])
+    seen = bert.trace(model, ids)
+    assert model.training, "as it was"
+    model.eval()
+    first = body.norm(seen.token_vectors + seen.position_vectors + body.segments.weight[0])
+    assert torch.allclose(seen.layers[0], first, atol=1e-6)
+    assert torch.allclose((seen.query @ seen.key.mT / 4**0.5).softmax(-1), seen.attention, atol=1e-5)
+    mixed = (seen.attention @ seen.value).transpose(1, 2).flatten(2)  # (L, T, D)
+    for i, block in enumerate(body.blocks):
+        after = block.attention_norm(seen.layers[i] + block.attention.output(mixed[i]))
+        after = block.norm(after + block.output(F.gelu(block.hidden(after))))
+        assert torch.allclose(after, seen.layers[i + 1], atol=1e-5)
+    said = model(ids[None])[0] if kind is BertForPreTraining else model(ids[None]).hidden[0] @ model.tokens.weight.T
+    assert seen.logits.shape == (3, 5, 40)
+    assert torch.allclose(seen.logits[-1], said, atol=1e-5)
+    assert not any(tensor.requires_grad for tensor in seen)
+
+
 def test_an_untrained_model_knows_nothing():
     torch.manual_seed(0)
     model = BertForPreTraining(BertConfig(vocab_size=1000, d_model=64, num_layers=2, num_heads=2)).eval()

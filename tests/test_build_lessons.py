@@ -292,6 +292,14 @@ def test_an_authors_mistake_ends_in_one_sentence(name, tmp_path):
     assert name == "no header" or ", cell " in text
 
 
+def test_a_lesson_may_show_the_peer_that_its_header_names(tmp_path):
+    text = SOURCE.replace("import math", "import math\nimport transformers", 1)
+    with pytest.raises(builder.LessonError, match="it imports transformers"):
+        read(tmp_path, text)
+    lesson = read(tmp_path, text.replace("#   title:", "#   peers: [transformers]\n#   title:", 1))
+    assert lesson.strangers == builder.PEERS - {"transformers"}
+
+
 def test_unknown_lessons_are_named(tmp_path):
     (tmp_path / "98_small.py").write_text(SOURCE)
     assert [p.stem for p in builder.sources(["98"], tmp_path)] == ["98_small"]

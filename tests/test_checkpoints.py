@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 import transformers
 
-from course_lib import bert, checkpoints, data, gpt, pretrain
+from course_lib import bert, checkpoints, data, finetuning, gpt, pretrain
 from course_lib.checkpoints import load_bert, load_gpt, save_pretrained, their_names
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer, WordTokenizer
 from course_lib.vocab import Vocab
@@ -181,6 +181,39 @@ def test_the_courses_own_bert_goes_out_to_transformers(tmp_path):
         right = theirs(**asked)
     close(logits, right.prediction_logits[0])
     close(follows, right.seq_relationship_logits)
+
+
+@pytest.mark.slow
+def test_minilms_real_weights_answer_the_same_here():
+    """200 real sentences: ids, hidden states, and vectors as sentence-transformers makes them (mean, length 1)."""
+    folder = data.path("minilm")
+    ours, tokenizer = load_bert(folder)
+    theirs, their_tokenizer = read_by_them("BertModel", folder), transformers.BertTokenizer.from_pretrained(folder)
+    assert len(their_tokenizer) == len(tokenizer) == 30_522
+    texts = [review.text for review in data.load("film_sentiment") if review.source == "rotten_tomatoes"][::42][:200]
+    assert len(texts) == 200
+    mine, right = [], []
+    for i in range(0, 200, 20):
+        batch = tokenizer.encode_batch(texts[i : i + 20])
+        mask = batch.attention_mask
+        asked = their_tokenizer(texts[i : i + 20], padding=True, return_tensors="pt")
+        assert asked["input_ids"].tolist() == batch.input_ids.tolist()
+        assert asked["attention_mask"].tolist() == mask.long().tolist()
+        with torch.no_grad():
+            hidden = torch.stack(theirs(**asked, output_hidden_states=True).hidden_states)
+            close(ours(batch.input_ids, mask, return_layers=True).layers[:, mask], hidden[:, mask])
+        rows = [row[real] for row, real in zip(batch.input_ids, mask)]
+        mine.append(finetuning.mean_vectors(ours, rows))
+        means = (hidden[-1] * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+        right.append(torch.nn.functional.normalize(means, dim=1))
+    mine, right = torch.cat(mine), torch.cat(right)
+    close(mine, right)
+    pairs = torch.triu_indices(200, 200, 1)
+    cosines, expected = ((a @ a.T)[pairs[0], pairs[1]] for a in (mine, right))
+    apart = expected.sort().values.diff() > 1e-5  # nearer ones may change places by rounding
+    assert apart.float().mean() > 0.5
+    order = expected.argsort()
+    assert (cosines[order].diff()[apart] > 0).all(), "pairs have the same order"
 
 
 def test_a_model_can_be_saved_over_the_file_it_came_from(tmp_path):

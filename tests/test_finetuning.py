@@ -138,6 +138,23 @@ def test_a_model_learns_from_them_and_predicts_in_order():
     assert all(a[1:-1] == b[1:-1] for a, b in zip(tokens, found))
 
 
+def test_mean_vectors_are_those_of_each_text_read_alone():
+    torch.manual_seed(3)
+    body = bert.BertModel(BertConfig(vocab_size=50, context_length=12, d_model=8, num_layers=2, num_heads=2)).train()
+    texts = [[2, 7, 9, 3], [2, 3], [2, *range(10, 20), 3], torch.tensor([2, 7, 9, 3])]
+    vectors = finetuning.mean_vectors(body, texts, max_tokens=14)
+    assert body.training, "as it was"
+    assert vectors.shape == (4, 8)
+    assert not vectors.requires_grad
+    body.eval()
+    for text, vector in zip(texts, vectors):
+        mean = body(torch.as_tensor(text)[None]).hidden[0].mean(0)
+        torch.testing.assert_close(vector, mean / mean.norm(), rtol=1e-5, atol=1e-5)
+    assert torch.allclose(vectors, finetuning.mean_vectors(body, texts), atol=1e-6)
+    with pytest.raises(ValueError, match="texts\\[1\\] is empty"):
+        finetuning.mean_vectors(body, [[2, 3], []])
+
+
 def test_a_batch_of_one_text_of_one_token():
     for maker in (packed_batches, bucketed_batches):
         (batch,) = maker([[7]], [2], batch_size=4)(generator())

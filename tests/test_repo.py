@@ -207,7 +207,7 @@ def test_conda_names_no_package_a_second_time():
     plain = [line for line in recipe["dependencies"] if isinstance(line, str)]
     assert sorted(re.split("[<>=]", line)[0] for line in plain) == ["pip", "python"]
     (pip,) = [line["pip"] for line in recipe["dependencies"] if isinstance(line, dict)]
-    assert pip == ["-e .[lab]"]
+    assert pip == ["-e .[lab,hub]"]
     (python,) = [line for line in plain if line.startswith("python")]
     assert python.removeprefix("python") == PYPROJECT["project"]["requires-python"]
 

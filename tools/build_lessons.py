@@ -44,7 +44,7 @@ TAGS = {"exercise", "check", "hint", "instructor", "boilerplate", "hero", "extra
 # Without the last, jupytext takes comments such as `# copy the weights` for shell commands, and uncomments them.
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
 WIDGET = "application/vnd.jupyter.widget-view+json"
-PEERS = {"gensim", "transformers"}  # oracles of the tests and benchmarks; no lesson needs them installed
+PEERS = {"gensim", "transformers"}  # oracles of the tests and benchmarks; a lesson that shows one says so in its header
 SHOWS = ("viz", "check", "print", "display")  # calls that only show something
 IMPORTS = ast.Import | ast.ImportFrom
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp,
@@ -90,6 +90,11 @@ class Lesson:
     @property
     def topic(self) -> str:
         return self.name.split("_", 1)[1]
+
+    @property
+    def strangers(self) -> set[str]:
+        """The peers that this lesson may not import: all but those of its header's `peers:`."""
+        return PEERS - set(self.course.get("peers", ()))
 
     def fail(self, cell: Cell | None, text: str):
         where = self.name
@@ -142,7 +147,7 @@ def check_cell(lesson: Lesson, cell: Cell) -> None:
     for node in ast.walk(tree):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        if taken := PEERS & {name.split(".")[0] for name in names}:
+        if taken := lesson.strangers & {name.split(".")[0] for name in names}:
             lesson.fail(cell, f"it imports {taken.pop()}, which only tests and benchmarks may.")
         if isinstance(node, ast.Attribute) and ast.unparse(node) == "plt.show":
             lesson.fail(cell, "it calls plt.show(): use viz.show(figure, alt), which carries an alt text.")
@@ -522,7 +527,7 @@ def run_checkpoints(lesson: Lesson) -> list[str]:
     A block's hero cells, and the cells of that block that read what they bind, are left out (they run in the learner's
     notebook); a hero that a checkpoint depends on runs as it is. No block may import a peer, not even by a side door.
     """
-    last = f"import sys\nassert not {PEERS} & set(sys.modules), 'a lesson imports a peer'"
+    last = f"import sys\nassert not {lesson.strangers} & set(sys.modules), 'a lesson imports a peer'"
     ran = []
     for block in blocks(lesson)[1:]:
         if source := checkpoint(lesson, block):
