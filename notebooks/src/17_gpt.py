@@ -815,7 +815,7 @@ print(f"on the three whole plays, from the files: {whole:.2f} · {card['held_out
 assert theirs.mean() < counted.mean()
 
 # %% [markdown]
-# With more than an hour on one core instead of minutes, and twelve times the letters, **the GPT wins**: on text of
+# With more than an hour on one core instead of minutes, and seven times the letters, **the GPT wins**: on text of
 # which it has not seen a line. Lesson 18 lets it write.
 
 # %% [markdown]
