@@ -4,6 +4,7 @@
 never a model.
 """
 
+import textwrap
 from collections.abc import Mapping
 
 import matplotlib
@@ -13,6 +14,7 @@ from matplotlib.patches import Rectangle
 from course_lib.viz.attention import drawable, fonts
 from course_lib.viz.embeddings import COLOURS, _canvas
 
+WIDEST = 80  # characters that fit into the whole width
 SMALLEST = 0.012  # of the whole: a part below it is too small for its name
 
 
@@ -34,7 +36,8 @@ def treemap(groups: Mapping[str, Mapping[str, int]], title: str) -> tuple[Figure
                 height = count / whole / width
                 axes.add_patch(Rectangle((x, y), width, height, facecolor=colour, edgecolor="white", linewidth=2))
                 if count / whole > SMALLEST:
-                    axes.text(x + width / 2, y + height / 2, f"{drawable(part)}\n{count / 1e6:.1f} M", fontsize=11.5,
+                    name = "\n".join(textwrap.wrap(drawable(part), max(8, int(WIDEST * width))))
+                    axes.text(x + width / 2, y + height / 2, f"{name}\n{count / 1e6:.1f} M", fontsize=11.5,
                               ha="center", va="center", color="black", parse_math=False,
                               bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})  # fmt: skip
                 y += height
