@@ -558,6 +558,7 @@ print(f"{size:,} parameters, {read_letters:,} of {len(ids):,} letters read; "
 plays_ids = torch.tensor(tokenizer.encode(pretrain.plays(held_out=True)), dtype=torch.int32)
 with device.one_thread():
     on_plays = -gpt.log_probs(model, plays_ids).mean().item()
+device.give_back_memory()
 print(f"{len(plays_ids):,} letters: counting {whole:.2f} nats a letter, GPT {on_plays:.2f}")
 
 # %% tags=["boilerplate", "hero"]

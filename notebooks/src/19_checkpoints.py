@@ -54,7 +54,7 @@ import torch
 import torch.nn.functional as F
 from safetensors import torch as safetensors
 
-from course_lib import bert, checkpoints, data, gpt, pretrain, viz
+from course_lib import bert, checkpoints, data, device, gpt, pretrain, viz
 
 folder = data.path("minilm")
 for file in sorted(folder.iterdir()):
@@ -774,7 +774,8 @@ prompt = torch.tensor([letters.encode("My lord, I ")])
 written = {"transformers": abroad.generate(prompt, max_new_tokens=70, do_sample=False, pad_token_id=0),
            "course_lib": decoding.generate(letter_gpt, prompt, 70, temperature=0)}  # fmt: skip
 print("the same letters:", torch.equal(*written.values()))
-model = body = writer = abroad = our_bert = tokenizer = bytes_of_gpt2 = None  # make room
+model = body = writer = abroad = our_bert = tokenizer = bytes_of_gpt2 = forgotten = None  # make room
+device.give_back_memory()
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 32-37. Type** the two lines of 4.1.2 and ours (3 lines), 4.1.3 and its mend (3 lines). Vote on the belief.
@@ -1006,7 +1007,11 @@ print(f"{len(rows)} reviews, {(film >= 0).sum()} of them of the {len(runs)} film
 # MiniLM: a vector for each review, with progress; then the descriptions. Cosines [55, reviews].
 from tqdm.auto import tqdm
 
-index = torch.cat([vectors_of(texts[i : i + 10]) for i in tqdm(range(0, len(texts), 10), desc="reading")])
+found = []
+for i in tqdm(range(0, len(texts), 10), desc="reading"):
+    found.append(vectors_of(texts[i : i + 10]))
+    device.give_back_memory()  # texts of other lengths each time leave holes in it
+index = torch.cat(found)
 scores = {"MiniLM": (vectors_of(descriptions) @ index.T).numpy()}
 
 # %% tags=["boilerplate", "folded", "hero"]

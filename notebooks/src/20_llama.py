@@ -154,10 +154,10 @@ class EightBits(nn.Module):
 
 def shrink(model):
     """Each linear layer's weights to 8 bits, one layer after the other: its 32 bits go as soon as it is done."""
-    for part in list(model.modules()):
-        for name, child in part.named_children():
-            if isinstance(child, nn.Linear):
-                setattr(part, name, EightBits(child))
+    for part in [part for part in model.modules() if not isinstance(part, nn.Linear)][::-1]:  # the large head last
+        for name in [name for name, child in part.named_children() if isinstance(child, nn.Linear)]:
+            setattr(part, name, EightBits(getattr(part, name)))
+        device.give_back_memory()
     return model
 
 
