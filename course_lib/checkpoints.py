@@ -33,6 +33,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from course_lib import bert, gpt, llama, tokenizers
+from course_lib.device import give_back_memory
 from course_lib.gguf_file import GGUFFile, Stored
 from course_lib.linear import KINDS, small
 from course_lib.settings import require
@@ -389,6 +390,7 @@ def _poured(config: llama.LlamaConfig, tensors: dict[str, Tensor | Stored], fami
             part.weight = nn.Parameter(weight)
         if kind != "float32":
             _shrink(model, ours.removesuffix(".weight"), parts, kind)
+        give_back_memory()  # what was read and copied leaves holes between what stays
     return model.eval().requires_grad_(kind == "float32")
 
 
