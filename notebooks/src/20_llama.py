@@ -153,8 +153,8 @@ class EightBits(nn.Module):
 
 
 def shrink(model):
-    """Each linear layer's weights to 8 bits, one layer after the other: its 32 bits go as soon as it is done."""
-    for part in list(model.modules()):
+    """Each linear layer's weights to 8 bits, one after the other, the head last; the 32 bits go as soon as may be."""
+    for part in [part for part in model.modules() if not isinstance(part, nn.Linear)][::-1]:
         for name, child in part.named_children():
             if isinstance(child, nn.Linear):
                 setattr(part, name, EightBits(child))
