@@ -242,7 +242,7 @@ text_vectors = Exercise(
              "hidden * mask[:, :, None] -> hidden * ~mask[:, :, None]"),
         slip("one-length-for-all", "all texts were divided by one length: each has its own",
              "mean.norm(dim=1, keepdim=True) -> mean.norm()"),
-        slip("scaled-over-texts", "the norm runs over the texts: along which axis do the numbers of one text lie?",
+        slip("scaled-over-texts", "the norm runs over the texts. The numbers of one text lie along dim=1",
              "mean.norm(dim=1, keepdim=True) -> mean.norm(dim=0, keepdim=True)"),
         slip("sum-to-one", "each vector was divided by the sum of its numbers. The length is the root of the sum of "
              "their squares", "mean.norm(dim=1, keepdim=True) -> mean.sum(1, keepdim=True)"),

@@ -166,6 +166,10 @@ def draw_sizes(model):
 viz.explore(draw_sizes, model=viz.Choice([*MODELS]))
 
 # %% [markdown]
+# (The table of tokens grows with D, a block with D times D: in a large model the networks take most of the room. A
+# GPT-2 has no segments, and no heads of its own: its one head is its table of tokens, read the other way.)
+
+# %% [markdown]
 # ## Names
 #
 # The six blocks of this model are lesson 14's block, to the last norm. So each of its numbers has a place in your
@@ -361,7 +365,7 @@ check.as_ours(as_ours)
 # read is 1.5 nats a letter when all is right; a coin with 80 sides gets ln 80 = 4.4. And with four matrices lying the
 # wrong way?
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["boilerplate", "nbval-ignore-output"]
 # All turned, and the square ones forgotten: the loss on 2,000 letters, and 70 letters, the likeliest each time.
 import copy
 
@@ -489,7 +493,7 @@ check.account(account)
 # The check's own answer, on MiniLM's file. **Predict:** is anything left over for a `BertModel`? And what is missing
 # for lesson 14's `BertForPreTraining`?
 
-# %%
+# %% tags=["boilerplate"]
 # The account of MiniLM's file for two of our classes, under their names.
 in_file = {name.removeprefix("bert."): tuple(tensor["shape"]) for name, tensor in header.items()}
 for kind in (bert.BertModel, bert.BertForPreTraining):
@@ -795,8 +799,8 @@ device.give_back_memory()
 # **With a pencil.** Three tokens with the vectors (3, 0), (0, 4), (3, 4), and a fourth place that is padding, where
 # stands (100, 100). The mean of the three? Its length? The text's vector?
 #
-# (The sums are 6 and 8, so the mean is (2, 8/3), its length 10/3, and the vector (0.6, 0.8). Why may one skip the
-# division by three?)
+# (The sums are 6 and 8, so the mean is (2, 8/3), its length 10/3, and the vector (0.6, 0.8). One could have skipped the
+# division by three: it changes nothing but the length, and that becomes 1 anyway.)
 #
 # **Your turn (6 minutes).** Write `text_vectors(hidden, mask)`: `hidden` [B, T, D], `mask` [B, T], True for a token.
 # Return [B, D], each row of length 1. Padding can stand before the text or behind it.
@@ -827,8 +831,8 @@ check.text_vectors(text_vectors)
 # The library's `finetuning.mean_vectors` packs texts one after another instead of padding them (lesson 16) and needs no
 # mask. **Predict** the cosines of these pairs, highest first:
 
-# %%
-# Pairs of texts, and the cosine of their vectors.
+# %% tags=["boilerplate"]
+# MiniLM again; texts as it reads them, and their vectors.
 from course_lib import finetuning
 
 minilm, wordpieces = checkpoints.load_bert(folder)
@@ -843,6 +847,8 @@ def vectors_of(texts):
     return finetuning.mean_vectors(minilm, [framed(text) for text in texts], max_tokens=1024)
 
 
+# %%
+# Pairs of texts, and the cosine of their vectors.
 PAIRS = [("A man is eating food.", "Someone is having a meal."), ("A man is eating food.", "The stock market fell."),
          ("The dog bites the man.", "The man bites the dog."), ("I love you.", "I hate you."), ("我爱你", "我恨你")]
 for one, other in PAIRS:
@@ -1067,24 +1073,29 @@ best = {name: np.array([row[film == number].min() for number, row in enumerate(r
         for name, table in scores.items()}  # fmt: skip
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# How many of 55 films come first, and among the first three; and the differences, paired by film.
+# How many of 55 films come first, and among the first three; and the differences of 1 / rank, paired by film.
+def paired(one, other, some=slice(None)):
+    """The mean difference of 1 / rank over some films, with its 95% interval."""
+    gap = (1 / best[one] - 1 / best[other])[some]
+    mean, half = gap.mean(), 1.96 * gap.std() / len(gap) ** 0.5
+    verdict = "a win" if mean > half else "a loss" if mean < -half else "a tie"
+    return f"{mean:+.2f} [{mean - half:+.2f}, {mean + half:+.2f}], {verdict}"
+
+
 for name in ("mean of word vectors", "MiniLM without blocks", "BM25", "MiniLM", "both together"):
     print(f"{name:22} first {(best[name] == 1).sum():2} of {len(runs)}, among three {(best[name] <= 3).sum():2}, "
           f"mean of 1 / rank {(1 / best[name]).mean():.2f}")  # fmt: skip
 for one, other in [("MiniLM", "mean of word vectors"), ("MiniLM", "MiniLM without blocks"), ("MiniLM", "BM25"),
                    ("both together", "BM25")]:  # fmt: skip
-    gap = 1 / best[one] - 1 / best[other]
-    half = 1.96 * gap.std() / len(gap) ** 0.5
-    verdict = "a win" if gap.mean() > half else "a loss" if gap.mean() < -half else "a tie"
-    print(f"{one} minus {other}: {gap.mean():+.2f} [{gap.mean() - half:+.2f}, {gap.mean() + half:+.2f}], {verdict}")
+    print(f"{one} minus {other}: {paired(one, other)}")
 assert (best["MiniLM"] == 1).sum() > (best["mean of word vectors"] == 1).sum()
 assert (1 / best["both together"]).mean() > (1 / best["BM25"]).mean()
 
 # %% [markdown]
 # Six blocks are worth a lot: without them, and with lesson 03's vectors, a text's mean finds few films. But alone
 # MiniLM does **not** beat counting: in the run saved here that is a tie. It is the course's old story: whoever counts
-# well is hard to beat. Then why do both together win? Ask each where the other fails. **Predict:** split the
-# descriptions by how many of their rare words the luckiest review of the film shares. Who leads where few are shared?
+# well is hard to beat. But both together do. Where? **Predict:** split the descriptions by how many of their rarer
+# words the luckiest review of the film shares. Do both together gain where few are shared, where many are, or in both?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # By the share of a description's rarer words that the best review of its film has.
@@ -1093,27 +1104,28 @@ for number, question in enumerate(questions):
     rare = [word for word in {*question} if comes_in[word] < 0.12 * N]
     of_film = [set(documents[i]) for i in np.flatnonzero(film == number)]
     shared.append(max(sum(word in words for word in rare) for words in of_film) / len(rare))
-few = np.array(shared) < 0.35
-for name, some in {"few words shared": few, "more": ~few}.items():
-    print(f"{name:17} {some.sum():2} films:", ", ".join(f"{who} first {(best[who][some] == 1).sum()}"
-          for who in ("BM25", "MiniLM", "both together")))  # fmt: skip
+few = np.array(shared) < 0.5
+for name, some in {"less than half shared": few, "half or more": ~few}.items():
+    firsts = ", ".join(f"{who} {(best[who][some] == 1).sum()}" for who in ("BM25", "MiniLM", "both together"))
+    print(f"{name}, {some.sum()} films: first {firsts}")
+    print(f"    both together minus BM25: {paired('both together', 'BM25', some)}")
 
 # %% [markdown]
-# Where the words are the same, counting is nearly perfect and cheap. Where they are not, it has nothing to count, and
-# there meaning leads. They fail in different places, so together they fail less.
+# Where the words are the same, counting is nearly perfect and cheap, and nothing is to be gained. Where they are not,
+# it has little to count; there lies the whole gain of asking a model, too.
 #
 # **Your film.** Change the line and run it again: what happens in it, in your own words. Beside it the counter's
 # answer.
 
 # %% tags=["hero", "nbval-ignore-output"]
 # Your description: the two best reviews by MiniLM and by BM25.
-QUESTION = "soldiers who no longer know what they are fighting for"
+QUESTION = "a dangerous animal in the sea"
 
 answers = {"MiniLM": (vectors_of([QUESTION]) @ index.T)[0].numpy(),
            "BM25": np.array([bm25(cleaning.words(QUESTION), *document) for document in counted])}  # fmt: skip
 for name, found in answers.items():
     for i in np.argsort(-found, kind="stable")[:2]:
-        print(f"{name:7} {found[i]:5.2f}  {' '.join(texts[i].split())[:95]} ...")
+        print(f"{name:7} {found[i]:5.2f}  {' '.join(texts[i].split())[:100]} ...")
 
 # %% [markdown]
 # One more question to the index, and the honest control beside the moment. For each of the other reviews take its
@@ -1178,9 +1190,8 @@ assert rest["MiniLM"][1:, 0].min() > rest["MiniLM"][1:, 1].max()
 # about that model. A resting place it is in both: somewhere the weights must go, for they sum to one, even where a head
 # has nothing to do. Lesson 21 comes back to that.
 #
-# **Look.** One sentence, all 72 heads. Go through the layers: find a head that looks at the word before; find one that
-# ties the two halves of the comparison; and find out what happens to a head when you take `[CLS]` away in your mind.
-# (Hover over *but*.)
+# **Look.** One sentence, all 72 heads. In layer 0 one head looks at the word before, and at nothing else: which? In
+# layer 1 one prefers the word after. Then go on to layer 3 and hover over *it*: which head ties it to what *it* is?
 
 # %% tags=["nbval-ignore-output"]
 # MiniLM's heads on a sentence, in our viewer.
@@ -1196,15 +1207,16 @@ viz.attention_view(looks, names, layer=0, head=[0, 1, 2, 3], title="MiniLM")
 viz.bertviz_view(looks, names, view="model")
 
 # %% [markdown]
-# The columns on the left edge of nearly every picture are `[CLS]`. The control is the course's own BERT on the same
-# sentence: lesson 14's heads for the word before and after, and in the last block the columns on the *right* edge.
+# Where lines run together in the upper right corner of a picture, they run to `[CLS]`. The control is the course's own
+# BERT on the same sentence, its last block: there they run to the lower right. (In its layer 0 you find the two heads
+# of lesson 14 for the word before and after. What one training has found, another finds as well.)
 
 # %% tags=["nbval-ignore-output"]
-# The control: sixteen heads of the course's BERT.
+# The control: the heads of the course's BERT.
 row = our_pieces.encode_batch([sentence]).input_ids
 with torch.no_grad():
     ours = our_bert.bert(row, return_attention=True).attention[:, 0]  # [4, 4, T, T]
-viz.bertviz_view(ours, [our_pieces.id_to_token(i) for i in row[0].tolist()], view="model")
+viz.attention_view(ours, [our_pieces.id_to_token(i) for i in row[0].tolist()], layer=3, title="The course's BERT")
 
 # %% [markdown]
 # **The X-ray**, on real weights: the same text on its way through the blocks, every number of it. Click on a token and
