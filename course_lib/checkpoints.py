@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from course_lib import bert, gpt, llama, tokenizers
 from course_lib.device import give_back_memory
 from course_lib.gguf_file import GGUFFile, Stored
-from course_lib.linear import KINDS, small
+from course_lib.linear import FEWER_BITS, KINDS, small
 from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
 
@@ -323,6 +323,10 @@ def load_llama(path_or_name: str | Path, kind: str = "float32") -> tuple[llama.L
     if Path(path_or_name).suffix == ".gguf":
         return _load_gguf(Path(path_or_name), kind)
     folder, found, config = _read_config(path_or_name, LLAMA)
+    size = config.d_model // config.num_heads
+    if found.get("head_dim", size) != size:
+        raise ValueError(f"{folder / CONFIG} says head_dim={found['head_dim']!r}, and the course's model {size} "
+                         "(hidden_size / num_attention_heads): take another model.")  # fmt: skip
     tensors = _full_names(_read_tensors(folder), LLAMA, folder)
     head, table = "lm_head.weight", "model.embed_tokens.weight"
     if config.tied and head in tensors and not torch.equal(tensors.pop(head), tensors.get(table, torch.empty(0))):
@@ -355,12 +359,12 @@ def _gguf_config(file: GGUFFile) -> llama.LlamaConfig:
     heads = found.get("llama.attention.head_count")
     found = {"llama.attention.head_count_kv": heads, "llama.rope.freq_base": 10_000.0} | found
     missing = [theirs for theirs in GGUF.settings.values() if found.get(theirs) is None]
-    missing += [name for name in ("token_embd.weight",) if name not in file.tensors]
+    table = file.tensors.get("token_embd.weight")
     if missing:
         raise ValueError(f"{path} does not say {', '.join(missing)}: take a whole model.")
     try:
         settings = {ours: found[theirs] for ours, theirs in GGUF.settings.items()}
-        config = llama.LlamaConfig(**settings, vocab_size=file.tensors["token_embd.weight"].shape[0],
+        config = llama.LlamaConfig(**settings, vocab_size=1 if table is None else table.shape[0],
                                    tied="output.weight" not in file.tensors)  # fmt: skip
     except ValueError as error:
         raise ValueError(f"{path} describes no model: {error}") from None
@@ -386,7 +390,7 @@ def _poured(config: llama.LlamaConfig, tensors: dict[str, Tensor | Stored], fami
             weight = torch.empty(part.weight.shape)
             for name, rows in zip(_several(theirs), _split(weight, ours, config)):
                 parts.append(tensors.pop(name))
-                rows.copy_(parts[-1].read() if isinstance(parts[-1], Stored) else parts[-1])
+                parts[-1].read(rows) if isinstance(parts[-1], Stored) else rows.copy_(parts[-1])
             part.weight = nn.Parameter(weight)
         if kind != "float32":
             _shrink(model, ours.removesuffix(".weight"), parts, kind)
@@ -482,19 +486,20 @@ def _untie(tensors: dict[str, Tensor], model: nn.Module, found: dict, folder: Pa
 
 def _compare(places: dict[str, Tensor], tensors: dict[str, Tensor], model: nn.Module, folder: Path) -> None:
     """ValueError for tensors that are missing, left over, of another shape, or no numbers with a fraction."""
+    sizes = CONFIG if folder.is_dir() else "its head"  # of a GGUF file
     missing, left = places.keys() - tensors.keys(), tensors.keys() - places.keys()
     parts = [f"lack {_some(missing)}"] if missing else []
     parts += [f"have {_some(left)}, for which there is no place"] if left else []
     if parts:
         of_heads = isinstance(model, bert.BertForPreTraining) and not any(n.startswith("bert.") for n in missing | left)
         advice = "load the body alone with head=bert.BertModel" if of_heads else "take all files from one model"
-        raise ValueError(f"For a {type(model).__name__} of the sizes in {CONFIG} the weights in {folder} "
+        raise ValueError(f"For a {type(model).__name__} of the sizes in {sizes} the weights in {folder} "
                          f"{' and '.join(parts)}: {advice}.")  # fmt: skip
     for name, place in places.items():
         got, expected = tuple(tensors[name].shape), tuple(turned(name, place).shape)
         if got != expected:
-            raise ValueError(f"{name} in {folder} has the shape {got} where {CONFIG} asks for {expected}: take the two "
-                             "files from one model.")  # fmt: skip
+            raise ValueError(f"{name} in {folder} has the shape {got} where {sizes} asks for {expected}: take what "
+                             "belongs to one model.")  # fmt: skip
         if not tensors[name].is_floating_point():
             raise ValueError(f"{name} in {folder} holds {str(tensors[name].dtype).removeprefix('torch.')} numbers: "
                              "quantised weights are not read, so take the model in float32 or float16.")  # fmt: skip
@@ -555,6 +560,9 @@ def _read_config(path_or_name: str | Path, family: Family) -> tuple[Path, dict, 
 def _spelled_out(found: dict, path: Path) -> dict:
     """A Llama's config.json with what theirs means where it is silent, and positions in its older word, rope_theta."""
     rope = found.get("rope_parameters") or found.get("rope_scaling") or {}
+    if not isinstance(rope, dict):
+        raise ValueError(f"{path} says rope_parameters={rope!r}, where names and values are expected: take the file "
+                         "that came with the weights.")  # fmt: skip
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind != "default":
         raise ValueError(f"{path} stretches positions (rope_type={kind!r}), and the course's model does not: take "
@@ -700,8 +708,8 @@ def save_pretrained(model: nn.Module, folder: str | Path, tokenizer: Tokenizer |
 
     config.json, model.safetensors (each tensor once, as exact as the model is), and with a tokenizer tokenizer.json,
     tokenizer_config.json and the older files. A tagger's pooler, which no answer depends on, is left out as theirs is.
-    ValueError for another model, a head that is no longer tied, and a tokenizer that cannot be saved or has more tokens
-    than the model.
+    ValueError for another model, weights in fewer bits, a head that is no longer tied, and a tokenizer that cannot be
+    saved or has more tokens than the model.
     """
     folder, family = Path(folder), _family(model)
     if folder.exists() and not folder.is_dir():
@@ -709,6 +717,9 @@ def save_pretrained(model: nn.Module, folder: str | Path, tokenizer: Tokenizer |
     if tokenizer is not None and (len(tokenizer) > _config(model).vocab_size or not hasattr(tokenizer, "save")):
         raise ValueError(f"{tokenizer!r} does not belong to a model of {_config(model).vocab_size:,} tokens, or has no "
                          "file format: give the tokenizer that the model learned with.")  # fmt: skip
+    if any(isinstance(part, FEWER_BITS) for part in model.modules()):
+        raise ValueError(f"This {type(model).__name__} holds its weights in fewer bits, which are not saved: save the "
+                         "model that it was made of.")  # fmt: skip
     if getattr(model, "head", None) and _tied(model) and not torch.equal(model.head.weight, model.tokens.weight):
         raise ValueError(f"The head of this {type(model).__name__} is not its token table any more, and config.json "
                          "would say that it is: set model.head.weight = model.tokens.weight.")  # fmt: skip

@@ -37,7 +37,8 @@ class Stored:
 
     def __init__(self, path: Path, found):
         self.path, self.name, self._type = path, found.name, found.tensor_type
-        self.kind, self.shape = found.tensor_type.name, tuple(int(size) for size in reversed(found.shape))
+        self.kind = self.dtype = found.tensor_type.name
+        self.shape = tuple(int(size) for size in reversed(found.shape))
         self._offset, self._size = found.data_offset, found.n_bytes
 
     def is_floating_point(self) -> bool:
@@ -49,20 +50,20 @@ class Stored:
         found = np.fromfile(self.path, np.uint8, size * len(rows), offset=self._offset + size * rows.start)
         return found.reshape(len(rows), size)
 
-    def read(self) -> Float[Tensor, "..."]:
-        """The numbers in float32, whatever they are stored in. ValueError for a kind that `gguf` does not turn back.
+    def read(self, into: Float[Tensor, "..."] | None = None) -> Float[Tensor, "..."]:
+        """The numbers in float32, whatever they are stored in, in a new tensor or in this one.
 
-        Some rows at a time, as turning back takes several times their room.
+        ValueError for a kind that `gguf` does not turn back.
         """
         import gguf
 
-        found = torch.empty(self.shape)
-        rows = found.view(-1, self.shape[-1])
+        into = torch.empty(self.shape) if into is None else into
+        rows, step = into.view(-1, self.shape[-1]), self.head_size or 256
         try:
-            for i in range(0, len(rows), 256):  # `gguf` takes twice the memory of what it returns
-                some = range(i, min(i + 256, len(rows)))
-                rows[i : i + 256] = torch.from_numpy(gguf.dequantize(self._bytes(some), self._type))
-            return halves(found, self.head_size)
+            for i in range(0, len(rows), step):  # not all at once: `gguf` takes twice the memory of what it returns
+                stored = self._bytes(range(i, min(i + step, len(rows))))
+                rows[i : i + step] = halves(torch.from_numpy(gguf.dequantize(stored, self._type)), self.head_size)
+            return into
         except NotImplementedError:
             raise ValueError(f"{self.name} in {self.path} is stored as {self.kind}, which this course does not read: "
                              "take a file in F16, Q8_0 or Q4_1.") from None  # fmt: skip
@@ -94,10 +95,12 @@ class GGUFFile:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        if not self.path.is_file():
+            raise FileNotFoundError(f"There is no file {path}: name a file that ends in .gguf.")
         try:
             import gguf  # a package of its own, for whoever reads such files
         except ImportError:
-            raise ImportError(f"Reading {path} takes the package gguf: pip install gguf.") from None
+            raise ImportError(f"Reading {path} takes the package gguf: pip install gguf, or name a folder.") from None
         try:
             found = gguf.GGUFReader(self.path)
             self.settings = {name: _value(field) for name, field in found.fields.items()}

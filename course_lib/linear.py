@@ -116,6 +116,7 @@ class Int4Linear(nn.Module):
         return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], -1)
 
 
+FEWER_BITS = (Int8Linear, DynamicInt8Linear, Int4Linear)
 Blocks = tuple[Int[Tensor, "N D"], Float[Tensor, "N D/32"], Float[Tensor, "N D/32"]]  # q, d, m
 
 

@@ -3,23 +3,33 @@ import json
 import random
 import re
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import huggingface_hub
+import jinja2
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 import transformers
+from llama_peer import gguf_read_by_them, ours_of, their_llama, write_gguf
 
-from course_lib import bert, checkpoints, data, finetuning, gpt, pretrain
-from course_lib.checkpoints import load_bert, load_gpt, save_pretrained, their_names
-from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer, WordTokenizer
+from course_lib import bert, checkpoints, data, decoding, finetuning, gpt, linear, llama, pretrain
+from course_lib.checkpoints import load_bert, load_gpt, load_llama, rows_of, save_pretrained, their_names
+from course_lib.gguf_file import GGUFFile
+from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer, WordTokenizer, chat
 from course_lib.vocab import Vocab
+
+ROOT = Path(__file__).resolve().parent.parent
 
 TEXTS = ["the lowest of the low", "widest and wider, naïve 北京!"]
 SMALL_BERT = bert.BertConfig(vocab_size=60, context_length=13, d_model=12, num_layers=2, num_heads=3, d_ff=10)
 SMALL_GPT = gpt.GPTConfig(vocab_size=300, context_length=13, d_model=12, num_layers=2, num_heads=3)
+SMALL_LLAMA = llama.LlamaConfig(vocab_size=300, context_length=13, d_model=24, num_layers=2, num_heads=6,
+                                num_kv_heads=2, d_ff=20)
 HEADS = ["BertModel", "BertForPreTraining", "BertForSequenceClassification", "BertForTokenClassification"]
 
 # --- models of theirs -------------------------------------------------------------------------------------------------
@@ -139,6 +149,110 @@ def test_a_gpt_of_theirs_answers_the_same_here_and_goes_back_unchanged(seed, tmp
     assert saved.keys() == original.keys(), "what is tied is written once"
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_llama_of_theirs_answers_the_same_here_and_goes_back_unchanged(seed, tmp_path):
+    theirs = their_llama(seed)
+    theirs.save_pretrained(tmp_path / "theirs")
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    ours, tokenizer = load_llama(tmp_path / "theirs")
+    assert torch.equal(torch.get_rng_state(), before), "loading draws no random numbers"
+    assert tokenizer is None
+    assert not ours.training
+    assert (ours.head.weight is ours.tokens.weight) == theirs.config.tie_word_embeddings == ours.config.tied
+    ids, mask = ids_for(theirs.config)
+    with torch.no_grad():
+        right = theirs(ids, output_hidden_states=True, output_attentions=True)
+        output = ours(ids, return_layers=True, return_attention=True)
+        assert len(right.attentions) == theirs.config.num_hidden_layers
+        close(output.logits, right.logits)
+        close(output.layers[:-1], torch.stack(right.hidden_states[:-1]))
+        close(ours.norm(output.layers[-1]), right.hidden_states[-1])  # theirs comes after the last norm
+        close(output.attention, torch.stack(right.attentions))
+        padded = theirs(ids, attention_mask=mask.long()).logits
+        close(ours(ids, mask).logits[mask], padded[mask])
+    save_pretrained(ours, tmp_path / "ours")
+    same_tensors(read_by_them("LlamaForCausalLM", tmp_path / "ours"), theirs)
+    saved, original = (safetensors.torch.load_file(tmp_path / who / "model.safetensors") for who in ("ours", "theirs"))
+    assert saved.keys() == original.keys(), "what is tied is written once"
+    same_tensors(load_llama(tmp_path / "ours")[0], ours)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_llama_out_of_a_gguf_file_is_the_same_model(seed, tmp_path):
+    """Whose rows of queries and keys stand in another order there."""
+    theirs = their_llama(seed)
+    ours, tokenizer = load_llama(write_gguf(tmp_path / "model.gguf", theirs))
+    assert tokenizer is None
+    expected = ours_of(theirs)
+    assert ours.config == expected.config
+    same_tensors(ours, expected)
+    ids, _ = ids_for(theirs.config)
+    with torch.no_grad():
+        close(ours(ids).logits, theirs(ids).logits)
+
+
+@pytest.mark.parametrize("kind", ["F16", "Q8_0", "Q4_0", "Q4_1"])
+def test_stored_in_fewer_bits_it_is_what_transformers_reads(kind, tmp_path):
+    """transformers reads such files too, by a program of its own."""
+    theirs = gguf_read_by_them(write_gguf(tmp_path / "model.gguf", large_llama(), kind))
+    assert theirs.config.num_key_value_heads == 2
+    ours, _ = load_llama(tmp_path / "model.gguf")
+    state = theirs.state_dict()
+    for name, rows in rows_of(ours).items():
+        assert torch.equal(rows, state[name]), name
+    ids, _ = ids_for(theirs.config)
+    with torch.no_grad():
+        close(ours(ids).logits, theirs(ids).logits)
+
+
+def large_llama(**settings):
+    """Large enough for blocks of 32."""
+    return their_llama(1, **{"vocab_size": 96, "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
+                             "intermediate_size": 96, "num_hidden_layers": 2, "max_position_embeddings": 13}
+                       | settings)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Q4_0", "Q4_1"])
+def test_the_four_bits_of_a_file_are_kept(kind, tmp_path):
+    """Also where a block does not reach from 0 to 15, so that rounding its numbers anew would give others."""
+    path = write_gguf(tmp_path / "model.gguf", large_llama(), kind)
+    whole, (kept, _) = load_llama(path)[0], load_llama(path, "int4")
+    assert not any(isinstance(part, torch.nn.Linear) for part in kept.modules())
+    assert not any(parameter.requires_grad for parameter in kept.parameters())
+    weights = 0
+    for name, part in whole.named_modules():
+        if isinstance(part, torch.nn.Linear):
+            small = kept.get_submodule(name)
+            assert type(small) is (linear.Int8Linear if name == "head" else linear.Int4Linear)
+            got = small(torch.eye(part.in_features)).T  # each weight, but for bfloat16
+            assert (got - part.weight).abs().max() < 0.01 * part.weight.abs().max()
+            weights += part.weight.numel()
+    assert weights > 60_000
+    ids, _ = ids_for(whole.config)
+    with torch.no_grad():
+        a, b = whole(ids).logits, kept(ids).logits
+    assert (a - b).std() < 0.05 * a.std()
+    again = decoding.quantize(whole, "int4")
+    assert type(again.blocks[0].hidden) is linear.Int4Linear
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("kind", ["int8", "int8_dynamic", "int4"])
+def test_a_folder_is_read_into_fewer_bits(kind, tied, tmp_path):
+    large_llama(tie_word_embeddings=tied).save_pretrained(tmp_path)
+    whole, (kept, _) = load_llama(tmp_path)[0], load_llama(tmp_path, kind)
+    same = decoding.quantize(whole, kind)
+    ids, _ = ids_for(whole.config)
+    with torch.no_grad():
+        assert torch.equal(kept(ids).logits, same(ids).logits)
+    assert torch.equal(kept.tokens.weight, whole.tokens.weight), "the table stays as it is"
+    assert decoding.generate(kept, ids, 4, temperature=0).shape == (3, 13)
+    refused(ValueError, "fewer bits", save_pretrained, kept, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    refused(ValueError, "kind='int3'", load_llama, tmp_path, "int3")
+
+
 @pytest.mark.parametrize("kind", [*HEADS, "GPT2LMHeadModel"])
 def test_what_the_course_trained_is_read_by_transformers_exactly(kind, tmp_path):
     torch.manual_seed(3)
@@ -214,6 +328,26 @@ def test_minilms_real_weights_answer_the_same_here():
     assert apart.float().mean() > 0.5
     order = expected.argsort()
     assert (cosines[order].diff()[apart] > 0).all(), "pairs have the same order"
+
+
+def test_a_trained_llama_is_read_by_transformers_exactly_and_learns_on(tmp_path):
+    torch.manual_seed(3)
+    ours = shaken(llama.Llama(replace(SMALL_LLAMA, eps=1e-4, rope_theta=777.0, dropout=0.3, tied=False)))
+    save_pretrained(ours, tmp_path)
+    theirs = read_by_them("LlamaForCausalLM", tmp_path)
+    for name, rows in rows_of(ours).items():
+        assert torch.equal(theirs.state_dict()[name], rows), name
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["rope_theta"] == config["rope_parameters"]["rope_theta"] == 777.0
+    assert theirs.config.rope_parameters["rope_theta"] == 777.0
+    assert (config["architectures"], theirs.config.head_dim) == (["LlamaForCausalLM"], 4)
+    again, _ = load_llama(tmp_path)
+    assert again.config == ours.config
+    before = again.blocks[0].attention.qkv.weight.clone()
+    again.loss(ids_for(again.config)[0]).backward()
+    torch.optim.SGD(again.parameters(), 0.1).step()
+    assert all(parameter.grad is not None for parameter in again.parameters())
+    assert not torch.equal(again.blocks[0].attention.qkv.weight, before)
 
 
 def test_a_model_can_be_saved_over_the_file_it_came_from(tmp_path):
@@ -294,12 +428,20 @@ OLD_GPT = {
 }  # fmt: skip
 
 
+OLD_LLAMA = {
+    "no prefix": renamed(("^model\\.", "")),
+    "frequencies": lambda t: t | {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(2)},
+    "tied twice": lambda t: t | {"lm_head.weight": t["model.embed_tokens.weight"]},
+}
+
+
 @pytest.mark.parametrize(("load", "change"), [
     *[pytest.param(load_bert, change, id=f"bert: {name}") for name, change in OLD_BERT.items()],
     *[pytest.param(load_gpt, change, id=f"gpt: {name}") for name, change in OLD_GPT.items()],
+    *[pytest.param(load_llama, change, id=f"llama: {name}") for name, change in OLD_LLAMA.items()],
 ])  # fmt: skip
 def test_older_names_are_the_same_model(load, change, tmp_path):
-    (their_bert() if load is load_bert else their_gpt()).save_pretrained(tmp_path)
+    {load_bert: their_bert, load_gpt: their_gpt, load_llama: lambda: their_llama(1)}[load]().save_pretrained(tmp_path)
     expected = load(tmp_path)[0]
     before = set(safetensors.torch.load_file(tmp_path / "model.safetensors"))
     rewrite(tmp_path, change)
@@ -307,9 +449,33 @@ def test_older_names_are_the_same_model(load, change, tmp_path):
     same_tensors(load(tmp_path)[0], expected)
 
 
-@pytest.mark.parametrize("load", [load_bert, load_gpt])
+def test_positions_in_older_words_are_the_same_model(tmp_path):
+    their_llama(2, rope_theta=4321.0).save_pretrained(tmp_path)
+    expected = load_llama(tmp_path)[0]
+    assert expected.config.rope_theta == 4321.0
+    for settings in ({"rope_theta": 4321.0}, {"rope_theta": 4321.0, "rope_scaling": None},
+                     {"rope_theta": 1.5, "rope_parameters": {"rope_theta": 4321.0, "rope_type": "default"}}):
+        configure(tmp_path, remove=["rope_parameters", "rope_theta", "rope_scaling"])
+        configure(tmp_path, **settings)
+        assert load_llama(tmp_path)[0].config == expected.config
+        assert transformers.LlamaConfig.from_pretrained(tmp_path).rope_parameters["rope_theta"] == 4321.0
+
+
+def test_what_a_config_leaves_unsaid_means_what_it_means_to_transformers(tmp_path):
+    theirs = their_llama(2, num_attention_heads=3, num_key_value_heads=3, hidden_size=18, rms_norm_eps=1e-6,
+                         rope_theta=10_000.0, tie_word_embeddings=False)  # fmt: skip
+    theirs.save_pretrained(tmp_path)
+    expected = load_llama(tmp_path)[0]
+    unsaid = ["num_key_value_heads", "rms_norm_eps", "rope_parameters", "tie_word_embeddings", "attention_dropout",
+              "attention_bias", "mlp_bias", "hidden_act", "head_dim"]  # fmt: skip
+    configure(tmp_path, remove=unsaid)
+    assert load_llama(tmp_path)[0].config == expected.config
+    same_tensors(read_by_them("LlamaForCausalLM", tmp_path), theirs)
+
+
+@pytest.mark.parametrize("load", [load_bert, load_gpt, load_llama])
 def test_sharded_files_are_one_model(load, tmp_path):
-    theirs = their_bert(seed=4) if load is load_bert else their_gpt(4)
+    theirs = {load_bert: lambda: their_bert(seed=4), load_gpt: lambda: their_gpt(4), load_llama: large_llama}[load]()
     theirs.save_pretrained(tmp_path / "whole")
     theirs.save_pretrained(tmp_path / "parts", max_shard_size="2KB")
     assert len(list((tmp_path / "parts").glob("model-*.safetensors"))) > 1
@@ -349,8 +515,10 @@ def small_folder(folder, kind="bert"):
     torch.manual_seed(0)
     if kind == "bert":
         save_pretrained(bert.BertForPreTraining(SMALL_BERT), folder, WordPieceTokenizer().train(TEXTS, 40))
-    else:
+    elif kind == "gpt":
         save_pretrained(gpt.GPT(SMALL_GPT), folder, BPETokenizer().train(TEXTS, 270))
+    else:
+        save_pretrained(llama.Llama(SMALL_LLAMA), folder, BPETokenizer(digits=True).train(TEXTS, 270))
     return folder
 
 
@@ -380,6 +548,34 @@ def test_a_saved_tokenizer_cuts_the_same_in_transformers_and_when_loaded(make, t
     elif "<|endoftext|>" in tokenizer.special_tokens:
         assert theirs.eos_token_id == tokenizer.special_tokens["<|endoftext|>"]
         assert json.loads((tmp_path / "config.json").read_text())["eos_token_id"] == theirs.eos_token_id
+
+
+CHAT = ("<|im_end|>", "<|endoftext|>", "<|im_start|>")
+
+
+def few_bytes():
+    """A tokenizer without a token for most bytes, as SmolLM2's lacks some."""
+    whole = BPETokenizer(special_tokens=CHAT, digits=True).train(TEXTS + ["1234 12 12"], 280)
+    used = set("".join(whole.tokens(" ".join(TEXTS) + " 1234567890")))
+    names = [*CHAT, *(name for name in whole.vocab if len(name) > 1 and name not in CHAT or name in used)]
+    return BPETokenizer(whole.merges, CHAT, names, digits=True, unknown="<|endoftext|>")
+
+
+@pytest.mark.parametrize("make", [few_bytes, lambda: BPETokenizer(digits=True).train(TEXTS, 270)])
+def test_a_llamas_tokenizer_cuts_the_same_in_transformers_and_when_loaded(make, tmp_path):
+    tokenizer = make()
+    save_pretrained(llama.Llama(SMALL_LLAMA), tmp_path, tokenizer)
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    again = load_llama(tmp_path)[1]
+    assert len(theirs) == len(tokenizer) == len(again) > 5
+    assert again.special_tokens == tokenizer.special_tokens
+    for text in (*TEXTS, "12 low 345\n\n6. x", "  7", "a1b22", "low<|endoftext|>low"):
+        assert theirs(text)["input_ids"] == tokenizer.encode(text) == again.encode(text), text
+    end = "<|im_end|>" if "<|im_end|>" in tokenizer.special_tokens else "<|endoftext|>"
+    assert theirs.eos_token == theirs.pad_token == end
+    assert theirs.pad_token_id == tokenizer.pad_id
+    assert json.loads((tmp_path / "config.json").read_text())["eos_token_id"] == theirs.eos_token_id
+    assert not (tmp_path / "merges.txt").exists(), "an older file would not say that digits stand alone"
 
 
 def test_the_older_files_of_a_tokenizer_are_read(tmp_path):
@@ -503,6 +699,45 @@ BAD_GPT = [
 ]  # fmt: skip
 
 
+BAD_LLAMA = [
+    (says(model_type="gpt2"), ValueError, "use load_gpt"),
+    (says(model_type="mistral"), ValueError, "model_type='mistral'"),
+    (says(hidden_act="gelu"), ValueError, "hidden_act='gelu'"),
+    (says(attention_bias=True), ValueError, "attention_bias=True"),
+    (says(mlp_bias=True), ValueError, "mlp_bias=True"),
+    (says(rope_parameters={"rope_type": "llama3", "rope_theta": 5e5}), ValueError, "rope_type='llama3'"),
+    (lambda folder: configure(folder, ["rope_parameters"], rope_scaling={"type": "linear", "factor": 2}), ValueError,
+     "rope_type='linear'"),
+    (says(rope_parameters=[1]), ValueError, "rope_parameters=[1]"),
+    (says(rope_parameters={"rope_theta": "x"}), ValueError, "rope_theta='x'"),
+    (says(head_dim=8), ValueError, "head_dim=8"),
+    (says(quantization_config={"bits": 4}), ValueError, "quantization_config"),
+    (says(num_key_value_heads=4), ValueError, "num_kv_heads=4"),
+    (says(num_key_value_heads=3), ValueError, "k_proj.weight"),
+    (says(num_attention_heads=4), ValueError, "head_dim=4"),
+    (lambda folder: configure(folder, ["head_dim"], num_attention_heads=4), ValueError, "k_proj.weight"),
+    (says(num_attention_heads=5), ValueError, "d_model=24"),
+    (says(num_attention_heads="6"), ValueError, "num_heads='6'"),
+    (says(intermediate_size=21), ValueError, "mlp.gate_proj.weight"),
+    (says(tie_word_embeddings=False), ValueError, "lack lm_head.weight"),
+    (says(tie_word_embeddings="no"), ValueError, "tied='no'"),
+    (says(rms_norm_eps=None), None, ""),
+    (says(rms_norm_eps="x"), ValueError, "rms_norm_eps='x'"),
+    (silent("hidden_size"), ValueError, "does not say hidden_size"),
+    (silent("intermediate_size", "vocab_size"), ValueError, "does not say vocab_size, intermediate_size"),
+    (add("lm_head.weight", torch.ones(300, 24)), ValueError, "lm_head.weight of its own"),
+    (add("lm_head.weight", torch.ones(3, 24)), ValueError, "lm_head.weight of its own"),
+    (add("model.layers.0.self_attn.q_proj.bias", torch.ones(24)), ValueError, "have model.layers.0.self_attn.q_proj.b"),
+    (drop("layers.1.self_attn.k_proj"), ValueError, "lack model.layers.1.self_attn.k_proj.weight"),
+    (drop("embed_tokens"), ValueError, "lack model.embed_tokens.weight"),
+    (whole_numbers("model.layers.1.mlp.up_proj.weight"), ValueError, "holds int8 numbers"),
+    (cut, ValueError, "damaged"),
+    (pickled, ValueError, "can run code"),
+    (lambda folder: BPETokenizer(special_tokens=[f"<{i}>" for i in range(99)]).save(folder), ValueError,
+     "has 355 tokens and its model 300"),
+]  # fmt: skip
+
+
 def bert_names():
     return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -521,6 +756,73 @@ def test_a_bad_gpt_is_refused(spoil, kind, part, tmp_path):
     load_gpt(folder)
     spoil(folder)
     refused(kind, part, load_gpt, folder)
+
+
+@pytest.mark.parametrize(("spoil", "kind", "part"), BAD_LLAMA,
+                         ids=[f"{i}-{b[2][:40]}" for i, b in enumerate(BAD_LLAMA)])  # fmt: skip
+def test_a_bad_llama_is_refused(spoil, kind, part, tmp_path):
+    folder = small_folder(tmp_path, "llama")
+    load_llama(folder)
+    spoil(folder)
+    if kind is None:
+        load_llama(folder)
+    else:
+        refused(kind, part, load_llama, folder)
+
+
+def without(name):
+    return lambda tensors: {other: value for other, value in tensors.items() if other != name}
+
+
+BAD_GGUF = [
+    ({"architecture": "gpt2"}, "general.architecture='gpt2'"),
+    ({"context_length": None}, "does not say llama.context_length"),
+    ({"attention.head_count": None}, "does not say llama.attention.head_count"),
+    ({"embedding_length": 72, "rope.dimension_count": None}, "has the shape (96, 64) where its head asks for (96, 72)"),
+    ({"embedding_length": 63}, "d_model=63"),
+    ({"attention.head_count_kv": 4}, "blk.0.attn_k.weight"),
+    ({"block_count": 3}, "of the sizes in its head the weights in"),
+    ({"block_count": 1}, "have blk.1."),
+    ({"rope.scaling.type": "linear"}, "llama.rope.scaling.type='linear'"),
+    ({"rope.dimension_count": 8}, "llama.rope.dimension_count=8"),
+    ({"attention.key_length": 32}, "llama.attention.key_length=32"),
+    ({"expert_count": 8}, "llama.expert_count=8"),
+    ({"change": without("token_embd.weight")}, "lack token_embd.weight"),
+    ({"change": without("blk.1.ffn_up.weight")}, "lack blk.1.ffn_up.weight"),
+    ({"change": lambda t: t | {"rope_freqs.weight": (np.ones(8, np.float32), "F32")}}, "have rope_freqs.weight"),
+    ({"change": lambda t: t | {"blk.0.ffn_up.weight": (np.ones((96, 64)), "F64")}}, "is stored as F64"),
+    ({"change": lambda t: t | {"blk.0.ffn_up.weight": (np.ones((96, 64), np.int32), "I32")}}, "holds I32 numbers"),
+    ({"tokenizer": (["a"], [1], ["a b"], ("llama", "default"))}, "the kind 'llama', 'default'"),
+]
+
+
+@pytest.mark.parametrize(("change", "part"), BAD_GGUF, ids=[f"{i}-{b[1][:40]}" for i, b in enumerate(BAD_GGUF)])
+def test_a_bad_gguf_file_is_refused(change, part, tmp_path):
+    refused(ValueError, part, load_llama, write_gguf(tmp_path / "x.gguf", large_llama(), **change))
+
+
+def test_a_gguf_file_that_is_cut_off_or_not_there_is_refused(tmp_path):
+    path = write_gguf(tmp_path / "x.gguf", large_llama())
+    cut(tmp_path, "x.gguf", -200)
+    refused(ValueError, "x.gguf is damaged, cut off", load_llama, path)
+    refused(FileNotFoundError, "no file", load_llama, tmp_path / "y.gguf")
+    path.rename(tmp_path / "weights")
+    refused(ValueError, "is a file", load_llama, tmp_path / "weights")
+
+
+def test_a_gguf_files_tokenizer_belongs_to_its_model(tmp_path):
+    whole = BPETokenizer(special_tokens=("<|endoftext|>", "<|im_start|>", "<|im_end|>"), digits=True)
+    names, types = [*list(whole.vocab)[-3:], *list(whole.vocab)[:-3]], [3, 3, 3] + [1] * 256
+    parts = (names, types, ["t h"], ("gpt2", "smollm"))
+    refused(ValueError, "which its merges use", load_llama,
+            write_gguf(tmp_path / "a.gguf", large_llama(vocab_size=259), tokenizer=parts))  # fmt: skip
+    parts = ([*names, "th"], [*types, 1], *parts[2:])
+    refused(ValueError, "has 260 tokens and its model 259", load_llama,
+            write_gguf(tmp_path / "b.gguf", large_llama(vocab_size=259), tokenizer=parts))  # fmt: skip
+    model, tokenizer = load_llama(write_gguf(tmp_path / "c.gguf", large_llama(vocab_size=260), tokenizer=parts))
+    assert tokenizer.tokens("the 12") == ["th", "e", "Ġ", "1", "2"]
+    save_pretrained(model, tmp_path / "folder", tokenizer)
+    assert load_llama(tmp_path / "folder")[1].encode("the 12") == tokenizer.encode("the 12")
 
 
 def test_square_matrices_are_turned(tmp_path):
@@ -606,6 +908,101 @@ def test_what_cannot_be_saved_is_refused_before_anything_is_written(tmp_path):
     model.blocks[0].adapter = torch.nn.Linear(2, 2)
     refused(ValueError, "no name for blocks.0.adapter.weight", save_pretrained, model, folder)
     assert not folder.exists()
+
+
+# --- SmolLM2 itself (94 MB are fetched) -------------------------------------------------------------------------------
+
+PROMPTS = ["The capital of France is", "Once upon a time", "def fibonacci(n):", "Water boils at 100 degrees",
+           "A list:\n\n1.", "In 1969,  3 men", "Die Hauptstadt von", "import numpy as np\n\n\n2",
+           "The opposite of hot is", "😀 naïve 北京"]
+
+
+@pytest.fixture(scope="module")
+def smollm2():
+    """The model, its tokenizer, the file, and transformers' model out of the same file."""
+    file = data.path("smollm2")
+    return *load_llama(file), file, gguf_read_by_them(file)
+
+
+@pytest.mark.slow
+def test_smollm2_is_the_published_model(smollm2):
+    model, tokenizer, _, theirs = smollm2
+    assert model.config == llama.SIZES["smollm2-135m"]
+    state = theirs.state_dict()
+    assert all(torch.equal(rows, state[name]) for name, rows in rows_of(model).items()), "the same dequantised weights"
+    ids = torch.tensor([tokenizer.encode("The capital of France is")])
+    assert tokenizer.decode(decoding.generate(model, ids, 1, temperature=0)[0, -1:]) == " Paris"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_smollm2_writes_what_it_writes_in_transformers(smollm2, prompt):
+    model, tokenizer, _, theirs = smollm2
+    ids = torch.tensor([tokenizer.encode(prompt)])
+    right = theirs.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=20,
+                            min_new_tokens=20, pad_token_id=0)  # fmt: skip
+    assert right.shape[1] == ids.shape[1] + 20
+    assert decoding.generate(model, ids, 20, temperature=0).tolist() == right.tolist()
+
+
+@pytest.mark.slow
+def test_smollm2s_tokenizer_differs_from_transformers_where_the_file_says_so(smollm2):
+    """Each digit alone, before anything else is cut (tokenizer.ggml.pre = smollm), which transformers leaves out."""
+    _, ours, file, _ = smollm2
+    theirs = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    plain = BPETokenizer(ours.merges, tuple(ours.special_tokens), list(ours.vocab), digits=False, unknown=ours.unknown)
+    assert len(theirs) == len(ours) == 49_152
+    texts = [review.text for review in data.load("film_sentiment")[:300]] + PROMPTS
+    texts += ["\n\n1", "a\n 7", "  5", "x 5", "\t\t3", "1234", "v2.0", "1  2", "²³", "\n\n\n10", "end\n\n"]
+    differ = {}
+    for text in texts:
+        a, b = ours.encode(text, special=False), theirs(text, add_special_tokens=False)["input_ids"]
+        assert plain.encode(text, special=False) == b, "without that rule nothing differs"
+        assert ours.decode(a) == text
+        if a != b:
+            differ[text] = [ours.id_to_token(i) for i in a], [ours.id_to_token(i) for i in b]
+    assert differ["\n\n1"] == (["ĊĊ", "1"], ["Ċ", "Ċ", "1"])
+    assert differ["  5"] == (["ĠĠ", "5"], ["Ġ", "Ġ", "5"])
+    assert differ["\t\t3"] == (["ĉĉ", "3"], ["ĉ", "ĉ", "3"])
+    assert set(differ) & {"x 5", "1234", "v2.0", "²³", "end\n\n"} == set()
+    assert all(re.search(r"\s\s\d", text) for text in differ), "only where white space of two or more meets a digit"
+
+
+@pytest.mark.slow
+def test_a_conversation_is_written_as_the_files_own_template_does(smollm2):
+    _, tokenizer, file, _ = smollm2
+    template = jinja2.Template(GGUFFile(file).settings["tokenizer.chat_template"])
+    user, answer = {"role": "user", "content": "Hi, 2 + 2?\n\n1"}, {"role": "assistant", "content": " 4"}
+    for messages in ([user], [user, answer, user], [{"role": "system", "content": "Be brief."}, user], [user, answer]):
+        for open_end in (True, False):
+            text = template.render(messages=messages, add_generation_prompt=open_end)
+            ids = chat(tokenizer, messages, answer=open_end)
+            assert tokenizer.decode(ids) == text
+            assert tokenizer.encode(text) == ids
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "most"), [("int8", 0.02), ("int4", 0.02)])
+def test_smollm2_in_fewer_bits_says_nearly_the_same(smollm2, kind, most):
+    model, tokenizer, file, _ = smollm2
+    kept, _ = load_llama(file, kind)
+    ids = torch.tensor([tokenizer.encode(data.load("film_sentiment")[0].text)[:200]])
+    with torch.no_grad():
+        a, b = (one(ids).logits[0].log_softmax(-1) for one in (model, kept))
+    assert 0 < (a.exp() * (a - b)).sum(-1).mean() < most, "Kullback-Leibler divergence in nats"
+    assert (a.argmax(-1) == b.argmax(-1)).float().mean() > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is in other units elsewhere")
+@pytest.mark.parametrize("kind", ["float32", "int4"])
+def test_smollm2_takes_less_than_a_gigabyte_with_its_loading(kind):
+    script = ("import resource, torch; from course_lib import checkpoints, data, decoding; "
+              f"model, tokenizer = checkpoints.load_llama(data.path('smollm2'), {kind!r}); "
+              "decoding.generate(model, torch.tensor([tokenizer.encode('The')]), 20, temperature=0); "
+              "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")  # fmt: skip
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert int(said) * 1024 < 1e9
 
 
 # --- the hub ----------------------------------------------------------------------------------------------------------
