@@ -52,6 +52,7 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/finetuning.py
 	$(PY) benchmarks/fill_mask.py
 	$(PY) benchmarks/labels.py
+	$(PY) benchmarks/llama.py
 
 clean:  ## remove the environment, builds and caches; your lessons in work/ and the downloaded data stay
 	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info

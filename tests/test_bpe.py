@@ -26,6 +26,11 @@ ODD = "aB ,.'  \n\t\r\x0b\x1c\x1f\x85\xa0\u2028'sllvedé北½Ⅷ²_\u0301\0😀\
 HOSTILE = st.text(st.sampled_from(ODD), max_size=40)
 
 
+def digits_apart(text: str) -> list[str]:
+    """SmolLM2's rule, as llama.cpp has it: the text is split at each number, and each part is cut as GPT-2 does."""
+    return [word for part in regex.split(r"(\p{N})", text) for word in GPT2.findall(part)]
+
+
 def trained_by_others(texts: list[str], vocab_size: int, min_count: int = 0) -> list[tuple[str, str]]:
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     tokenizer = Tokenizer(models.BPE())
@@ -54,6 +59,7 @@ def test_every_character_is_of_the_class_that_regex_gives_it():
         some = characters[start : start + 1000]
         text = "".join(f"a{c}1{c}." for c in some)  # beside a letter, a number and a symbol: which does it join?
         assert bpe.gpt2_words(text) == GPT2.findall(text), f"between {some[0]!r} and {some[-1]!r}"
+        assert bpe.gpt2_words(text, digits=True) == digits_apart(text), f"between {some[0]!r} and {some[-1]!r}"
 
 
 @settings(max_examples=500, deadline=None)
@@ -62,12 +68,14 @@ def test_words_are_those_of_the_original_pattern(text):
     words = bpe.gpt2_words(text)
     assert words == GPT2.findall(text)
     assert "".join(words) == text
+    assert bpe.gpt2_words(text, digits=True) == digits_apart(text)
 
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(KNOWN | HOSTILE, max_size=3))
 def test_counts_over_chunks_are_those_over_the_whole(texts):
     assert bpe.count_words(texts) == Counter(chain.from_iterable(map(GPT2.findall, texts)))
+    assert bpe.count_words(texts, digits=True) == Counter(chain.from_iterable(map(digits_apart, texts)))
 
 
 @pytest.mark.slow
@@ -78,6 +86,12 @@ def test_counts_over_chunks_of_a_long_text_are_those_over_the_whole():
                       for i in range(0, 1_000_000, 100))  # fmt: skip
     for text in (reviews, gaps):
         assert bpe.count_words([text]) == Counter(GPT2.findall(text))
+
+
+def test_each_digit_alone_by_hand():
+    assert bpe.gpt2_words("a  12 b1.5", digits=True) == ["a", "  ", "1", "2", " b", "1", ".", "5"]
+    assert bpe.gpt2_words("\n\n1. x", digits=True) == ["\n\n", "1", ".", " x"]
+    assert bpe.gpt2_words("\n\n1. x") == ["\n", "\n", "1", ".", " x"]
 
 
 def test_one_string_is_one_text():

@@ -912,15 +912,19 @@ def test_what_cannot_be_saved_is_refused_before_anything_is_written(tmp_path):
 
 # --- SmolLM2 itself (94 MB are fetched) -------------------------------------------------------------------------------
 
-PROMPTS = ["The capital of France is", "Once upon a time", "def fibonacci(n):", "Water boils at 100 degrees",
-           "A list:\n\n1.", "In 1969,  3 men", "Die Hauptstadt von", "import numpy as np\n\n\n2",
-           "The opposite of hot is", "😀 naïve 北京"]
+PROMPTS = [
+    "The capital of France is", "Once upon a time", "def fibonacci(n):", "Water boils at 100 degrees", "A list:\n\n1.",
+    "In 1969,  3 men", "Die Hauptstadt von", "import numpy as np\n\n\n2", "The opposite of hot is", "😀 naïve 北京",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def smollm2():
     """The model, its tokenizer, the file, and transformers' model out of the same file."""
-    file = data.path("smollm2")
+    try:
+        file = data.path("smollm2")
+    except data.FetchError as error:
+        pytest.skip(str(error))
     return *load_llama(file), file, gguf_read_by_them(file)
 
 
@@ -994,13 +998,14 @@ def test_smollm2_in_fewer_bits_says_nearly_the_same(smollm2, kind, most):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="the peak is in other units elsewhere")
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is told elsewhere in another way")
 @pytest.mark.parametrize("kind", ["float32", "int4"])
 def test_smollm2_takes_less_than_a_gigabyte_with_its_loading(kind):
-    script = ("import resource, torch; from course_lib import checkpoints, data, decoding; "
+    script = ("import torch; from course_lib import checkpoints, data, decoding; "
               f"model, tokenizer = checkpoints.load_llama(data.path('smollm2'), {kind!r}); "
               "decoding.generate(model, torch.tensor([tokenizer.encode('The')]), 20, temperature=0); "
-              "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")  # fmt: skip
+              # not ru_maxrss: a child begins with the peak of the process that it was forked from
+              "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))")
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert int(said) * 1024 < 1e9
 
