@@ -5,9 +5,9 @@
     python benchmarks/llama.py --table       print the table of the last run
 
 Targets: 1.2 times transformers' speed in float32 and 3.2 times in 4 or 8 bits; loaded in 10 seconds; under 1 GB
-resident, loading included. Greedy, one text, a prompt of 16 tokens, 100 new ones. transformers has the very weights that
-the file gives in float32, and writes the same text. "int8" is 8 bits for each weight; "int8_dynamic" rounds what comes
-in as well; "int4" are the file's own 4 bits, with 8 for the head.
+resident, loading included. Greedy, one text, a prompt of 16 tokens, 100 new ones. transformers has the very weights
+that the file gives in float32, and writes the same text. "int8" is 8 bits for each weight; "int8_dynamic" rounds what
+comes in as well; "int4" are the file's own 4 bits, with 8 for the head.
 
 How. All take turns in one process with one thread, a text each a round; a round's ratios compare its own texts, and the
 table gives the median of the rounds and the quarters beside it. "of the memory's rate": the bytes of weights that a
