@@ -114,8 +114,8 @@ prefix_matching = Exercise(
              f"{_RIGHT} -> [j for j in range(t - 1) if ids[j + 1] == ids[t]]",
              f"{_RIGHT} -> [j for j in range(t) if ids[j + 1] == ids[t]]"),
         slip("one-back", "the weight one place back was counted, whatever stands there", _one_back),
-        slip("half-back", "the text was taken for one that is shown twice, and the weight half a text back counted. Look "
-             "for the token wherever it stood before", _half_back),
+        slip("half-back", "the text was taken for one that is shown twice, and the weight half a text back was "
+             "counted. Look for the token wherever it stood before", _half_back),
         slip("turned", "rows and columns changed places: row t says where token t looks",
              "attention[t, right] -> attention[right, t]"),
         slip("divided-by-all", "tokens that come for the first time were counted as misses. They cannot be right: "
