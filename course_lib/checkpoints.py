@@ -22,7 +22,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +34,7 @@ from torch import Tensor, nn
 
 from course_lib import bert, gpt, llama, tokenizers
 from course_lib.gguf_file import GGUFFile, Stored
+from course_lib.linear import KINDS, small
 from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
 
@@ -242,11 +243,13 @@ def their_names(model: nn.Module, family: Family | None = None) -> dict[str, str
             raise ValueError(f"transformers has no name for {name} of this {type(model).__name__}: take that part out "
                              "of the model, or save its state_dict with safetensors.")  # fmt: skip
         theirs = family.names[pattern]
-        several = isinstance(theirs, tuple)
-        full = tuple(f"{one.replace('#', number[0] if number else '')}.{what}"
-                     for one in (theirs if several else [theirs]))  # fmt: skip
-        found[name] = full if several else full[0]
+        full = tuple(f"{one.replace('#', number[0] if number else '')}.{what}" for one in _several(theirs))
+        found[name] = full if isinstance(theirs, tuple) else full[0]
     return found
+
+
+def _several(theirs: str | tuple[str, ...]) -> tuple[str, ...]:
+    return theirs if isinstance(theirs, tuple) else (theirs,)
 
 
 def turned(name: str, tensor: Tensor) -> Tensor:
@@ -305,30 +308,40 @@ def load_gpt(path_or_name: str | Path) -> tuple[gpt.GPT, Tokenizer | None]:
     return _fill(model, tensors, found, folder), _read_tokenizer(folder, config.vocab_size)
 
 
-def load_llama(path_or_name: str | Path) -> tuple[llama.Llama, Tokenizer | None]:
-    """A Llama of others, on the CPU, in float32, ready to answer; and its tokenizer, None where there is none.
+def load_llama(path_or_name: str | Path, kind: str = "float32") -> tuple[llama.Llama, Tokenizer | None]:
+    """A Llama of others, on the CPU, ready to answer; and its tokenizer, None where there is none.
 
-    From a folder, a name on the hub, or a GGUF file (whatever ends in .gguf), whose weights, mostly in 4 to 8 bits,
-    become float32. One tensor is read after the other, so that no second copy of all is ever in memory.
+    From a folder, a name on the hub, or a GGUF file (whatever ends in .gguf). `kind`: what the matrices become,
+    "float32" or one of `decoding.quantize`'s kinds; those that a file keeps in 4 bits (Q4_0, Q4_1) keep these very bits
+    as "int4". One tensor is read after the other, so that no second copy of all is ever in memory.
 
     Errors as `load_bert`'s; also ValueError for a GGUF file that is cut off, of another architecture or with weights of
     a kind that is not read, and for positions that are stretched (rope_type, rope scaling).
     """
+    require(kind in KINDS, "kind", kind, f"one of {', '.join(KINDS)}")
     if Path(path_or_name).suffix == ".gguf":
-        return _load_gguf(Path(path_or_name))
+        return _load_gguf(Path(path_or_name), kind)
     folder, found, config = _read_config(path_or_name, LLAMA)
     tensors = _full_names(_read_tensors(folder), LLAMA, folder)
     head, table = "lm_head.weight", "model.embed_tokens.weight"
     if config.tied and head in tensors and not torch.equal(tensors.pop(head), tensors.get(table, torch.empty(0))):
         raise ValueError(f"{folder} has a {head} of its own, and its {CONFIG} says tie_word_embeddings=True: take the "
                          "two files from one model.")  # fmt: skip
-    return _poured(config, tensors, LLAMA, folder), _read_tokenizer(folder, config.vocab_size)
+    return _poured(config, tensors, LLAMA, folder, kind), _read_tokenizer(folder, config.vocab_size)
 
 
-def _load_gguf(path: Path) -> tuple[llama.Llama, Tokenizer]:
+# Of a GGUF file. llama.cpp turns neighbours, numbers 2i and 2i + 1 of a head, where Hugging Face and `llama.turn` turn
+# i and i + d / 2: in these two matrices the file has each head's rows in that order, and `Stored` puts them back.
+NEIGHBOURS = ("attn_q.weight", "attn_k.weight")
+
+
+def _load_gguf(path: Path, kind: str) -> tuple[llama.Llama, Tokenizer]:
     file = GGUFFile(path)
     config = _gguf_config(file)
-    return _poured(config, file.tensors, GGUF, path), file.tokenizer()
+    for name, tensor in file.tensors.items():
+        if name.endswith(NEIGHBOURS):
+            tensor.head_size = config.d_model // config.num_heads
+    return _poured(config, file.tensors, GGUF, path, kind), _fitting(file.tokenizer(), config.vocab_size, path)
 
 
 def _gguf_config(file: GGUFFile) -> llama.LlamaConfig:
@@ -359,43 +372,50 @@ def _gguf_config(file: GGUFFile) -> llama.LlamaConfig:
     return config
 
 
-def _poured(config: llama.LlamaConfig, tensors: dict[str, Tensor | Stored], family: Family, folder: Path):
-    """A model of these settings with these tensors, which are taken out of the dict, one after the other."""
-    with torch.device("meta"):  # no random numbers for weights that are replaced at once
+def _poured(config: llama.LlamaConfig, tensors: dict[str, Tensor | Stored], family: Family, folder: Path, kind: str):
+    """A model of these settings with these tensors, which are taken out of the dict, one layer after the other."""
+    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
         model = llama.Llama(config)
     _compare(rows_of(model, family), tensors, model, folder)
-    model.to_empty(device="cpu")  # room that is not touched takes no memory yet
-    if config.tied:
-        model.head.weight = model.tokens.weight  # to_empty has made two of it
-    for theirs, rows in rows_of(model, family).items():
-        tensor = tensors.pop(theirs)
-        tensor = tensor.read() if isinstance(tensor, Stored) else tensor
-        rows.copy_(halves(tensor, config) if family is GGUF and theirs.endswith(NEIGHBOURS) else tensor)
-    return model.eval()
+    for ours, theirs in their_names(model, family).items():
+        part, parts = model.get_submodule(ours.removesuffix(".weight")), []
+        if part is model.head and config.tied:
+            part.weight = model.tokens.weight
+        else:
+            weight = torch.empty(part.weight.shape)
+            for name, rows in zip(_several(theirs), _split(weight, ours, config)):
+                parts.append(tensors.pop(name))
+                rows.copy_(parts[-1].read() if isinstance(parts[-1], Stored) else parts[-1])
+            part.weight = nn.Parameter(weight)
+        if kind != "float32":
+            _shrink(model, ours.removesuffix(".weight"), parts, kind)
+    return model.eval().requires_grad_(kind == "float32")
 
 
-# Of a GGUF file. llama.cpp turns neighbours, numbers 2i and 2i + 1 of a head, where Hugging Face and `llama.turn` turn
-# i and i + d / 2. Its files have the rows of these two matrices in that order, and they must be put back.
-NEIGHBOURS = ("attn_q.weight", "attn_k.weight")
-
-
-def halves(rows: Tensor, config: llama.LlamaConfig) -> Tensor:
-    """Rows of heads whose pairs are neighbours, with each head's first numbers of its pairs before the second ones."""
-    size = config.d_model // config.num_heads
-    return rows.view(-1, size // 2, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
+def _shrink(model: llama.Llama, name: str, parts: list[Tensor | Stored], kind: str) -> None:
+    """Put a small layer in the place of the linear layer of this name, whose float32 weight is then gone."""
+    linear, (place, _, child) = model.get_submodule(name), name.rpartition(".")
+    if isinstance(linear, nn.Linear):
+        blocks = [part.blocks() for part in parts if isinstance(part, Stored)]
+        whole = tuple(map(torch.cat, zip(*blocks))) if parts and len(blocks) == len(parts) and all(blocks) else None
+        kind = "int8" if child == "head" and kind == "int4" else kind  # as decoding.quantize
+        setattr(model.get_submodule(place), child, small(linear, kind, whole))
 
 
 def rows_of(model: llama.Llama, family: Family = LLAMA) -> dict[str, Tensor]:
-    """Each tensor of theirs, by its name there, and the rows of the model's where it stands."""
-    config, found = model.config, {}
+    """Each tensor of theirs, by its name there, and the rows of the model's where it stands. A tied head has none."""
+    found = {}
+    for ours, theirs in their_names(model, family).items():
+        if ours != "head.weight" or not model.config.tied:
+            found |= zip(_several(theirs), _split(model.get_parameter(ours).data, ours, model.config))
+    return found
+
+
+def _split(weight: Tensor, name: str, config: llama.LlamaConfig) -> Sequence[Tensor]:
+    """The rows of a matrix of ours, one of theirs after the other."""
     kv = config.d_model * config.num_kv_heads // config.num_heads
     sizes = {"qkv": [config.d_model, kv, kv], "hidden": [config.d_ff, config.d_ff]}
-    for ours, theirs in their_names(model, family).items():
-        if isinstance(theirs, tuple):
-            found |= zip(theirs, model.get_parameter(ours).data.split(sizes[ours.split(".")[-2]]))
-        elif ours != "head.weight" or not config.tied:
-            found[theirs] = model.get_parameter(ours).data
-    return found
+    return weight.split(sizes.get(name.split(".")[-2], len(weight)))
 
 
 def _head(tensors: Iterable[str], found: dict, folder: Path) -> type[nn.Module]:
@@ -615,9 +635,14 @@ def _read_tokenizer(folder: Path, vocab_size: int) -> Tokenizer | None:
     elif (folder / "merges.txt").is_file():
         tokenizer = BPETokenizer.load(folder)
     else:
-        return None
-    if len(tokenizer) > vocab_size:  # fewer are fine: some tables are filled up to a round number
-        raise ValueError(f"The tokenizer in {folder} has {len(tokenizer)} tokens and its model {vocab_size}: they "
+        tokenizer = None
+    return _fitting(tokenizer, vocab_size, folder)
+
+
+def _fitting(tokenizer: Tokenizer | None, vocab_size: int, place: Path) -> Tokenizer | None:
+    """The tokenizer; it may have fewer tokens than the model, as some tables are filled up to a round number."""
+    if tokenizer is not None and len(tokenizer) > vocab_size:
+        raise ValueError(f"The tokenizer in {place} has {len(tokenizer)} tokens and its model {vocab_size}: they "
                          "belong to two models.")  # fmt: skip
     return tokenizer
 
@@ -682,15 +707,11 @@ def save_pretrained(model: nn.Module, folder: str | Path, tokenizer: Tokenizer |
     if tokenizer is not None and (len(tokenizer) > _config(model).vocab_size or not hasattr(tokenizer, "save")):
         raise ValueError(f"{tokenizer!r} does not belong to a model of {_config(model).vocab_size:,} tokens, or has no "
                          "file format: give the tokenizer that the model learned with.")  # fmt: skip
-    if isinstance(model, gpt.GPT) and not torch.equal(model.head.weight, model.tokens.weight):
-        raise ValueError("The head of this GPT is not its token table any more, and config.json would say that it is: "
-                         "set model.head.weight = model.tokens.weight.")  # fmt: skip
+    if getattr(model, "head", None) and _tied(model) and not torch.equal(model.head.weight, model.tokens.weight):
+        raise ValueError(f"The head of this {type(model).__name__} is not its token table any more, and config.json "
+                         "would say that it is: set model.head.weight = model.tokens.weight.")  # fmt: skip
     architecture = next(name for name, kind in ARCHITECTURES.items() if kind is type(model))
-    state, tensors = model.state_dict(), {}
-    for name, theirs in their_names(model).items():
-        if theirs not in TIED and not theirs.startswith(LACKS.get(architecture, ())):
-            theirs = theirs.removeprefix(BERT.prefix) if architecture == "BertModel" else theirs
-            tensors[theirs] = turned(theirs, state[name]).cpu().contiguous()
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in _to_save(model, family, architecture).items()}
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
         tokenizer.save(folder)
@@ -704,7 +725,17 @@ def save_pretrained(model: nn.Module, folder: str | Path, tokenizer: Tokenizer |
         unfinished.unlink(missing_ok=True)
 
 
-def _config(model: nn.Module) -> bert.BertConfig | gpt.GPTConfig:
+def _to_save(model: nn.Module, family: Family, architecture: str) -> dict[str, Tensor]:
+    """The tensors of a file, each once, as theirs."""
+    if family is LLAMA:
+        return rows_of(model)
+    lacks, state = LACKS.get(architecture, ()), model.state_dict()
+    found = {theirs: turned(theirs, state[ours]) for ours, theirs in their_names(model).items()
+             if theirs not in TIED and not theirs.startswith(lacks)}  # fmt: skip
+    return {name.removeprefix(BERT.prefix): found[name] for name in found} if architecture == "BertModel" else found
+
+
+def _config(model: nn.Module) -> bert.BertConfig | gpt.GPTConfig | llama.LlamaConfig:
     return model.config if hasattr(model, "config") else model.bert.config
 
 
@@ -714,14 +745,17 @@ def _their_config(model: nn.Module, architecture: str, family: Family, tokenizer
     written |= {theirs: getattr(config, ours) for ours, theirs in family.settings.items()}
     written |= {name: values[0] for name, values in family.fixed.items()}
     written |= dict.fromkeys(family.dropouts, config.dropout)
-    written |= {"initializer_range": bert.STD, "tie_word_embeddings": True}
+    written |= {"initializer_range": bert.STD, "tie_word_embeddings": _tied(model)}
     written["dtype"] = str(next(model.parameters()).dtype).removeprefix("torch.")
     if family is BERT:
         written |= {"intermediate_size": config.d_ff or 4 * config.d_model}
         written |= {"pad_token_id": 0 if tokenizer is None else tokenizer.pad_id}
     else:
-        end = None if tokenizer is None else tokenizer.special_tokens.get("<|endoftext|>")
-        written |= {"bos_token_id": end, "eos_token_id": end}
+        begin, end = (None if tokenizer is None else tokenizer.special_tokens.get(mark) for mark in _marks(tokenizer))
+        written |= {"bos_token_id": begin, "eos_token_id": end}
+    if family is LLAMA:  # theirs wants the newer word, whoever reads the older one would fall back to 10,000 without it
+        written |= {"rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
+                    "head_dim": config.d_model // config.num_heads}  # fmt: skip
     if hasattr(model, "classifier"):
         labels = [f"LABEL_{i}" for i in range(model.classifier.out_features)]
         written |= {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
@@ -734,11 +768,24 @@ def _tokenizer_config(tokenizer: Tokenizer, context_length: int) -> dict:
         use = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
         use |= {"tokenizer_class": "BertTokenizer", "do_lower_case": tokenizer.lowercase}
     elif isinstance(tokenizer, BPETokenizer) and "<|endoftext|>" in tokenizer.special_tokens:
-        use = {f"{name}_token": "<|endoftext|>" for name in ("bos", "eos", "unk")}
-        use |= {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": False}
+        use = dict(zip(("bos_token", "eos_token", "unk_token"), (*_marks(tokenizer), "<|endoftext|>")))
+        use |= {"pad_token": tokenizer.id_to_token(tokenizer.pad_id)} if tokenizer.digits else {}
+        kind = "PreTrainedTokenizerFast" if tokenizer.digits else "GPT2Tokenizer"  # that one would not cut the digits
+        use |= {"tokenizer_class": kind, "add_prefix_space": False}
     else:
         use = {"tokenizer_class": "PreTrainedTokenizerFast"}
     return use | {"model_max_length": context_length}
+
+
+def _marks(tokenizer: Tokenizer | None) -> tuple[str, str]:
+    """The special tokens that begin and end a text: those of a chat where there are such."""
+    chats = tokenizer is not None and "<|im_end|>" in tokenizer.special_tokens
+    return ("<|im_start|>", "<|im_end|>") if chats else ("<|endoftext|>", "<|endoftext|>")
+
+
+def _tied(model: nn.Module) -> bool:
+    """Whether the head is the token table: always so but for a Llama that says otherwise."""
+    return getattr(_config(model), "tied", True)
 
 
 def _write_json(path: Path, content: dict) -> None:

@@ -4,18 +4,18 @@
     generate(model, ids, 100, temperature=0)                    # greedy: always the likeliest
     generate(model, ids, 100, temperature=0.8, top_k=40, top_p=0.9, generator=torch.Generator().manual_seed(1))
     generate(model, ids, 100, num_beams=4, eos_token_id=0)      # the likeliest text that a beam of four finds
-    generate(quantize(model), ids, 100)                         # weights of one byte each
+    generate(quantize(model), ids, 100)                         # weights of one byte each; or "int4", of half a byte
 
 What it is. `generate` for any model that answers as `gpt.GPT` does: `model(input_ids, attention_mask, cache=, last=)`
 with `.logits`, `new_cache`, and `config.context_length`. The rules that change probabilities are functions of logits:
-`penalise`, `keep_top_k`, `keep_top_p`, and `probabilities`, which is all of them. `quantize` stores weights in 8 bits.
+`penalise`, `keep_top_k`, `keep_top_p`, and `probabilities`, which is all of them. `quantize` stores weights in 8 or 4
+bits.
 
 What it leaves out. Sampling within a beam, penalties for phrases, contrastive and speculative decoding.
 
 Papers. Fan, Lewis, Dauphin (2018), "Hierarchical Neural Story Generation" (top-k); Holtzman, Buys, Du, Forbes, Choi
 (2020), "The Curious Case of Neural Text Degeneration" (top-p); Keskar et al. (2019), "CTRL" (repetition penalty); Wu et
-al. (2016), "Google's Neural Machine Translation System" (length in a beam's score); Dettmers et al. (2022),
-"LLM.int8()", for the scales.
+al. (2016), "Google's Neural Machine Translation System" (length in a beam's score).
 
 Shapes: B texts, T tokens of a prompt, V = vocab_size, K = num_beams.
 """
@@ -23,7 +23,6 @@ Shapes: B texts, T tokens of a prompt, V = vocab_size, K = num_beams.
 import copy
 import math
 import numbers
-import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -32,6 +31,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from course_lib import linear
 from course_lib.settings import require, whole
 from course_lib.training import evaluation_mode
 
@@ -281,39 +281,17 @@ def _check(temperature, top_k, top_p, repetition_penalty, num_beams, max_new_tok
 # --- Smaller weights --------------------------------------------------------------------------------------------------
 
 
-class QuantizedLinear(nn.Module):
-    """A linear layer with one byte a weight: row i is scale_i times whole numbers from -127 to 127.
-
-    For decoding on a CPU, where reading the weights is most of the work. What comes in is rounded too, to 7 bits, by a
-    scale of its own in each call (torch's integer kernel does that). It cannot be trained.
-    """
-
-    def __init__(self, linear: nn.Linear):
-        super().__init__()
-        weight = linear.weight.detach().float().cpu()
-        scale = weight.abs().amax(1).clamp(min=1e-9) / 127  # (out,)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            zeros = torch.zeros(len(weight), dtype=torch.int64)
-            rounded = torch.quantize_per_channel(weight, scale.double(), zeros, 0, torch.qint8)
-            bias = None if linear.bias is None else linear.bias.detach().float().cpu()
-            self.packed = torch.ops.quantized.linear_prepack(rounded, bias)
-
-    def forward(self, x: Float[Tensor, "... in"]) -> Float[Tensor, "... out"]:
-        # reduce_range: 7 bits of x, as processors without VNNI add pairs of products in 16 bits, which 8 overflow
-        return torch.ops.quantized.linear_dynamic(x, self.packed, reduce_range=True)
-
-
 def quantize(model: Model, kind: str = "int8") -> Model:
-    """A copy of the model for the CPU in which every linear layer holds weights of 8 bits; the model is as it was.
+    """A copy of the model for the CPU in which every linear layer holds weights of 8 or 4 bits; the model is as it was.
 
-    What that costs is for you to measure: compare losses on a text. A table of vectors (tokens, positions) stays as it
-    is, so a tied head becomes a second, smaller copy of it. ValueError for another `kind`.
+    `kind`: "int8", "int8_dynamic" or "int4" (see `linear`); with "int4" the head, after which nothing evens out an
+    error, has 8. What that costs is for you to measure: compare losses on a text. A table of vectors (tokens,
+    positions) stays as it is, so a tied head becomes a second, smaller copy of it. ValueError for another `kind`.
     """
-    require(kind == "int8", "kind", kind, 'the only one there is, "int8"')
+    require(kind in linear.KINDS[1:], "kind", kind, f"one of {', '.join(linear.KINDS[1:])}")
     small = copy.deepcopy(model).float().cpu().eval()
     for part in list(small.modules()):
         for name, child in part.named_children():
             if isinstance(child, nn.Linear):
-                setattr(part, name, QuantizedLinear(child))
+                setattr(part, name, linear.small(child, "int8" if name == "head" and kind == "int4" else kind))
     return small.requires_grad_(False)

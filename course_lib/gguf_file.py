@@ -13,53 +13,77 @@ What it leaves out. Which tensor is which part of a model (see `checkpoints`), w
 Source. The format: github.com/ggml-org/ggml, docs/gguf.md.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.tokenizers import BPETokenizer
+from course_lib.linear import BLOCK, Blocks
+from course_lib.tokenizers import BPETokenizer, checked_merges
 
-BLOCK = 32  # weights that share a scale
 CONTROL = 3  # the type of a token that stands for no text
 
 
 class Stored:
-    """One tensor of a file: `shape` as torch has it, `kind` ("F32", "Q4_1", ...), and its numbers on request."""
+    """One tensor of a file: `shape` as torch has it, `kind` ("F32", "Q4_1", ...), and its numbers on request.
+
+    `head_size`: set it where the rows are heads whose pairs are neighbours, and they come as `halves` has them.
+    """
+
+    head_size: int | None = None
 
     def __init__(self, path: Path, found):
         self.path, self.name, self._type = path, found.name, found.tensor_type
         self.kind, self.shape = found.tensor_type.name, tuple(int(size) for size in reversed(found.shape))
-        self._offset, self._size, self._rows = found.data_offset, found.n_bytes, found.data.shape
+        self._offset, self._size = found.data_offset, found.n_bytes
 
     def is_floating_point(self) -> bool:
-        return not self.kind.startswith("I")  # I8 to I64
+        return self.kind not in ("I8", "I16", "I32", "I64")
 
-    def _bytes(self) -> np.ndarray:
-        return np.fromfile(self.path, np.uint8, self._size, offset=self._offset)
+    def _bytes(self, rows: range) -> np.ndarray:
+        """Of some rows, as they are stored: one a row."""
+        size = self._size // (math.prod(self.shape) // self.shape[-1])
+        found = np.fromfile(self.path, np.uint8, size * len(rows), offset=self._offset + size * rows.start)
+        return found.reshape(len(rows), size)
 
     def read(self) -> Float[Tensor, "..."]:
         """The numbers in float32, whatever they are stored in. ValueError for a kind that `gguf` does not turn back."""
         import gguf
 
-        rows = self._bytes().reshape(*self.shape[:-1], -1)
+        found = torch.empty(self.shape)
+        rows = found.view(-1, self.shape[-1])
         try:
-            return torch.from_numpy(np.ascontiguousarray(gguf.dequantize(rows, self._type)).reshape(self.shape))
+            for i in range(0, len(rows), 256):  # `gguf` takes twice the memory of what it returns
+                some = range(i, min(i + 256, len(rows)))
+                rows[i : i + 256] = torch.from_numpy(gguf.dequantize(self._bytes(some), self._type))
+            return halves(found, self.head_size)
         except NotImplementedError:
             raise ValueError(f"{self.name} in {self.path} is stored as {self.kind}, which this course does not read: "
                              "take a file in F16, Q8_0 or Q4_1.") from None  # fmt: skip
 
-    def blocks(self) -> tuple[Int[Tensor, "N D"], Float[Tensor, "N D/32"], Float[Tensor, "N D/32"]] | None:
-        """Of a tensor in 4 bits its whole numbers q (0 to 15), scales d and least values m: w = d q + m; else None."""
+    def blocks(self) -> Blocks | None:
+        """Of a tensor in 4 bits the whole numbers, scales and least values (see `linear.Int4Linear`); else None."""
         if self.kind not in ("Q4_0", "Q4_1"):
             return None
         head = 2 * (1 + (self.kind == "Q4_1"))  # bytes: d and, in Q4_1, m as float16; then 16 bytes of two q each
-        blocks = torch.from_numpy(self._bytes()).view(-1, self.shape[1] // BLOCK, head + BLOCK // 2)
+        blocks = torch.from_numpy(self._bytes(range(self.shape[0]))).view(-1, self.shape[1] // BLOCK, head + BLOCK // 2)
         d, *m = blocks[..., :head].contiguous().view(torch.float16).float().unbind(-1)  # (N, D / 32)
         q = torch.cat([blocks[..., head:] & 15, blocks[..., head:] >> 4], -1).flatten(1)  # (N, D)
-        return q, d, m[0] if m else -8 * d
+        return tuple(halves(part, self.head_size) for part in (q, d, m[0] if m else -8 * d))
+
+
+def halves(rows: Float[Tensor, "N D"], head_size: int | None) -> Float[Tensor, "N D"]:
+    """Rows of heads in which 2i and 2i + 1 make a pair, put in the order in which i and i + head_size / 2 make it.
+
+    >>> halves(torch.tensor([[0], [1], [2], [3]]), 4).flatten().tolist()
+    [0, 2, 1, 3]
+    """
+    if head_size is None:
+        return rows
+    return rows.view(-1, head_size // 2, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
 
 
 class GGUFFile:
@@ -78,19 +102,24 @@ class GGUFFile:
         except (ValueError, IndexError, KeyError, OverflowError, TypeError, MemoryError):
             raise ValueError(f"{path} is damaged, cut off or no GGUF file: copy it again.") from None
 
-    def tokenizer(self) -> BPETokenizer:
-        """The file's own tokenizer. ValueError for one that is not GPT-2's, or SmolLM2's."""
-        kind, pre = (self.settings.get(f"tokenizer.ggml.{name}") for name in ("model", "pre"))
+    def tokenizer(self) -> BPETokenizer | None:
+        """The file's own tokenizer, None where it has none. ValueError for one that is not GPT-2's or SmolLM2's."""
+        found = {name.removeprefix("tokenizer.ggml."): value for name, value in self.settings.items()}
+        if "model" not in found:
+            return None
+        kind, pre = found["model"], found.get("pre")
         if kind != "gpt2" or pre not in ("gpt-2", "smollm"):
             raise ValueError(f"The tokenizer in {self.path} is of the kind {kind!r}, {pre!r}, which this course does "
                              "not read: take a model of the kind 'gpt2', 'gpt-2' or 'smollm'.")  # fmt: skip
-        names, types, merges = (self.settings[f"tokenizer.ggml.{name}"] for name in ("tokens", "token_type", "merges"))
-        special = [name for name, kind in zip(names, types) if kind == CONTROL]
-        pad = self.settings.get("tokenizer.ggml.padding_token_id")
-        special.sort(key=lambda name: pad is None or name != names[pad])  # the first of them pads
-        unknown = self.settings.get("tokenizer.ggml.unknown_token_id")
-        return BPETokenizer([tuple(pair.split(" ")) for pair in merges], special, names, digits=pre == "smollm",
-                            unknown=None if unknown is None else names[unknown])
+        missing = [name for name in ("tokens", "token_type", "merges") if not found.get(name)]
+        if missing:
+            raise ValueError(f"{self.path} has a tokenizer without {', '.join(missing)}: take a whole model.")
+        names = found["tokens"]
+        special = [name for name, kind in zip(names, found["token_type"]) if kind == CONTROL]
+        pad, unknown = (dict(enumerate(names)).get(found.get(f"{use}_token_id")) for use in ("padding", "unknown"))
+        special.sort(key=lambda name: name != pad)  # the first of them pads
+        merges = checked_merges([tuple(pair.split(" ")) for pair in found["merges"]], self.path, 0)
+        return BPETokenizer(merges, special, names, digits=pre == "smollm", unknown=unknown)
 
 
 def _value(field) -> object:

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from course_lib.attention import causal_mask, fused_attention, scaled_dot_product_attention
 from course_lib.gpt import GPT, STD, Cache, GPTOutput, Trace
+from course_lib.linear import Linear
 from course_lib.settings import require, require_sizes
 from course_lib.shapes import shaped
 from course_lib.training import evaluation_mode
@@ -68,6 +69,7 @@ class LlamaConfig:
         fits = isinstance(self.rope_theta, Real) and self.rope_theta > 0
         require(fits, "rope_theta", self.rope_theta, "a number above 0")
         require(0 <= self.dropout < 1, "dropout", self.dropout, "a share from 0 to below 1")
+        require(isinstance(self.tied, bool), "tied", self.tied, "True or False")
 
 
 SIZES = {
@@ -131,8 +133,8 @@ class Attention(nn.Module):
         super().__init__()
         self.num_heads, self.num_kv_heads, self.dropout = config.num_heads, config.num_kv_heads, config.dropout
         size = config.d_model // config.num_heads
-        self.qkv = nn.Linear(config.d_model, (config.num_heads + 2 * config.num_kv_heads) * size, bias=False)
-        self.output = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.qkv = Linear(config.d_model, (config.num_heads + 2 * config.num_kv_heads) * size, bias=False)
+        self.output = Linear(config.d_model, config.d_model, bias=False)
 
     def heads(self, x: Float[Tensor, "B T D"], turns: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (B, H, T, d), keys and values (B, K, T, d); queries and keys are turned."""
@@ -177,8 +179,8 @@ class Block(nn.Module):
         super().__init__()
         D, d_ff = config.d_model, config.d_ff
         self.attention_norm, self.attention = RMSNorm(D, config.eps), Attention(config)
-        self.norm, self.hidden = RMSNorm(D, config.eps), nn.Linear(D, 2 * d_ff, bias=False)
-        self.output = nn.Linear(d_ff, D, bias=False)
+        self.norm, self.hidden = RMSNorm(D, config.eps), Linear(D, 2 * d_ff, bias=False)
+        self.output = Linear(d_ff, D, bias=False)
 
     def forward(
         self, x: Float[Tensor, "B T D"], turns: tuple[Tensor, Tensor], mask: Bool[Tensor, "#B #1 T S"] | None = None,
@@ -204,7 +206,7 @@ class Llama(nn.Module):
         self.tokens = nn.Embedding(config.vocab_size, config.d_model)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.norm = RMSNorm(config.d_model, config.eps)
-        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.head = Linear(config.d_model, config.vocab_size, bias=False)
         if config.tied:
             self.head.weight = self.tokens.weight
         self.initialise()

@@ -7,6 +7,7 @@
     tokenizer.encode_batch(texts, max_length=128)               # a Batch: tensors with padding, and where it is
     gpt2 = BPETokenizer.load(data.path("gpt2_merges"))          # GPT-2's own 50,257 tokens
     bert = WordPieceTokenizer.load(data.path("bert_vocab"))     # BERT's 30,522
+    chat(tokenizer, [{"role": "user", "content": "Hello"}])     # a conversation's ids, for a model trained on such
 
 What it is. `Tokenizer` is the one interface that lessons and models may ask; behind it stand `BPETokenizer` (GPT-2's;
 how it learns and cuts is in `bpe`), `WordPieceTokenizer` (BERT's; in `wordpiece`), `WordTokenizer` (a `Vocab`) and
@@ -291,6 +292,9 @@ def _short(value: object) -> str:
 # ---- GPT-2's tokenizer -----------------------------------------------------------------------------------------------
 
 
+DIGITS = {"type": "Digits", "individual_digits": True}  # in a tokenizer.json, in front of GPT-2's pattern
+
+
 class BPETokenizer(Tokenizer):
     """Byte-level BPE, as GPT-2: its pattern, its names of the bytes, its files. Untrained, a byte is a token.
 
@@ -311,6 +315,8 @@ class BPETokenizer(Tokenizer):
         digits: bool = False,
         unknown: str | None = None,
     ):
+        if unknown is not None and unknown not in special_tokens:
+            raise ValueError(f"unknown={unknown!r} is none of the special tokens: name one of these.")
         self.digits, self.unknown = digits, unknown
         self._take(list(merges), tuple(special_tokens), names)
 
@@ -377,17 +383,22 @@ class BPETokenizer(Tokenizer):
     # ---- files
 
     def save(self, folder: str | Path) -> None:
-        """Write tokenizer.json (for `tokenizers`), and vocab.json and merges.txt (GPT-2's older files)."""
+        """Write tokenizer.json (for `tokenizers`), and vocab.json and merges.txt (GPT-2's older files).
+
+        The older files cannot say `digits` or `unknown`, so a tokenizer with one of these does not write them.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "vocab.json").write_text(json.dumps(self.vocab), encoding="utf-8")
-        lines = ["#version: 0.2", *map(" ".join, self.merges), ""]
-        (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8", newline="\n")
+        if not self.digits and self.unknown is None:
+            (folder / "vocab.json").write_text(json.dumps(self.vocab), encoding="utf-8")
+            lines = ["#version: 0.2", *map(" ".join, self.merges), ""]
+            (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8", newline="\n")
         byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": True}
-        model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+        cutter = {"type": "Sequence", "pretokenizers": [DIGITS, byte_level]} if self.digits else byte_level
+        model = {"type": "BPE", "dropout": None, "unk_token": self.unknown, "continuing_subword_prefix": None,
                  "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
                  "vocab": self.vocab, "merges": self.merges}  # fmt: skip
-        write_tokenizer_json(folder, model, self.special_tokens, pre_tokenizer=byte_level, decoder=byte_level)
+        write_tokenizer_json(folder, model, self.special_tokens, pre_tokenizer=cutter, decoder=byte_level)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -409,6 +420,9 @@ class BPETokenizer(Tokenizer):
     def _from_json(cls, path: Path) -> Self:
         model, special_tokens, names, content = read_tokenizer_json(path, "BPE")
         cutter = content.get("pre_tokenizer") or {}
+        steps = cutter.get("pretokenizers") or []
+        digits = cutter.get("type") == "Sequence" and len(steps) == 2 and steps[0] == DIGITS
+        cutter = steps[1] if digits else cutter
         wrong = _differences({"use_regex": True} | cutter, type="ByteLevel", add_prefix_space=False, use_regex=True)
         wrong += [f"{key}={model[key]!r}" for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix",
                   "byte_fallback", "ignore_merges") if model.get(key)]  # fmt: skip
@@ -416,16 +430,18 @@ class BPETokenizer(Tokenizer):
         if wrong:
             raise ValueError(f"{path} does not cut as GPT-2's ({', '.join(wrong)}): BPETokenizer reads no other.")
         merges = [tuple(pair.split(" ") if isinstance(pair, str) else pair) for pair in model["merges"]]
-        return cls(_checked_merges(merges, path, 0), special_tokens, names)
+        unknown = model.get("unk_token") if model.get("unk_token") in special_tokens else None
+        return cls(checked_merges(merges, path, 0), special_tokens, names, digits, unknown)
 
 
 def _read_merges(path: Path) -> list[tuple[str, str]]:
     lines = read_lines(path)
     header = int(lines[0].startswith("#version"))
-    return _checked_merges([tuple(line.split(" ")) for line in lines[header:]], path, header)
+    return checked_merges([tuple(line.split(" ")) for line in lines[header:]], path, header)
 
 
-def _checked_merges(merges: list[tuple[str, ...]], path: Path, skipped: int) -> list[tuple[str, str]]:
+def checked_merges(merges: list[tuple[str, ...]], path: Path, skipped: int) -> list[tuple[str, str]]:
+    """The merges of a file. ValueError for what is no pair, or comes twice."""
     letters = set(bpe.ALPHABET)
     for number, pair in enumerate(merges, skipped + 1):
         if len(pair) != 2 or not all(pair) or not set("".join(map(str, pair))) <= letters:
@@ -742,6 +758,38 @@ class CharacterTokenizer(Tokenizer):
         if names[: len(special_tokens)] != special_tokens:
             raise ValueError(f"The special tokens of {path} do not come first: CharacterTokenizer needs them there.")
         return cls(names[len(special_tokens) :], special_tokens)
+
+
+# ---- a conversation --------------------------------------------------------------------------------------------------
+
+SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+ROLES = ("system", "user", "assistant")
+
+
+def chat(
+    tokenizer: Tokenizer, messages: Sequence[Mapping[str, str]], system: str | None = SYSTEM, answer: bool = True
+) -> list[int]:
+    """The ids of a conversation as SmolLM2 was trained to read it, up to where the assistant is to speak.
+
+    messages:  {"role": "user", "content": "Hello"}, ...; the roles are "system", "user" and "assistant"
+    system:    what stands first where no message of that role does; None for nothing
+    answer:    whether the assistant's turn is opened at the end; it ends with <|im_end|>
+
+    Written out, a turn is <|im_start|>user, a new line, the content, <|im_end|> and a new line. What people wrote is
+    read as plain text: a message that spells <|im_end|> does not end its turn. ValueError for what is no such message.
+    """
+    turns = [(message.get("role"), message.get("content")) for message in messages]
+    for role, content in turns:
+        if role not in ROLES or not isinstance(content, str):
+            raise ValueError(f"A message has the role {role!r} and the content {_short(content)}: give a text, and one "
+                             f"of {', '.join(ROLES)}.")  # fmt: skip
+    if system is not None and (not turns or turns[0][0] != "system"):
+        turns.insert(0, ("system", system))
+    start, end = (tokenizer.token_to_id(mark) for mark in ("<|im_start|>", "<|im_end|>"))
+    ids, new_line = [], tokenizer.encode("\n")
+    for role, content in turns:
+        ids += [start, *tokenizer.encode(f"{role}\n{content}", special=False), end, *new_line]
+    return [*ids, start, *tokenizer.encode("assistant\n")] if answer else ids
 
 
 def load(folder: str | Path) -> Tokenizer:

@@ -27,7 +27,8 @@ SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 # A module may import the floors below its own and, but on the top floor, its left neighbours.
 FLOORS = [
     ["settings", "shapes", "device", "cleaning", "data", "vocab", "dates"],
-    ["keyed_vectors", "counts", "bpe", "wordpiece", "tokenizers", "gguf_file", "attention", "losses", "training"],
+    ["keyed_vectors", "counts", "bpe", "wordpiece", "tokenizers", "linear", "gguf_file", "attention", "losses",
+     "training"],
     ["word2vec", "glove", "fasttext", "evaluation", "sequences", "transformer"],
     ["bert", "gpt", "llama"],
     ["finetuning", "decoding", "checkpoints", "pretrain", "interpretability"],
