@@ -31,7 +31,7 @@ FLOORS = [
      "training"],
     ["word2vec", "glove", "fasttext", "evaluation", "sequences", "transformer"],
     ["bert", "gpt", "llama"],
-    ["finetuning", "decoding", "checkpoints", "pretrain"],
+    ["finetuning", "decoding", "checkpoints", "pretrain", "interpretability"],
 ]
 LEFT_NEIGHBOURS = {0, 1, 2, 3}  # the floors, counted from 0, whose modules may lean on those to their left
 PEERS = {"gensim", "transformers", "sklearn", "fasttext", "tokenizers", "tiktoken"}
