@@ -2,20 +2,23 @@
 
     model, tokenizer = load_bert("bert-base-uncased")     # a name on the Hugging Face hub, or a folder
     model, tokenizer = load_gpt("gpt2")
+    model, tokenizer = load_llama(data.path("smollm2"), "int4")    # or a GGUF file; weights kept in 4 bits
     save_pretrained(model, "my_gpt", tokenizer)           # transformers' from_pretrained("my_gpt") reads it
 
 What it is. A Hugging Face folder holds config.json (the sizes), model.safetensors (a name and numbers for each tensor)
-and the tokenizer's files. BERT and GPT-2 are the same equations there and here; what differs is names, and that GPT-2's
-matrices lie the other way round. Two tables translate, `BERT` and `GPT`, in both directions. Whatever a folder holds
+and the tokenizer's files. BERT, GPT-2 and Llama are the same equations there and here; what differs is names, that
+GPT-2's matrices lie the other way round, and that some of Llama's are parts of one of ours. Three tables translate,
+`BERT`, `GPT` and `LLAMA`, in both directions; `GGUF` is for the files of llama.cpp. Whatever a folder or file holds
 that the course's model would not compute is an error with its name: a wrong setting read in silence gives a model that
 answers, wrongly.
 
-What it leaves out. Other architectures; quantised weights; weights in Python's pickle format, which can run code when
-they are read; the names of labels, which stay in config.json. Folders of `course_lib.pretrain`: see its `load`.
+What it leaves out. Other architectures; quantised weights but those of GGUF files; weights in Python's pickle format,
+which can run code when they are read; the names of labels, which stay in config.json. Folders of `course_lib.pretrain`:
+see its `load`.
 
 Sources. Devlin et al. (2019), "BERT", and Radford et al. (2019), "Language Models are Unsupervised Multitask Learners",
 with the weights that they released; Wolf et al. (2020), "Transformers: State-of-the-Art Natural Language Processing",
-whose names these are; the format of safetensors, huggingface.co/docs/safetensors.
+whose names these are; the format of safetensors, huggingface.co/docs/safetensors; for the rest `llama`, `gguf_file`.
 """
 
 import json
@@ -49,7 +52,8 @@ class Family(NamedTuple):
     config: type  # ours
     prefix: str  # of the body's tensors; a file of the body alone leaves it out
     heads: tuple[str, ...]  # how the names of heads begin
-    names: dict[str, str | tuple[str, ...]]  # parts, ours: theirs (several: their rows one below the other); # a number
+    names: dict[str, str | tuple[str, ...]]  # the parts of the model, ours: theirs; # is the number of a block; several
+    # of theirs are the rows of one of ours, one below the other
     settings: dict[str, str]  # the settings, ours: theirs
     silent: set[str]  # settings of which a config may be silent: both sides then mean the same
     fixed: dict[str, tuple]  # settings of theirs of which ours computes these values alone; the first is the default
@@ -177,7 +181,7 @@ LLAMA = Family(
     buffers=r"^(model\.)?layers\.\d+\.self_attn\.rotary_emb\.inv_freq$",
 )
 
-# The same model in a GGUF file, whose settings come in other words and without those that ours has no other value for.
+# The same model in a GGUF file of llama.cpp: its names, and its settings.
 GGUF = LLAMA._replace(
     names={
         "tokens": "token_embd",
@@ -285,7 +289,7 @@ def load_bert(path_or_name: str | Path, head: type[nn.Module] | None = None) -> 
     folder, found, config = _read_config(path_or_name, BERT)
     tensors = _full_names(_read_tensors(folder), BERT, folder)
     head = _head(tensors, found, folder) if head is None else head
-    if head not in ARCHITECTURES.values() or head is gpt.GPT:
+    if head not in ARCHITECTURES.values() or head in (gpt.GPT, llama.Llama):
         raise ValueError(f"head={head!r} cannot be used: head must be None or one of bert's four classes, such as "
                          "bert.BertModel for the body alone.")  # fmt: skip
     if head is bert.BertModel:
@@ -329,7 +333,7 @@ def load_llama(path_or_name: str | Path, kind: str = "float32") -> tuple[llama.L
                          "(hidden_size / num_attention_heads): take another model.")  # fmt: skip
     tensors = _full_names(_read_tensors(folder), LLAMA, folder)
     head, table = "lm_head.weight", "model.embed_tokens.weight"
-    if config.tied and head in tensors and not torch.equal(tensors.pop(head), tensors.get(table, torch.empty(0))):
+    if config.tied and head in tensors and not _same(tensors.pop(head), tensors.get(table)):
         raise ValueError(f"{folder} has a {head} of its own, and its {CONFIG} says tie_word_embeddings=True: take the "
                          "two files from one model.")  # fmt: skip
     return _poured(config, tensors, LLAMA, folder, kind), _read_tokenizer(folder, config.vocab_size)
@@ -369,8 +373,8 @@ def _gguf_config(file: GGUFFile) -> llama.LlamaConfig:
     except ValueError as error:
         raise ValueError(f"{path} describes no model: {error}") from None
     size = config.d_model // config.num_heads
-    for name, value in (("rope.scaling.type", "none"), ("expert_count", 0), ("rope.dimension_count", size),
-                        ("attention.key_length", size), ("attention.value_length", size)):  # fmt: skip
+    for name, value in (("rope.scaling.type", "none"), ("rope.scale_linear", 1), ("rope.dimension_count", size),
+                        ("attention.key_length", size), ("attention.value_length", size), ("expert_count", 0)):
         if found.get(f"llama.{name}", value) != value:
             raise ValueError(f"{path} says llama.{name}={found[f'llama.{name}']!r}, and the course's model computes "
                              f"{value!r}: take another model.")  # fmt: skip
@@ -389,8 +393,9 @@ def _poured(config: llama.LlamaConfig, tensors: dict[str, Tensor | Stored], fami
         else:
             weight = torch.empty(part.weight.shape)
             for name, rows in zip(_several(theirs), _split(weight, ours, config)):
-                parts.append(tensors.pop(name))
-                parts[-1].read(rows) if isinstance(parts[-1], Stored) else rows.copy_(parts[-1])
+                stored = tensors.pop(name)
+                rows.copy_(stored) if isinstance(stored, Tensor) else stored.read(rows)
+                parts.append(stored)
             part.weight = nn.Parameter(weight)
         if kind != "float32":
             _shrink(model, ours.removesuffix(".weight"), parts, kind)
@@ -476,12 +481,16 @@ def _untie(tensors: dict[str, Tensor], model: nn.Module, found: dict, folder: Pa
         if second in tensors:
             tensor = tensors.pop(second)
             other = tensors.setdefault(first, tensor)
-            if tensor.dtype != other.dtype or not torch.equal(tensor, other):
+            if not _same(tensor, other):
                 raise ValueError(f"{folder} has a {second} of its own, and the course's model takes {first} for both: "
                                  "take a model with tied weights.")  # fmt: skip
         elif found.get("tie_word_embeddings") is False and second.endswith("weight") and first in needed:
             raise ValueError(f"{folder / CONFIG} says tie_word_embeddings=False, and there is no {second}: take the "
                              "two files from one model.")  # fmt: skip
+
+
+def _same(a: Tensor, b: Tensor | None) -> bool:
+    return b is not None and a.dtype == b.dtype and torch.equal(a, b)
 
 
 def _compare(places: dict[str, Tensor], tensors: dict[str, Tensor], model: nn.Module, folder: Path) -> None:

@@ -37,15 +37,15 @@ class Linear(nn.Linear):
     """
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... N"]:
-        weight = self.weight
-        if (torch.is_grad_enabled() or weight.numel() < FEW or weight.device.type != "cpu" or not _onednn()
-                or weight.dtype != torch.float32 or x.dtype != torch.float32 or torch.compiler.is_compiling()):
-            return F.linear(x, weight, self.bias)
-        return torch.ops.mkldnn._linear_pointwise(x, weight, self.bias, "none", [], "")
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or not _fits(x, self.weight):
+            return F.linear(x, self.weight, self.bias)
+        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
 
 
-def _onednn() -> bool:
-    return torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+def _fits(x: Tensor, weight: Tensor) -> bool:
+    """Whether oneDNN's kernel is there, and takes these two."""
+    return (weight.numel() >= FEW and weight.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
+            and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled)  # fmt: skip
 
 
 class Int8Linear(nn.Module):

@@ -727,6 +727,7 @@ BAD_LLAMA = [
     (silent("intermediate_size", "vocab_size"), ValueError, "does not say vocab_size, intermediate_size"),
     (add("lm_head.weight", torch.ones(300, 24)), ValueError, "lm_head.weight of its own"),
     (add("lm_head.weight", torch.ones(3, 24)), ValueError, "lm_head.weight of its own"),
+    (add("lm_head.weight", torch.ones(300, 24).half()), ValueError, "lm_head.weight of its own"),
     (add("model.layers.0.self_attn.q_proj.bias", torch.ones(24)), ValueError, "have model.layers.0.self_attn.q_proj.b"),
     (drop("layers.1.self_attn.k_proj"), ValueError, "lack model.layers.1.self_attn.k_proj.weight"),
     (drop("embed_tokens"), ValueError, "lack model.embed_tokens.weight"),
@@ -837,6 +838,7 @@ def test_a_head_that_is_asked_for_must_be_there(tmp_path):
     refused(ValueError, "lack classifier", load_bert, folder, head=bert.BertForSequenceClassification)
     refused(ValueError, "head='pretraining'", load_bert, folder, head="pretraining")
     refused(ValueError, "head must be", load_bert, folder, head=gpt.GPT)
+    refused(ValueError, "head must be", load_bert, folder, head=llama.Llama)
     save_pretrained(bert.BertModel(SMALL_BERT), tmp_path / "body")
     refused(ValueError, "lack cls.", load_bert, tmp_path / "body", head=bert.BertForPreTraining)
     save_pretrained(bert.BertForSequenceClassification(SMALL_BERT, 3), tmp_path / "classes")

@@ -78,6 +78,7 @@ def write_manifest(file: Path, wrong: str = "") -> None:
         "names": ("tags", [source("library", "names.txt", TAGS)], ""),
         "draw": ("script", [source("library", "draw.js", SCRIPT)], ""),
         "body": ("checkpoint", [source("nets", "nets/[cm]*", CONFIG + WEIGHTS)], ""),
+        "whole": ("gguf", [source("nets", "nets/whole.gguf", WEIGHTS)], ""),
         "ghost": ("weights", [source("absent", "v.bin", VECTORS)], ""),
     }
     text = "[wheels]\n"
@@ -105,7 +106,8 @@ def shop(tmp_path, monkeypatch) -> Path:
     make_wheel(wheels, "sheets", {"p.csv": CSV_PAIRS})
     library = {"books/a.md": PLAY, "books/b.md": OTHER_PLAY, "r.csv": REVIEWS, "draw.js": SCRIPT, "names.txt": TAGS}
     make_wheel(wheels, "library", library)
-    make_wheel(wheels, "nets", {"nets/config.json": CONFIG, "nets/model.bin": WEIGHTS, "nets/readme.md": b"not kept"})
+    make_wheel(wheels, "nets", {"nets/config.json": CONFIG, "nets/model.bin": WEIGHTS, "nets/whole.gguf": WEIGHTS,
+                                 "nets/readme.md": b"not kept"})  # fmt: skip
     write_manifest(tmp_path / "sources.toml")
     (tmp_path / "toy.txt").write_text("the king sits\n", encoding="utf-8")
     monkeypatch.setattr(data, "MANIFEST", tmp_path / "sources.toml")
@@ -203,9 +205,12 @@ def test_a_checkpoint_is_a_folder_whose_files_keep_their_names(shop):
     folder = data.path("body")
     assert folder == shop / "cache/body"
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"config.json": CONFIG, "model.bin": WEIGHTS}
-    assert cached(shop) == {"body/config.json", "body/model.bin", "body.json"}
+    assert cached(shop) == {"body/config.json", "body/model.bin", "body.json", "whole.gguf", "whole.json"}
     with pytest.raises(ValueError, match=r"'body' is a folder of weights .*: use checkpoints.load_bert\(data.path"):
         data.load("body")
+    assert data.path("whole").read_bytes() == WEIGHTS
+    with pytest.raises(ValueError, match=r"'whole' is a file of weights .*: use checkpoints.load_llama\(data.path"):
+        data.load("whole")
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "all gone"])
@@ -255,8 +260,8 @@ def test_the_table_says_what_is_on_disk(shop, capsys):
     assert lines[0].split() == ["name", "kind", "download", "on", "disk", "licence"]
     assert {line.split()[0]: line.split()[-2] for line in lines[1:]} == {
         "plays": "yes", "pairs": "yes", "questions": "yes", "vectors": "no", "lines": "no", "drama": "no",
-        "verdicts": "no", "names": "no", "draw": "no", "body": "no", "ghost": "no", "both": "yes", "toy": "yes",
-        "ours": "no",
+        "verdicts": "no", "names": "no", "draw": "no", "body": "no", "whole": "no", "ghost": "no", "both": "yes",
+        "toy": "yes", "ours": "no",
     }
     assert data.table().rows[0]["download"] == 1000
 

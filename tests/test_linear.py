@@ -51,15 +51,21 @@ def test_the_other_kernel_is_used_where_it_can_be(monkeypatch):
         return torch.nn.functional.linear(x, weight, bias)
 
     monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", kernel, raising=False)
-    monkeypatch.setattr(linear, "_onednn", lambda: True)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     large, few = Linear(512, 256), Linear(64, 64)
     with torch.no_grad():
         large(torch.ones(1, 512)), few(torch.ones(1, 64)), large.double()(torch.ones(1, 512, dtype=torch.float64))
         assert used == [(256, 512)], "not for a small matrix, nor for other numbers"
-        monkeypatch.setattr(linear, "_onednn", lambda: False)
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
         large.float()(torch.ones(1, 512))
     large(torch.ones(1, 512))
     assert used == [(256, 512)], "not where torch has no such kernel, nor for training"
+
+
+def test_linear_is_compiled_whole():
+    layer, x = Linear(512, 256), torch.randn(2, 512)
+    with torch.no_grad():
+        assert torch.allclose(torch.compile(layer, fullgraph=True, backend="eager")(x), layer(x), atol=1e-5)
 
 
 # --- fewer bits -------------------------------------------------------------------------------------------------------

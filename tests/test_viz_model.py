@@ -18,7 +18,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib import gpt, viz
+from course_lib import decoding, gpt, llama, viz
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer
 from course_lib.viz import model as module
 from course_lib.viz.attention import shown
@@ -166,6 +166,20 @@ def test_a_model_that_looks_ahead_hides_nothing(make):
     assert "Likeliest token at this place: " in repr(view)
     arrays = module._checked(both)[1]
     assert module.weights_of(arrays) == pytest.approx(arrays["attention"], abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8", "int4"])
+def test_llama_gives_the_same_arrays(make, kind):
+    """Its heads share keys and its positions have no vectors; in fewer bits it is shown as it computes."""
+    torch.manual_seed(0)
+    model = llama.Llama(llama.LlamaConfig(10, 80, d_model=64, num_layers=2, num_heads=4, num_kv_heads=2, d_ff=96))
+    model = model if kind == "float32" else decoding.quantize(model, kind)
+    view = make(functools.partial(llama.trace, model))
+    assert view.picture["view"]["all"] == [2, 4]
+    assert view.picture["view"]["causal"]
+    assert view.picture["view"]["sum"]
+    view.wanted = {"number": 1, "text": "cafe", "position": 0}
+    assert view.picture["view"]["tokens"] == list("cafe")
 
 
 def test_the_tokens_are_those_that_the_trace_read(make):
