@@ -4,11 +4,11 @@
     python benchmarks/xray.py --table         print the table of the last run
 
 Target: under 300 ms. A notebook makes the small GPT (six blocks of 384, six heads, 80 letters), newly started, and
-opens `viz.model_view` on a text; a browser without a screen then puts in a stretch of *Macbeth* and presses Enter, again and
-again. "asked" is the key's press, "arrived" the kernel's answer in the browser, "painted" the frame that shows the new
-picture: all by the browser's own clock (the marks in viz/static/model.js). Who types and does not press Enter waits
-another 100 ms, in case there is a next key. Kernel, JupyterLab and browser share the machine's cores. The table goes to
-results/xray.json.
+opens `viz.model_view` on a text; a browser without a screen then puts in a stretch of *Macbeth* and presses Enter,
+again and again. "asked" is the key's press, "arrived" the kernel's answer in the browser, "painted" the frame that
+shows the new picture: all by the browser's own clock (the marks in viz/static/model.js). Who types and does not press
+Enter waits another 100 ms, in case there is a next key. Kernel, JupyterLab and browser share the machine's cores. The
+table goes to results/xray.json.
 """
 
 import argparse
