@@ -382,7 +382,8 @@ for name, model in {"all turned": letter_gpt, "square ones forgotten": forgotten
     print(f"{name}: {nats:.2f} nats a letter, {letters.decode(written)!r}")
 
 # %% [markdown]
-# It stammers. No error, no warning, a file of the right size. This is why one never stops at *it loads*.
+# Four nats a letter, hardly better than the coin, and it stammers. No error, no warning, a file of the right size. This
+# is why one never stops at *it loads*.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 15-22. Type** the pencil's cell (3 lines), the shapes (5 lines), the solution (2 lines). Read the stammering
@@ -856,9 +857,9 @@ for one, other in PAIRS:
     print(f"{a @ b:.2f}  {one} / {other}")
 
 # %% [markdown]
-# A meal is near food without a word in common, and that is new in this course: no table of words could do it for whole
-# texts. But look at the other end. Who bites whom hardly matters. And the last pair is *I love you* and *I hate you*
-# in Chinese, at 1.00, though in English they are apart. Why? Lesson 07 knows:
+# A meal is near food, though the two texts share no word but *is* and *a*. (Could lesson 03's vectors do that, too? The
+# search below asks them.) But look at the other end. Who bites whom hardly matters. And the last pair is *I love you*
+# and *I hate you* in Chinese, at 1.00, though in English they are apart. Why? Lesson 07 knows:
 
 # %%
 # What reaches the model of the last pair.
@@ -1092,10 +1093,11 @@ assert (best["MiniLM"] == 1).sum() > (best["mean of word vectors"] == 1).sum()
 assert (1 / best["both together"]).mean() > (1 / best["BM25"]).mean()
 
 # %% [markdown]
-# Six blocks are worth a lot: without them, and with lesson 03's vectors, a text's mean finds few films. But alone
-# MiniLM does **not** beat counting: in the run saved here that is a tie. It is the course's old story: whoever counts
-# well is hard to beat. But both together do. Where? **Predict:** split the descriptions by how many of their rarer
-# words the luckiest review of the film shares. Do both together gain where few are shared, where many are, or in both?
+# Both parts of the target are reached. Six blocks are worth a lot: without them, and with lesson 03's vectors, a text's
+# mean finds few films. But alone MiniLM does **not** beat counting: in the run saved here that is a tie. It is the
+# course's old story: whoever counts well is hard to beat. But both together do. Where? **Predict:** split the
+# descriptions by how many of their rarer words the luckiest review of the film shares. Do both together gain where few
+# are shared, where many are, or in both?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # By the share of a description's rarer words that the best review of its film has.
@@ -1111,8 +1113,8 @@ for name, some in {"less than half shared": few, "half or more": ~few}.items():
     print(f"    both together minus BM25: {paired('both together', 'BM25', some)}")
 
 # %% [markdown]
-# Where the words are the same, counting is nearly perfect and cheap, and nothing is to be gained. Where they are not,
-# it has little to count; there lies the whole gain of asking a model, too.
+# Where the words are the same, counting is nearly perfect and cheap, and nothing is gained here. Where they are not, it
+# has little to count; there lies the whole gain of asking a model, too.
 #
 # **Your film.** Change the line and run it again: what happens in it, in your own words. Beside it the counter's
 # answer.
@@ -1158,9 +1160,9 @@ print(f"the nearest has the same verdict: {agrees.mean():.0%} of {len(agrees)}, 
 # ## Where its heads look
 #
 # Six blocks of twelve heads, trained by somebody else for longer than ours. **Predict:** of all attention, which share
-# rests on `[CLS]`, and which on `[SEP]`? In lesson 14 the course's own BERT gave its last block's to `[SEP]`, and so
-# did the real BERT: in its middle layers more than half of the attention goes there (Clark and others, 2019). With so
-# many tokens in a row, looking at all alike would give each of the two about five per cent.
+# rests on `[CLS]`, and which on `[SEP]`? In lesson 14 the course's own BERT gave its last block's to `[SEP]`. The real
+# BERT has the same habit: in its middle layers more than half of the attention goes there (Clark and others, 2019).
+# With so many tokens in a row, looking at all alike would give each of the two about five per cent.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The share of attention on [CLS], on [SEP], and on each other token, in every layer: 100 sentences, two models.
@@ -1292,9 +1294,9 @@ print("nearest of the same sense, of 28, layer by layer:", hits)
 # *All* banks are alike, in every layer: even after the last block a river's and a teller's have a cosine of more than
 # 0.7. A vector says mostly *which word*, and a little *which sense*. That little is enough to find a neighbour of the
 # same sense for nearly all of the 28. But look at the controls before you praise the blocks. The other words alone do
-# nearly as well, and so does the course's BERT. And layer 0, where nobody has looked at anybody, has 21 where 13 would
-# be chance: it knows nothing but the *place* at which *bank* stands. (The means are taken away first, as in lesson 16.)
-# Move the layer; then look at the other words alone.
+# nearly as well, and so does the course's BERT. And layer 0 (here the embedding, where nobody has looked at anybody)
+# has 21 where 13 would be chance: it knows nothing but the *place* at which *bank* stands. (The means are taken away
+# first, as in lesson 16.) Move the layer; then look at the other words alone.
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # The cosines of 28 banks, layer by layer.
