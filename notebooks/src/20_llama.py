@@ -1047,8 +1047,8 @@ viz.model_view(partial(llama.trace, model), tokenizer, "The capital of Australia
 #   i + d / 2 in most files, and only the answers tell if you have them wrong.
 # - **Grouped queries** share keys and values between neighbouring heads: a third of the cache in SmolLM2.
 # - **SwiGLU** multiplies by a bent gate; at equal weights its network is 8/3 D wide.
-# - Weights can be rounded to 8 bits, in blocks to 4; what comes into a layer of this model cannot: there are a few giants
-#   in it.
+# - Weights can be rounded to 8 bits, in blocks to 4. What comes into a layer of this model cannot: there are a few
+#   giants in it.
 # - A chat is a text in a fixed form. The end of a prompt matters to the last space.
 # - It answers always. How sure it is stands in its shares, not in its sentence; and what it seems to know depends on
 #   how it is asked.
