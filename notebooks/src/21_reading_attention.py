@@ -608,8 +608,13 @@ for head in [(0, 0), (0, 1), (1, 0), (1, 1)]:
 assert blind[0, int(back[0].argmax())] < 0.5 * scores[1, best]
 
 # %% [markdown]
-# It goes **blind**. It has all its weights, and does not find its key any more, for nobody has written it. That is the
-# pair at work, and no picture of weights could have shown it.
+# It goes **blind**. It has all its weights, and does not find its key any more. No picture of weights could have shown
+# that. And the other head of block 1, which has a score of its own, costs nothing.
+#
+# But look at the control before you are content. In the run saved here the *other* head of block 0 never looks one
+# back, and without it the copying head goes blind as well. So the copying head needs both, and this run does not tell
+# what it gets from whom. Is it perhaps the 0 that blinds it? You know a control for that: let `ablated` put a head's
+# mean in its place.
 #
 # **Look:** one row, step by step. Rows ask, columns are looked at; a head that copies draws a line parallel to the
 # diagonal. When does the line of block 1 appear, and what was there before it? The control draws none, however long.
@@ -1097,7 +1102,8 @@ check.logit_lens(lambda layers, norm, table, answer: (layers @ table.T).softmax(
 #   costs alone is no share of a cake.
 # - Attention rests on the first token; its value is short. The largest weight is not the largest effect.
 # - An **induction head** looks at what came next the last time. It takes two blocks: one writes *who stood before me*,
-#   one looks for it. Take out the first, and the second goes blind: in your model, and in SmolLM2.
+#   one looks for it. Take out the head that looks one back, and the copying head goes blind: in your model (not from
+#   that one alone), and in SmolLM2.
 # - The **logit lens** reads the stream early. It can say that something is there, never that it is not: a tuned lens
 #   found a nat more.
 # - A **probe** asks with a straight line. Its score means something beside a control task, and about cases that it has
