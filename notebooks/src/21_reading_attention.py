@@ -396,10 +396,11 @@ for name, numbers in chosen.items():
 
 # %% [markdown]
 # The sharpest looks of all, and hardly anybody misses them. What they cost is within the margin, no more than the
-# cheapest of the three random twenties, and less than the dearest. Jain and Wallace
-# (2019) wrote *Attention is not explanation*; Wiegreffe and Pinter (2019) answered *Attention is not not explanation*:
-# it depends on what one calls an explanation, and one has to test it. That is the point to keep. A weight says what was
-# *fetched*. What it was *worth* only an experiment says. We now look for a head where both agree.
+# cheapest of the three random twenties, and less than the dearest.
+#
+# Jain and Wallace (2019) wrote *Attention is not explanation*; Wiegreffe and Pinter (2019) answered *Attention is not
+# not explanation*: it depends on what one calls an explanation, and one has to test it. That is the point to keep. A
+# weight says what was *fetched*. What it was *worth* only an experiment says. We now look for a head where both agree.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 13-22. Type** the values' lengths (2 lines). Vote on the belief, then on *France*.
@@ -565,8 +566,8 @@ ways = {name: (list(seen), [price for price, *_ in seen.values()]) for name, see
 viz.show(*curves.curves(ways, "Rows shown again and again", "price of a token shown before (nats)"))
 
 # %% [markdown]
-# With two blocks the price falls off a cliff, to almost nothing. One block learns something, too: it pays less than ln
-# 13 = 2.6, the price of knowing which tokens belong to the row and no more. And then it stays. (It also has half the
+# With two blocks the price falls off a cliff, to almost nothing. One block learns something, too: it pays less than
+# 2.6, which is ln 13, the price of knowing which tokens belong to the row and no more. And then it stays. (It also has half the
 # weights. But a larger one would not do: that no single block can, unless its size grows out of all proportion, has
 # been proved by Sanford, Hsu and Telgarsky, 2024.) What happened at the cliff? The scores were watched.
 
@@ -748,10 +749,10 @@ viz.show(*pictures.removals(runs, "The second showing, with one head taken out",
                             ("all heads", "without the copying head", "without a random head")))  # fmt: skip
 
 # %% [markdown]
-# One head of 270, and the model copies far worse. Not as badly as in the first showing (14.5 nats in the first draw):
-# other heads with high scores are still there, and may go on copying. A random head mostly costs nothing at all. But
-# look at the dots far to the right, if there are any: a random head that costs as much as ours, or more. Is it a
-# copying head, too? It may also be a head without which *nothing* works. So ask how much the dearest of the thirty
+# One head of 270, and the model copies far worse. Not as badly as in the first showing (14.5 nats at the start of this
+# lesson): other heads with high scores are still there, and may go on copying. A random head mostly costs nothing at
+# all. But look at the dots far to the right, if there are any: a random head that costs as much as ours, or more. Is it
+# a copying head, too? It may also be a head without which *nothing* works. So ask how much the dearest of the thirty
 # random heads costs where nothing can be copied: in the first showing, and on film reviews. The copying head should
 # cost nothing there.
 
@@ -871,11 +872,11 @@ for depth in (0, 8, 16, 22, 24, 26, 28, 29, 30):
           f"first is {pieces.decode([int(read[depth].argmax())])!r}")
 
 # %% [markdown]
-# Only after all thirty; one block earlier two tokens are still ahead of it. (With no block at all the lens repeats the
-# word just read: the stream is still that word's own row of the table.) So for most of its depth the model does not
-# know it? **Look** at other texts; at other tokens, too: each column is a place, and says at each depth what would come
-# next. The control is the same text with its words shuffled: what appears there as well has nothing to do with the
-# sentence.
+# Only after all thirty; one block earlier two tokens are still ahead of it. (With no block at all the lens mostly
+# repeats the word just read: the stream is still that word's own row of the table.) So for most of its depth the model
+# does not know it? **Look** at other texts; at other tokens, too: each column is a place, and says at each depth what
+# would come next. The control is the same text with its words shuffled: what appears there as well has nothing to do
+# with the sentence.
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # The lens on a text of yours, up to twelve tokens.
