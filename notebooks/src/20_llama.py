@@ -692,7 +692,7 @@ for name in ("GPT", "rotary", "all four"):
 # and rises, until it is *above* that of the table whose rows were never trained. No error says so: every angle can be
 # computed, and far distances are angles that the model never learned to read. And the same letters, cut so that nobody
 # reads further than 64, cost what they cost before: less memory is better here than more. So a model is read at lengths
-# at which it was trained. So the makers of SmolLM2 trained its largest sister on at 8,000 tokens, with a larger theta,
+# at which it was trained. The makers of SmolLM2 trained its largest sister on at 8,000 tokens, with a larger theta,
 # before they let it go.
 
 # %% [markdown] tags=["instructor"]
@@ -745,11 +745,11 @@ viz.show(*maps.treemap(groups, "SmolLM2-135M"))
 #
 # ### What have the 8 bits cost?
 #
-# In lesson 18 next to nothing. There the layer rounded two things: its weights, to 8 bits, and **what comes in**, to 7,
-# with one scale for the whole call. Here only the weights, so far. `in_32_bits` holds what was said before. Two
-# numbers: how far the shares are from those (the mean **KL divergence**, in nats; 0 is equal), and at how many places
-# the likeliest token is the same. **Predict** both: for the weights alone; with what comes in rounded too, by a scale
-# for each token; and by one scale for all, as in lesson 18.
+# In lesson 18 next to nothing; there, as here so far, only the weights were rounded. Whoever is in a hurry rounds
+# **what comes in** as well, for whole numbers are multiplied fastest: to 7 bits, often with one scale for the whole
+# call. `in_32_bits` holds what was said before. Two numbers: how far the shares are from those (the mean **KL
+# divergence**, in nats; 0 is equal), and at how many places the likeliest token is the same. **Predict** both: for the
+# weights alone; with what comes in rounded too, by a scale for each token; and by one scale for all.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # Weights in 8 bits; then what comes in rounded too, in two ways.
@@ -772,9 +772,10 @@ assert lost["weights alone"] < 0.05 < 0.5 < lost["and one scale for all"]
 
 # %% [markdown]
 # The weights can be rounded and hardly anybody notices (where two tokens are level the other one may now come first).
-# What comes in cannot, and with one scale for all the model no longer knows Paris. The small GPT of lesson 18 did not
-# mind. What is different here? **Look** at what comes into the last matrix of each network: its largest number, beside
-# one of usual size. Which factor do you expect: 10, 100, 1,000?
+# What comes in cannot, and with one scale for all the model no longer knows Paris. (Would lesson 18's small GPT mind?
+# `decoding.quantize(letters_gpt, "int8_dynamic")` asks it.) What is it that cannot be rounded here? **Look** at what
+# comes into the last matrix of each network: its largest number, beside one of usual size. Which factor do you expect:
+# 10, 100, 1,000?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # What comes into `down`, block by block: the three blocks with the wildest numbers.
