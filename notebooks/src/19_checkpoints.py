@@ -1209,6 +1209,9 @@ viz.attention_view(looks, names, layer=0, head=[0, 1, 2, 3], title="MiniLM")
 viz.bertviz_view(looks, names, view="model")
 
 # %% [markdown]
+# Head 2 of layer 0 has the word before, head 8 of layer 1 prefers the word after; and in layer 3 head 1 ties *it* to
+# *robbery*, head 7 to *plot*. (Which of the two it is, the sentence leaves open.)
+#
 # Where lines run together in the upper right corner of a picture, they run to `[CLS]`. The control is the course's own
 # BERT on the same sentence, its last block: there they run to the lower right. (In its layer 0 you find the two heads
 # of lesson 14 for the word before and after. What one training has found, another finds as well.)
@@ -1234,7 +1237,8 @@ def trace(ids):
 viz.model_view(trace, wordpieces, "the bank of the river was steep", layer=3, position=2, title="MiniLM")
 
 # %% [markdown]
-# So, *bank* once more, lesson 16's 28 sentences of the dictionary, fourteen of the shore and fourteen of the money.
+# *bank* is its own likeliest token to the very end, though after the last block with two per cent only. So, *bank* once
+# more, lesson 16's 28 sentences of the dictionary, fourteen of the shore and fourteen of the money.
 # **Predict** for the last block: the cosine of two *banks* of the same sense, and of unlike senses. Far apart?
 
 # %% tags=["boilerplate", "folded"]

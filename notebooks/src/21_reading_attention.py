@@ -567,7 +567,7 @@ viz.show(*curves.curves(ways, "Rows shown again and again", "price of a token sh
 
 # %% [markdown]
 # With two blocks the price falls off a cliff, to almost nothing. One block learns something, too: it pays less than
-# 2.6, which is ln 13, the price of knowing which tokens belong to the row and no more. And then it stays. (It also has half the
+# whoever knows which tokens belong to the row and no more (ln 13 = 2.6). And then it stays. (It also has half the
 # weights. But a larger one would not do: that no single block can, unless its size grows out of all proportion, has
 # been proved by Sanford, Hsu and Telgarsky, 2024.) What happened at the cliff? The scores were watched.
 
@@ -613,9 +613,11 @@ assert blind[0, int(back[0].argmax())] < 0.5 * scores[1, best]
 # that. And the other head of block 1, which has a score of its own, costs nothing.
 #
 # But look at the control before you are content. In the run saved here the *other* head of block 0 never looks one
-# back, and without it the copying head goes blind as well. So the copying head needs both, and this run does not tell
-# what it gets from whom. Is it perhaps the 0 that blinds it? You know a control for that: let `ablated` put a head's
-# mean in its place.
+# back, and without it the copying head goes blind as well. (With its mean in its place, too, if you try it: it is not
+# the 0 that blinds.) Where does it look? At itself: `two_seen[250][3][0, 1, 0]` are its weights on one row. So block 0
+# writes two things into each place, *who stood before me* and *who I am*, and the copying head finds nothing without
+# either. A likely reading: the one makes the keys, the other the question. That it needs both, the scissors prove; what
+# it does with each, they do not.
 #
 # **Look:** one row, step by step. Rows ask, columns are looked at; a head that copies draws a line parallel to the
 # diagonal. When does the line of block 1 appear, and what was there before it? The control draws none, however long.
@@ -1103,8 +1105,8 @@ check.logit_lens(lambda layers, norm, table, answer: (layers @ table.T).softmax(
 #   costs alone is no share of a cake.
 # - Attention rests on the first token; its value is short. The largest weight is not the largest effect.
 # - An **induction head** looks at what came next the last time. It takes two blocks: one writes *who stood before me*,
-#   one looks for it. Take out the head that looks one back, and the copying head goes blind: in your model (not from
-#   that one alone), and in SmolLM2.
+#   one looks for it. Take out the head that looks one back, and the copying head goes blind: in your model, and in
+#   SmolLM2.
 # - The **logit lens** reads the stream early. It can say that something is there, never that it is not: a tuned lens
 #   found a nat more.
 # - A **probe** asks with a straight line. Its score means something beside a control task, and about cases that it has
