@@ -31,7 +31,9 @@ REQUIRE = """function require(settings, files, then) {
 }
 """
 # The one font that the package holds; a browser that lets no page from a file load fonts shows another one.
-FONT = """<script>window.MathJax = { "HTML-CSS": { availableFonts: [], webFont: "STIX-Web", imageFont: null } }</script>"""
+FONT = """<script>
+window.MathJax = { "HTML-CSS": { availableFonts: [], webFont: "STIX-Web", imageFont: null } };
+</script>"""
 STYLE = "<style>:root { --jp-code-font-size: 17px } .reveal h1, .reveal h2 { text-transform: none }</style>\n"
 PACKAGES = {"revealjs": ("sphinx_revealjs", "_static/revealjs", ("dist", "plugin/notes", "LICENSE")),
             "mathjax": ("jupyter_server_mathjax", "static", ("",))}  # fmt: skip
