@@ -7,7 +7,7 @@ NBVAL = --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 15
 # Over the cores, up to four; tests/conftest.py and notebooks/conftest.py say what stays together and what comes first.
 SHARED = -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help lab test unit nbval quick ruff lessons measure bench instructor slides nbgrader clean data
+.PHONY: help lab test unit nbval quick ruff lessons measure bench instructor slides nbgrader site clean data
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -33,8 +33,11 @@ instructor: .venv/test.done data  ## build the instructors' and the type-along n
 	$(PY) tools/build_lessons.py --only instructor
 	$(PY) tools/build_lessons.py --only live
 
-slides: .venv/slides.done data  ## the lessons as slides with speaker notes, for a browser without a network, in build/slides/
+slides: .venv/test.done data  ## the lessons as slides with speaker notes, for a browser without a network, in build/slides/
 	$(PY) tools/build_slides.py
+
+site: .venv/test.done  ## all lessons as pages to read without Jupyter, in build/site/ (SITE_ARGS="--repository OWNER/NAME")
+	$(PY) tools/build_site.py $(SITE_ARGS)
 
 nbgrader: .venv/test.done  ## the lessons as assignments of nbgrader's, in build/nbgrader/
 	$(PY) tools/build_nbgrader.py
@@ -82,11 +85,7 @@ data: .venv/lab.done
 	touch $@
 
 .venv/test.done: .venv/lab.done
-	$(PY) -m pip install -c constraints.txt -e ".[lab,hub,test]"
-	touch $@
-
-.venv/slides.done: .venv/test.done
-	$(PY) -m pip install -c constraints.txt -e ".[lab,hub,test,slides]"
+	$(PY) -m pip install -c constraints.txt -e ".[lab,hub,test,site,slides]"
 	touch $@
 
 .venv/bench.done: .venv/lab.done
