@@ -63,16 +63,19 @@ class Grade:
 # --- The lessons, and a notebook that was handed in -------------------------------------------------------------------
 
 
-def lessons() -> dict[str, tuple[str, list[str]]]:
-    """Topic of the checks -> (lesson, its exercises), read off the course's own notebooks."""
+def lessons() -> dict[str, tuple[str, dict[str, str]]]:
+    """Topic of the checks -> (lesson, the stubs of its exercises by name), read off the course's own notebooks."""
     found = {}
     for path in sorted(LESSONS.glob("[0-9]*.ipynb")):
         cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-        names = [name for cell in cells if "exercise" in cell.metadata.get("tags", ())
-                 for name in list(functions(ast.parse(cell.source)))[:1]]  # fmt: skip
+        stubs = {}
+        for cell in cells:
+            if "exercise" in cell.metadata.get("tags", ()):
+                name, node = next(iter(functions(ast.parse(cell.source)).items()))
+                stubs[name] = ast.unparse(node)
         topic = next((topic for cell in cells if (topic := check_of(cell.source))), None)
-        if topic and names:
-            found[topic] = path.stem, names
+        if topic and stubs:
+            found[topic] = path.stem, stubs
     return found
 
 
@@ -321,17 +324,20 @@ def grade(
 
 
 def grades_of(submission: Submission, known: dict, seconds: float, megabytes: int) -> Iterator[Grade]:
+    """The rows of one notebook. A stub that nobody has touched needs no process."""
     if submission.problem or submission.topic not in known:
         why = submission.problem or f"{submission.path.name} asks no check of the course: which lesson is it?"
         yield Grade(submission.learner, "", "", "missing", "no-lesson", why)
         return
-    lesson, names = known[submission.topic]
-    for name in names:
+    lesson, stubs = known[submission.topic]
+    for name in stubs:
         code, problem = needed(submission.sources, name)
         if problem == "missing":
             yield Grade(submission.learner, lesson, name, "missing", "", f"{name} is not defined in this notebook.")
         elif problem:
             yield Grade(submission.learner, lesson, name, "not yet", "no-python", f"{name}: {problem}.")
+        elif ast.unparse(functions(ast.parse(code))[name]) == stubs[name]:
+            yield Grade(submission.learner, lesson, name, "not attempted", "", f"{name}: not attempted yet.")
         else:
             yield Grade(submission.learner, lesson, name, **ask(submission.topic, name, code, seconds, megabytes))
 
@@ -359,6 +365,38 @@ def _replace(path: Path, text: str) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_text(text, encoding="utf-8", newline="")
     os.replace(part, path)
+
+
+# --- One learner's own copies -----------------------------------------------------------------------------------------
+
+
+class Table:
+    """Lesson by lesson, which exercises are solved; prints itself."""
+
+    MARKS = {"passed": "x", "not yet": "o", "not attempted": ".", "missing": "?"}
+
+    def __init__(self, grades: Sequence[Grade]):
+        self.grades = list(grades)
+
+    def __repr__(self) -> str:
+        lines = ["x solved, o not yet, . not attempted, ? not in the notebook"]
+        for lesson in sorted({grade.lesson for grade in self.grades}):
+            marks = [self.MARKS[grade.status] for grade in self.grades if grade.lesson == lesson]
+            lines.append(f"{lesson:24} {' '.join(marks)}")
+        solved = sum(grade.status == "passed" for grade in self.grades)
+        return "\n".join([*lines, f"{solved} of {len(self.grades)} exercises solved"])
+
+
+def table(folder: str | Path | None = None, seconds: float = SECONDS) -> Table:
+    """Your own progress: each exercise of the lessons in `work/` is asked its check, as in `grade`; nothing is written.
+
+    FileNotFoundError where there is no notebook yet.
+    """
+    folder = Path(folder) if folder else LESSONS.parent / "work"
+    known, found = lessons(), []
+    for one in submissions(folder):
+        found += [row for row in grades_of(one, known, seconds, MEGABYTES) if row.lesson]
+    return Table(found)
 
 
 # --- What the instructor reads ----------------------------------------------------------------------------------------

@@ -196,6 +196,17 @@ def test_a_folder_without_notebooks_is_named(tmp_path, monkeypatch):
 
 def test_every_lesson_with_exercises_is_known():
     known = classroom.lessons()
-    assert known["attention"] == (LESSON, NAMES)
+    lesson, stubs = known["attention"]
+    assert (lesson, list(stubs)) == (LESSON, NAMES)
+    assert all("NotImplementedError" in stub for stub in stubs.values())
     lessons = map(builder.read_lesson, builder.sources())
     assert len(known) == sum(any(cell.has("exercise") for cell in lesson.cells) for lesson in lessons)
+
+
+def test_a_learners_own_table(tmp_path):
+    hand_in(tmp_path / f"{LESSON}.ipynb", lambda name, solution, stub: solution if name == "causal_mask" else stub)
+    table = classroom.table(tmp_path)
+    assert [grade.status for grade in table.grades] == ["passed", "not attempted", "not attempted"]
+    assert f"{LESSON:24} x . ." in repr(table)
+    assert repr(table).endswith("1 of 3 exercises solved")
+    assert {path.name for path in tmp_path.iterdir()} == {f"{LESSON}.ipynb"}, "nothing is written"
