@@ -1068,8 +1068,8 @@ for name, kind in [("trained", VOWELS), ("untrained", VOWELS), ("trained", NONSE
 #
 # So ask better. If the model knows *vowels*, and not only fifty-two letters, a line fitted to some letters must be
 # right about **letters that it was never shown**. Five groups of letters, the large with the small; each group is kept
-# from the line once. (Scored are letters, not places, and both kinds count one half: a guess has 50%.) Three times, with
-# other groups and other nonsense.
+# from the line once. (Scored are letters, not places, and both kinds count one half: a guess has 50%.) Three times,
+# with other groups and other nonsense.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The same four, about letters that were kept from the line, three times; the two kinds count one half each.
