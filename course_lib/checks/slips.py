@@ -11,23 +11,26 @@ that no edit can say: there a variant is a function.
 import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from course_lib.checks.base import (
     Case,
     Misconception,
     Outcome,
     Result,
+    Unfit,
     a_type,
     alike,
     call,
     complaint,
     difference,
     failed,
+    fresh,
     guarded,
     judge,
     numbers,
@@ -90,10 +93,13 @@ class Exercise:
     `right` is the lesson's solution, named as in the lesson after an underscore. The rounds are tried in turn, and the
     first that fails is told. `play(function, *inputs)` uses a function whose work shows elsewhere than in its value.
     `parts` names the things that come back where they are several, as in ("output", "weights").
+    `formulas`, where more than one is right, `right` among them: each by its name, as in {"the paper's": _paper}.
     """
 
-    def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = ()):
+    def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = (),
+                 formulas: Mapping[str, Callable] | None = None):  # fmt: skip
         self.right, self.rounds, self.play, self.parts = right, rounds, play, parts
+        self.formulas = formulas or {"": right}
         self.__name__ = self.name = right.__name__.removeprefix("_")
         self.__doc__ = f"Compares your {self.name} with the right one on {sum(len(r.cases) for r in rounds)} inputs."
         self._outcomes: dict[tuple, Outcome] = {}
@@ -102,20 +108,36 @@ class Exercise:
         return guarded(self.name)(self._ask)(learner)
 
     def _ask(self, learner: Callable) -> Result:
+        formula = ""
         for number, this in enumerate(self.rounds):
             answers = [call(learner, *case.args, name=self.name, play=self.play, **case.kwargs) for case in this.cases]
             if stub := next((answer for answer in answers if answer.kind == "stub"), None):
                 return stub.error
-            result = self._judge(number, answers)
+            formula = formula or self._nearest(this.cases, answers)
+            result = self._judge(number, answers, self.formulas[formula])
             if result.status != "passed":
+                compared = f" (This is compared with {formula}.)" if formula and not result.diagnosis else ""
+                result = Result(result.status, result.message + compared, result.diagnosis)
                 break
         else:
-            result = passed(self.name, f"all {sum(len(this.cases) for this in self.rounds)} cases hold.")
+            by = f", by {formula}" if formula else ""
+            result = passed(self.name, f"all {sum(len(this.cases) for this in self.rounds)} cases hold{by}.")
         return with_warning(result, answers)
 
-    def _judge(self, number: int, answers: Sequence[Outcome]) -> Result:
+    def _nearest(self, cases: Sequence[Case], answers: Sequence[Outcome]) -> str:
+        """The formula to which the answers come nearest; the first where they come near none."""
+        def distance(formula: str) -> float:
+            pairs = [(entries(run_ours(self.formulas[formula], case, self.play)), entries(answer.value))
+                     for case, answer in zip(cases, answers, strict=True)]  # fmt: skip
+            if any(one is None or two is None or one.shape != two.shape for one, two in pairs):
+                return np.inf
+            return float(np.nan_to_num(sum(np.abs(one - two * 1.0).sum() for one, two in pairs), nan=np.inf))
+
+        return min(self.formulas, key=distance) if len(self.formulas) > 1 else next(iter(self.formulas))
+
+    def _judge(self, number: int, answers: Sequence[Outcome], formula: Callable) -> Result:
         this = self.rounds[number]
-        rights = [run_ours(self.right, case, self.play) for case in this.cases]
+        rights = [run_ours(formula, case, self.play) for case in this.cases]
         problems = [complaint(answer.error, self.name) if answer.error else self._difference(right, answer.value)
                     for right, answer in zip(rights, answers, strict=True)]  # fmt: skip
         result = judge(self.name, self.right, this.cases, problems, lambda: self._diagnose(number, answers, rights))
@@ -124,7 +146,7 @@ class Exercise:
         message, diagnosis = result.message, result.diagnosis
         for text, hint, key in this.hints:
             if text in message:
-                message, diagnosis = f"{message} {hint}", diagnosis or key
+                message, diagnosis = f"{message} {hint}".rstrip(), diagnosis or key
         if this.held:
             message = f"{self.name}: {this.held[0].upper()}{this.held[1:]}. {message.removeprefix(f'{self.name}: ')}"
         return Result("failed", message, diagnosis)
@@ -177,6 +199,36 @@ class Exercise:
         return self._outcomes[key]
 
 
+def with_slopes(right: Callable, count: int) -> Callable:
+    """A `play` for losses: where the number is right and autograd can follow it, its slopes must be right too.
+
+    They are asked for the first `count` inputs. A loss may be right and still ruin training: by NaN in a slope, or by
+    a table that was cut off. An answer without slopes (NumPy's, a loop's) is taken for the number it is.
+    """
+    def play(function: Callable, *inputs) -> Any:
+        before = fresh(inputs)
+        value = function(*inputs)
+        if isinstance(value, torch.Tensor) and difference(right(*fresh(before)), value, 1e-5) is None:
+            try:
+                yours = slopes(function, before, count)
+            except Exception:
+                return value
+            for name, mine, ours in zip(inspect.signature(right).parameters, yours, slopes(right, before, count)):
+                if mine is None:
+                    raise Unfit(f"the number is right, but no slope leads from it to `{name}`: something cut it off, "
+                                "as .detach() or .item() does")  # fmt: skip
+                if text := difference(ours, mine, 1e-4):
+                    raise Unfit(f"the number is right, but not its slope for `{name}`, which training follows: {text}")
+        return value
+    return play
+
+
+def slopes(loss: Callable, inputs: Sequence, count: int) -> Sequence[torch.Tensor | None]:
+    """The gradients of a loss (of its sum) for the first inputs; None for one that the loss does not hang on."""
+    leaves = [table.detach().clone().requires_grad_() for table in inputs[:count]]
+    return torch.autograd.grad(loss(*leaves, *fresh(inputs[count:])).sum(), leaves, allow_unused=True)
+
+
 def constant(answers: Sequence[Outcome], rights: Sequence[Any]) -> Misconception | None:
     """An answer that is one and the same number, whatever comes in, where the right ones are not."""
     values, right_values = [entries(answer.value) for answer in answers], [entries(right) for right in rights]
@@ -184,6 +236,8 @@ def constant(answers: Sequence[Outcome], rights: Sequence[Any]) -> Misconception
         return None
     array, right = np.concatenate(values), np.concatenate(right_values)
     if array.dtype.kind not in "biuf" or not array.size or (array != array[0]).any() or (right == right[0]).all():
+        return None
+    if not np.isfinite(array[0]):  # infinite scores say something else
         return None
     if array.dtype.kind == "b":
         return Misconception("always-the-same-truth", constant, f"your answer is {array[0]}, whatever comes in")
