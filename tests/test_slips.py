@@ -8,6 +8,7 @@ import textwrap
 import build_lessons as builder
 import mutation
 import pytest
+import torch
 
 from course_lib.checks import slips
 from course_lib.checks.base import Case, call
@@ -148,6 +149,44 @@ pair = Exercise(_pair, Round([Case((1, 2)), Case((5, 3))]), parts=("list", "sum"
 ])
 def test_the_part_that_is_wrong_is_named(answer, words):
     assert words in pair(answer).message
+
+
+either = Exercise(_share, share.rounds[0], formulas={"the half": _share, "the third": lambda counts, total:
+                                                     counts / total + 1 / 3})  # fmt: skip
+
+
+def test_of_two_right_formulas_the_nearest_is_compared():
+    assert either(lambda counts, total: counts / total + 0.5).message.endswith("2 cases hold, by the half.")
+    assert either(lambda counts, total: counts / total + 1 / 3).message.endswith("2 cases hold, by the third.")
+    assert "expected 0.5833 and got 0.55" in either(lambda counts, total: counts / total + 0.3).message
+    assert either(lambda counts, total: counts / total + 0.3).message.endswith("(This is compared with the third.)")
+    assert either(lambda counts, total: "no number").message.endswith("(This is compared with the half.)")
+    assert either(lambda counts, total: counts / total + 1).diagnosis == "one-more"
+
+
+def _square(x, y):
+    return (x * y).sum()
+
+
+square = Exercise(_square, Round([Case((torch.tensor([3.0, 0.0]), torch.tensor([1.0, 2.0])))]),
+                  play=slips.with_slopes(_square, 2))  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "words"), [
+    (lambda x, y: (x * y).sum(), "Passed."),
+    (lambda x, y: float(x @ y), "Passed."),
+    (lambda x, y: (x.numpy() * y.numpy()).sum(), "Passed."),
+    (lambda x, y: (x.detach() * y).sum(), "no slope leads from it to `x`"),
+    (lambda x, y: torch.tensor((x @ y).item(), requires_grad=True), "no slope leads from it to `x`"),
+    (lambda x, y: (x.sqrt() ** 2 * y).sum(), "which training follows: expected [1, 2] and got [1, nan]"),
+    (lambda x, y: (x - y).sum(), "expected 3 and got 0"),
+])
+def test_the_slopes_of_a_right_number_are_looked_at(answer, words):
+    assert words in repr(square(answer))
+
+
+def test_an_infinite_answer_is_no_constant():
+    assert share(lambda counts, total: float("inf")).diagnosis is None
 
 
 def test_rounds_come_in_turn_and_say_what_held():

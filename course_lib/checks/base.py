@@ -303,6 +303,8 @@ def sequence_difference(expected: Any, got: Any, tolerance: float) -> str | None
         return f"expected {len(expected)} items, {show(expected)}, and got {len(got)}, {show(got)}"
     for i, (right, yours) in enumerate(zip(expected, got, strict=True)):
         if text := difference(right, yours, tolerance):
+            if isinstance(right, tuple) and all(isinstance(part, str | int | float) for part in right):  # a short pair
+                return f"item {i} should be {show(right)} and yours is {show(yours)}"
             return f"in item {i}, {text}"
     return None
 

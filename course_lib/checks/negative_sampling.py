@@ -135,7 +135,7 @@ def _hat(function: Callable, counts: np.ndarray, shape: tuple[int, ...]) -> int:
         if drawn[word] and often.sum() > 3:  # the exponent in use is the slope of log(times drawn) on log(count)
             used = np.polyfit(np.log(given[often]), np.log(drawn[often]), 1, w=np.sqrt(drawn[often]))[0]
             if abs(used - 0.75) > 0.05:
-                raise Unfit(f"the exponent in use looks like {round(20 * used) / 20 + 0.0:g}, and we asked for 0.75")
+                raise Unfit(f"the exponent in use is about {round(20 * used) / 20 + 0.0:g}, and we asked for 0.75")
         every = "" if drawn[word] else ". Every word is drawn with its share, a true neighbour of the moment too"
         raise Unfit(f"word {word} (count {given[word]:,}) came {drawn[word]:,} times, and {expected[word]:,.0f} were "
                     f"expected{every}")  # fmt: skip
@@ -145,8 +145,8 @@ def _hat(function: Callable, counts: np.ndarray, shape: tuple[int, ...]) -> int:
 _COUNTS = np.array([700, 16000, 4000, 30, 4000, 6, 1500, 300, 120, 60, 16, 2])  # not in order, and two alike
 sample_noise = Exercise(_sample_noise, Round([
     *(Case((_COUNTS, shape), f"12 words and the shape {shape}") for shape in ((2, 3), (3, 2, 4), (90, 7))),
-    Case((np.array([9]), (2,)), "one word alone and the shape (2,)"),
     Case((_COUNTS, (40_000, 5)), "200,000 draws from 12 words"),
+    Case((np.array([9]), (2,)), "one word alone and the shape (2,)"),
 ], [
     slip("uniform", "every word is equally likely. Then most noise is words that hardly anyone uses, and the model "
          "learns little more than to tell rare words from frequent ones", "0.75 -> 0.0"),
