@@ -88,7 +88,9 @@ def test_right_answers_in_other_spellings_pass(name, exercise):
 @each_exercise
 def test_every_mutant_of_the_solution_is_refused(name, exercise, record_property):
     check, draw = check_of(name, exercise), bank(name).INPUTS[exercise]
-    wrong = mutation.different(check.right, draw, getattr(check, "play", None))
+    play, others = getattr(check, "play", None), list(getattr(check, "formulas", {}).values())[1:]
+    wrong = [(what, mutant) for what, mutant in mutation.different(check.right, draw, play)
+             if all(mutation.differs(mutant, other, draw, play) for other in others)]  # fmt: skip
     survivors = [what for what, mutant in wrong if check(mutant).status == "passed"]
     record_property("mutants", f"{exercise} {len(wrong) - len(survivors)} {len(wrong)}")
     assert not survivors, f"{len(survivors)} of {len(wrong)} mutants pass: {survivors[:5]}"
@@ -224,6 +226,16 @@ def test_mutants_of_a_small_function():
     for change in ("return part - 0.5", "return part", "pass"):
         assert f"return part + 0.5  =>  {change}" in found
     assert found["return part + 0.5  =>  return part - 0.5"](1, 2) == 0
+
+
+def test_a_mutant_that_runs_for_ever_is_stopped():
+    def count_down(number):
+        while number > 0:
+            number = number - 1
+        return number
+
+    found = dict(mutation.mutants(count_down))
+    assert call(found["number = number - 1  =>  number = number + 1"], 3).value is TimeoutError
 
 
 def test_another_spelling_of_the_same_is_no_mutant():

@@ -93,7 +93,7 @@ class Exercise:
     `right` is the lesson's solution, named as in the lesson after an underscore. The rounds are tried in turn, and the
     first that fails is told. `play(function, *inputs)` uses a function whose work shows elsewhere than in its value.
     `parts` names the things that come back where they are several, as in ("output", "weights").
-    `formulas`, where more than one is right, `right` among them: each by its name, as in {"the paper's": _paper}.
+    `formulas`, where more than one is right, `right` first: each by its name, as in {"the paper's": _paper}.
     """
 
     def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = (),
