@@ -268,6 +268,11 @@ def test_lists_of_pairs(got, words):
     assert words in compare("pairs", lambda n: got, lambda n: PAIRS, [Case((3,))]).message
 
 
+def test_numpys_strings_are_strings():
+    assert compare("f", lambda n: np.array(["01", "1"]), lambda n: ["01", "1"], [Case((1,))]).status == "passed"
+    assert compare("f", lambda n: [np.str_("a")], lambda n: ["b"], [Case((1,))]).status == "failed"
+
+
 @pytest.mark.parametrize(("right", "wrong", "words"), [
     (["01", "1"], ["0", "1"], "in item 0, expected '01' and got '0'"),
     (["01", "1"], "01", "expected a list of 2 and got a str"),

@@ -248,7 +248,7 @@ def numbers(value: Any) -> np.ndarray | None:
 def difference(expected: Any, got: Any, tolerance: float) -> str | None:
     """None where `got` agrees with `expected`, else a clause that says where and how it does not."""
     if isinstance(expected, str | bytes | set | frozenset):
-        same = type(expected) is type(got) and expected == got
+        same = isinstance(got, type(expected)) and expected == got  # NumPy's strings are strings
         return None if same else f"expected {show(expected)} and got {show(got)}"
     if isinstance(expected, Mapping):
         return mapping_difference(expected, got, tolerance)

@@ -14,7 +14,6 @@ BANK = {
         Wrong("all ones", lambda counts, x_max, alpha: torch.ones_like(counts), "constant"),
         Wrong("whole division", "counts / x_max -> counts // x_max", "all-or-nothing"),
         Wrong("min of two", f"{_RATIO} -> min(1, counts / x_max)", "min-of-a-tensor"),
-        Wrong("if", "return -> return 1.0 if counts > x_max else", "min-of-a-tensor"),
         Wrong("logarithms of the counts", f"{_RATIO} -> (counts.log1p() / torch.tensor(x_max).log1p()).clamp(max=1)"),
     ],
     "glove_loss": [
@@ -32,7 +31,6 @@ BANK = {
         Wrong("in place", "accumulated = accumulated + -> accumulated +="),
         Wrong("an epsilon of 1", "1e-10 -> 1"),
         Wrong("a running mean", "accumulated + gradient**2 -> 0.9 * accumulated + 0.1 * gradient**2"),
-        Wrong("the sign alone", "gradient / (accumulated.sqrt() + 1e-10) -> gradient.sign()"),
     ],
 }  # fmt: skip
 

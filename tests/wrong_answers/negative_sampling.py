@@ -1,6 +1,5 @@
 """Lesson 03: wrong answers beside its slips, right answers in other spellings, inputs to draw."""
 import heapq
-import itertools
 
 import numpy as np
 import torch
@@ -114,8 +113,8 @@ def pairs_by_places(sentence, kept, window):
     return [(words[i], words[j]) for i in range(len(words)) for j in range(len(words)) if 0 < abs(i - j) <= window]
 
 
-def pairs_compressed(sentence, kept, window):
-    return word2vec.window_pairs(list(itertools.compress(sentence, kept)), window)
+def pairs_in_numpy(sentence, kept, window):
+    return word2vec.window_pairs(list(np.array(sentence)[np.array(kept, bool)]), window)
 
 
 def pairs_by_deleting(sentence, kept, window):
@@ -149,7 +148,7 @@ RIGHT = {
     "negative_sampling_loss": [loss_by_loops, loss_by_truth, loss_in_numpy],
     "sample_noise": [noise_by_places, noise_from_a_long_list, noise_in_torch],
     "keep_probability": [keep_as_the_program, keep_as_the_paper, keep_by_a_loop],
-    "subsampled_pairs": [pairs_by_places, pairs_compressed, pairs_by_deleting],
+    "subsampled_pairs": [pairs_by_places, pairs_in_numpy, pairs_by_deleting],
     "huffman_codes": [codes_with_a_heap, codes_with_two_minima, word2vec.huffman_codes],
 }
 
