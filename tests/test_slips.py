@@ -88,7 +88,7 @@ def test_right_answers_in_other_spellings_pass(name, exercise):
 @each_exercise
 def test_every_mutant_of_the_solution_is_refused(name, exercise, record_property):
     check, draw = check_of(name, exercise), bank(name).INPUTS[exercise]
-    play, others = getattr(check, "play", None), list(getattr(check, "formulas", {}).values())[1:]
+    play, others = getattr(check, "play", None), [edited(check.right, edits) for edits, _ in getattr(check, "also", ())]
     wrong = [(what, mutant) for what, mutant in mutation.different(check.right, draw, play)
              if all(mutation.differs(mutant, other, draw, play) for other in others)]  # fmt: skip
     survivors = [what for what, mutant in wrong if check(mutant).status == "passed"]
@@ -151,19 +151,6 @@ pair = Exercise(_pair, Round([Case((1, 2)), Case((5, 3))]), parts=("list", "sum"
 ])
 def test_the_part_that_is_wrong_is_named(answer, words):
     assert words in pair(answer).message
-
-
-either = Exercise(_share, share.rounds[0], formulas={"the half": _share, "the third": lambda counts, total:
-                                                     counts / total + 1 / 3})  # fmt: skip
-
-
-def test_of_two_right_formulas_the_nearest_is_compared():
-    assert either(lambda counts, total: counts / total + 0.5).message.endswith("2 cases hold, by the half.")
-    assert either(lambda counts, total: counts / total + 1 / 3).message.endswith("2 cases hold, by the third.")
-    assert "expected 0.5833 and got 0.55" in either(lambda counts, total: counts / total + 0.3).message
-    assert either(lambda counts, total: counts / total + 0.3).message.endswith("(This is compared with the third.)")
-    assert either(lambda counts, total: "no number").message.endswith("(This is compared with the half.)")
-    assert either(lambda counts, total: counts / total + 1).diagnosis == "one-more"
 
 
 def _square(x, y):

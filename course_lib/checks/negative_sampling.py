@@ -175,12 +175,6 @@ def _keep_probability(counts, sample):
     return np.minimum(1.0, np.sqrt(ratio) + ratio)
 
 
-def _paper(counts, sample):
-    return np.minimum(1.0, np.sqrt(sample * counts.sum() / counts))
-
-
-_BOTH, _SHARE = "np.minimum(1.0, np.sqrt(ratio) + ratio)", "sample / (counts / counts.sum())"
-_AS_THE_PAPER = "np.sqrt(ratio) + ratio -> np.sqrt(ratio)"
 keep_probability = Exercise(
     _keep_probability,
     Round([
@@ -192,24 +186,20 @@ keep_probability = Exercise(
     ], [
         slip("discard-probability", "this is the probability that a word is thrown away (the paper prints that one). "
              "We asked for the probability that it stays",
-             "return -> return 1 -", ("return -> return 1 -", _AS_THE_PAPER), f"{_BOTH} -> 1 - np.sqrt(ratio)",
-             f"{_BOTH} -> 1 - np.sqrt(ratio) - ratio"),
+             "return -> return 1 -", "np.minimum(1.0, -> 1 - ("),
         slip("not-capped", "rare words get more than 1, and no probability is. Cap it: np.minimum(1.0, ...)",
-             f"{_BOTH} -> np.sqrt(ratio) + ratio", f"{_BOTH} -> np.sqrt(ratio)"),
+             "np.minimum(1.0, -> ("),
         slip("counts-not-shares", "f is the word's count here. It should be its share of the text: the count divided "
-             "by the sum of all counts", "(counts / counts.sum()) -> counts",
-             ("(counts / counts.sum()) -> counts", _AS_THE_PAPER)),
+             "by the sum of all counts", "(counts / counts.sum()) -> counts"),
         slip("share-of-the-largest", "f is the count divided by the largest one. It is the word's share of the text: "
-             "divide by the sum of all counts", ".sum() -> .max()", (".sum() -> .max()", _AS_THE_PAPER)),
+             "divide by the sum of all counts", ".sum() -> .max()"),
         slip("root-forgotten", "this is t/f without its square root, which makes all frequent words equally frequent. "
              "The root thins them and keeps their order", "np.sqrt(ratio) + ratio -> ratio"),
         slip("upside-down", "t and f changed places: this keeps every *the* and throws rare words away",
-             f"{_SHARE} -> (counts / counts.sum()) / sample",
-             (f"{_SHARE} -> (counts / counts.sum()) / sample", _AS_THE_PAPER)),
+             "sample / (counts / counts.sum()) -> (counts / counts.sum()) / sample"),
     ], hints=[("truth value of an array", "`min` compares two numbers; np.minimum compares arrays, place by place.",
                "min-of-an-array")]),
-    formulas={"the released program's formula, sqrt(t/f) + t/f, as in our library": _keep_probability,
-              "the paper's formula, sqrt(t/f), which keeps a little less than our library": _paper},
+    also=[("+ ratio ->", "the paper's formula, sqrt(t/f); the program released with it adds t/f, and so does our library")],
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ that no edit can say: there a variant is a function.
 import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,13 +93,10 @@ class Exercise:
     `right` is the lesson's solution, named as in the lesson after an underscore. The rounds are tried in turn, and the
     first that fails is told. `play(function, *inputs)` uses a function whose work shows elsewhere than in its value.
     `parts` names the things that come back where they are several, as in ("output", "weights").
-    `formulas`, where more than one is right, `right` first: each by its name, as in {"the paper's": _paper}.
     """
 
-    def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = (),
-                 formulas: Mapping[str, Callable] | None = None):  # fmt: skip
+    def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = ()):
         self.right, self.rounds, self.play, self.parts = right, rounds, play, parts
-        self.formulas = formulas or {"": right}
         self.__name__ = self.name = right.__name__.removeprefix("_")
         self.__doc__ = f"Compares your {self.name} with the right one on {sum(len(r.cases) for r in rounds)} inputs."
         self._outcomes: dict[tuple, Outcome] = {}
@@ -108,36 +105,20 @@ class Exercise:
         return guarded(self.name)(self._ask)(learner)
 
     def _ask(self, learner: Callable) -> Result:
-        formula = ""
         for number, this in enumerate(self.rounds):
             answers = [call(learner, *case.args, name=self.name, play=self.play, **case.kwargs) for case in this.cases]
             if stub := next((answer for answer in answers if answer.kind == "stub"), None):
                 return stub.error
-            formula = formula or self._nearest(this.cases, answers)
-            result = self._judge(number, answers, self.formulas[formula])
+            result = self._judge(number, answers)
             if result.status != "passed":
-                compared = f" (This is compared with {formula}.)" if formula and not result.diagnosis else ""
-                result = Result(result.status, result.message + compared, result.diagnosis)
                 break
         else:
-            by = f", by {formula}" if formula else ""
-            result = passed(self.name, f"all {sum(len(this.cases) for this in self.rounds)} cases hold{by}.")
+            result = passed(self.name, f"all {sum(len(this.cases) for this in self.rounds)} cases hold.")
         return with_warning(result, answers)
 
-    def _nearest(self, cases: Sequence[Case], answers: Sequence[Outcome]) -> str:
-        """The formula to which the answers come nearest; the first where they come near none."""
-        def distance(formula: str) -> float:
-            pairs = [(entries(run_ours(self.formulas[formula], case, self.play)), entries(answer.value))
-                     for case, answer in zip(cases, answers, strict=True)]  # fmt: skip
-            if any(one is None or two is None or one.shape != two.shape for one, two in pairs):
-                return np.inf
-            return float(np.nan_to_num(sum(np.abs(one - two * 1.0).sum() for one, two in pairs), nan=np.inf))
-
-        return min(self.formulas, key=distance) if len(self.formulas) > 1 else next(iter(self.formulas))
-
-    def _judge(self, number: int, answers: Sequence[Outcome], formula: Callable) -> Result:
+    def _judge(self, number: int, answers: Sequence[Outcome]) -> Result:
         this = self.rounds[number]
-        rights = [run_ours(formula, case, self.play) for case in this.cases]
+        rights = [run_ours(self.right, case, self.play) for case in this.cases]
         problems = [complaint(answer.error, self.name) if answer.error else self._difference(right, answer.value)
                     for right, answer in zip(rights, answers, strict=True)]  # fmt: skip
         result = judge(self.name, self.right, this.cases, problems, lambda: self._diagnose(number, answers, rights))

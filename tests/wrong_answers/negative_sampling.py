@@ -39,6 +39,11 @@ BANK = {
     "keep_probability": [
         Wrong("keeps everything", lambda counts, sample: np.ones(len(counts)), "constant"),
         Wrong("decides instead of saying how likely", "return -> return np.linspace(0.2, 0.8, len(counts)) <"),
+        Wrong("the paper's discard", ("return -> return 1 -", "+ ratio ->"), "discard-probability"),
+        Wrong("the paper's, not capped", ("np.minimum(1.0, -> (", "+ ratio ->"), "not-capped"),
+        Wrong("the paper's, of counts", ("(counts / counts.sum()) -> counts", "+ ratio ->"), "counts-not-shares"),
+        Wrong("the paper's, upside down", ("sample / (counts / counts.sum()) -> (counts / counts.sum()) / sample",
+                                           "+ ratio ->"), "upside-down"),
         Wrong("min of an array", "np.minimum -> min", "min-of-an-array"),
         Wrong("a root too many", "np.sqrt(ratio) + ratio -> np.sqrt(np.sqrt(ratio))"),
     ],
