@@ -204,6 +204,17 @@ def test_where_two_answers_are_right_the_nearest_is_compared(answer, words, key)
     assert result.diagnosis == key
 
 
+def test_the_learner_hears_which_right_answer_it_was():
+    either = Exercise(_share, share.rounds[0], also=[("+ 0.5 -> - 0.5", "less a half")], called="a half more")
+    assert either(_share).message.endswith("all 2 cases hold. This is a half more.")
+    assert either(lambda a, b: a / b + 0.4).message.endswith("(Compared with a half more.)")
+    assert repr(either(unwritten)) == "share: not attempted yet."
+
+
+def unwritten(a, b):
+    raise NotImplementedError
+
+
 def test_a_slip_is_run_once_for_all_learners():
     calls = []
 

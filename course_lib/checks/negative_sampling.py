@@ -199,7 +199,8 @@ keep_probability = Exercise(
              "sample / (counts / counts.sum()) -> (counts / counts.sum()) / sample"),
     ], hints=[("truth value of an array", "`min` compares two numbers; np.minimum compares arrays, place by place.",
                "min-of-an-array")]),
-    also=[("+ ratio ->", "the paper's formula, sqrt(t/f); the program released with it adds t/f, and so does our library")],
+    also=[("+ ratio ->", "the paper's formula, sqrt(t/f), without the t/f that the released program and we add")],
+    called="the released program's formula, sqrt(t/f) + t/f, as in our library; the paper prints sqrt(t/f)",
 )  # fmt: skip
 
 

@@ -94,11 +94,13 @@ class Exercise:
     first that fails is told. `play(function, *inputs)` uses a function whose work shows elsewhere than in its value.
     `parts` names the things that come back where they are several, as in ("output", "weights").
     `also` lists other right answers, each as (edits of `right`, what it is): an answer is compared with the nearest.
+    `called` is what `right` is, where the learner should hear which of them it was.
     """
 
     def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = (),
-                 also: Sequence[tuple[str | tuple[str, ...], str]] = ()):  # fmt: skip
+                 also: Sequence[tuple[str | tuple[str, ...], str]] = (), called: str = ""):  # fmt: skip
         self.right, self.rounds, self.play, self.parts, self.also = right, rounds, play, parts, also
+        self.called = called
         self.__name__ = self.name = right.__name__.removeprefix("_")
         self.__doc__ = f"Compares your {self.name} with the right one on {sum(len(r.cases) for r in rounds)} inputs."
         self._outcomes: dict[tuple, Outcome] = {}
@@ -110,13 +112,13 @@ class Exercise:
         if not self.also:
             return self._compare(learner)[0]
         found = []
-        for exercise, words in [(self, ""), *self.others]:
+        for exercise, words in [(self, self.called), *self.others]:
             result, number, answers = exercise._compare(learner)
             rank = result.status == "failed", result.diagnosis is None, -number, exercise._distance(number, answers)
             found.append((rank, result, words))
         _, result, words = min(found, key=lambda one: one[0])
-        if words:
-            words = f" This is {words}." if result.status == "passed" else f" (Compared with {words}.)"
+        if words:  # a stub is compared with nothing
+            words = {"passed": f" This is {words}.", "failed": f" (Compared with {words}.)"}.get(result.status, "")
         return Result(result.status, result.message + words, result.diagnosis)
 
     def _compare(self, learner: Callable) -> tuple[Result, int, list[Outcome]]:
