@@ -801,12 +801,12 @@ assert follows[f"{share:.0%} of it dropped"] > 0.2
 
 # %% [markdown]
 # False: here the cure does harm. (The first correlation is not 1: 3,000 steps are less than one pass, and the scores
-# have not come to rest. It is the sign that tells. And less noise is not the reason: dropped by chance, it does little.)
-# With the neighbours kept out, nothing pushes these pairs back. A
-# pair found five times and one found a thousand times both only rise, and the scores no longer say how *surprising* a
-# pair is. The noise is not there to be wrong. It is the **yardstick**: what chance alone would have put there. (Levy
-# and Goldberg, 2014, made this exact: with noise by raw counts, the score at rest is the log of how many times more
-# often a pair is found than chance predicts, its **pointwise mutual information**, less log K.)
+# have not come to rest. It is the sign that tells. And less noise is not the reason: dropped by chance, it does
+# little.) With the neighbours kept out, nothing pushes these pairs back. A pair found five times and one found a
+# thousand times both only rise, and the scores no longer say how *surprising* a pair is. The noise is not there to be
+# wrong. It is the **yardstick**: what chance alone would have put there. (Levy and Goldberg, 2014, made this exact:
+# with noise by raw counts, the score at rest is the log of how many times more often a pair is found than chance
+# predicts, its **pointwise mutual information**, less log K.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 31-38.** The five runners are filled in; **type** the rows fetched (3 lines). Explain the test at the board

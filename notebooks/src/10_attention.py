@@ -344,7 +344,7 @@ for D in [4, 64, 1024]:
     random = torch.Generator().manual_seed(0)
     products = (torch.randn(200, 1, D, generator=random) @ torch.randn(200, 64, D, generator=random).mT).squeeze(1)
     largest = [scores.softmax(-1).amax(-1).mean() for scores in (products, products / math.sqrt(D))]
-    print(f"D {D:4}  typical score {products.std():4.1f}  largest, undivided {largest[0]:.2f}, divided {largest[1]:.2f}")
+    print(f"D {D:4}  typical score {products.std():4.1f}  undivided {largest[0]:.2f}, divided {largest[1]:.2f}")
 
 # %% [markdown]
 # ## Who may look at whom?
@@ -660,10 +660,10 @@ def averages_of(words, lengths, label):
 
 # %% [markdown]
 # **The target:** at least 84 of 100 held-out reviews right, and more than the plain average gets, even when that is
-# given ten times as many steps. Before it runs, write down ten words that *you* would look at. And two guesses more: the
-# course also has reviews of a single sentence (Rotten Tomatoes), which no model will see in training. Will the question
-# be worth more there, or less? And how many of 100 does the same model get right if its scores are not divided by the
-# root?
+# given ten times as many steps. Before it runs, write down ten words that *you* would look at. And two guesses more:
+# the course also has reviews of a single sentence (Rotten Tomatoes), which no model will see in training. Will the
+# question be worth more there, or less? And how many of 100 does the same model get right if its scores are not divided
+# by the root?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Train the one that asks without the root, the control, and the one that asks.

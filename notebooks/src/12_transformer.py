@@ -649,9 +649,9 @@ for runner in sorted({tuple(row[key] for key in keys) for row in saved["rows"] i
 # Is it the likeness? Then what cured the likeness of untrained blocks should cure the race. Look at the row with half
 # the first weights: twelve post-norm blocks train, and end *below* twelve pre-norm blocks (which had no warm-up). (That
 # fits, and proves less than it seems: smaller first weights keep the gradient from fading, too, and this row cannot say
-# which of the two it was.) So the order of 2017 need not be worse. It is harder to start. (Wang and others, 2022, train post-norm stacks of 1,000
-# layers: smaller first weights, and an x that counts for more in x + f(x).) One warning: these are 200 steps of a toy,
-# and which order ends lower in a long run they do not say.
+# which of the two it was.) So the order of 2017 need not be worse. It is harder to start. (Wang and others, 2022, train
+# post-norm stacks of 1,000 layers: smaller first weights, and an x that counts for more in x + f(x).) One warning:
+# these are 200 steps of a toy, and which order ends lower in a long run they do not say.
 #
 # One row live, to see that the table tells the truth: post-norm, no warm-up, the bold rate, the first seed. And how
 # alike are the trained vectors of a line, after the last block?
