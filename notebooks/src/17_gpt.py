@@ -800,7 +800,7 @@ assert card["held_out"]["nats_per_character"] < 4
 
 # %% [markdown]
 # Twenty steps are not enough for a word. The course's own GPT of letters came from the first of the three commands: the
-# same plays, four blocks nearly three times as wide, for the minutes that its card names. It has read each play more
+# same plays, four blocks nearly three times as wide, for the minutes that its cards name. It has read each play more
 # than four times, and could learn them by heart. So it was told `--weight-decay 0.5`, fifty times what ours has: with
 # every step each weight shrinks, unless the letters need it (lesson 08). **Predict:** is it ahead of counting?
 
@@ -808,17 +808,19 @@ assert card["held_out"]["nats_per_character"] < 4
 # The course's GPT of letters on the same 60,000 letters, beside counting.
 card = json.loads((data.path("gpt_characters") / "card.json").read_text("utf-8"))
 longer, its_tokenizer = pretrain.load(data.path("gpt_characters"))
+cards = [card] if card["before"] is None else [card["before"], card]  # it was trained in two runs
 with device.one_thread():
     theirs = torch.cat([-gpt.log_probs(longer, torch.tensor(its_tokenizer.encode(part))) for part in parts])
-print(f"{sum(p.numel() for p in longer.parameters()):,} parameters, {card['training']['steps']:,} steps of "
-      f"{card['batch_size']} rows of {card['context_length']} letters, {card['seconds'] / 60:.0f} minutes")
+print(f"{sum(p.numel() for p in longer.parameters()):,} parameters, "
+      f"{' + '.join(str(one['training']['steps']) for one in cards)} steps of {card['batch_size']} rows of "
+      f"{card['context_length']} letters, {sum(one['seconds'] for one in cards) / 60:.0f} minutes")
 print(f"nats a letter: counting {counted.mean():.2f} · the course's GPT {theirs.mean():.2f}")
 print(f"on the three whole plays, from the files: {whole:.2f} · {card['held_out']['nats_per_character']:.2f}")
 assert theirs.mean() < counted.mean()
 
 # %% [markdown]
-# With an hour on one core instead of minutes, and more than seven times the letters, **the GPT wins**: on text of which
-# it has not seen a line. Lesson 18 lets it write.
+# With more than an hour on one core instead of minutes, and some eight times the letters, **the GPT wins**: on text of
+# which it has not seen a line. Lesson 18 lets it write.
 
 # %% [markdown]
 # ## What you know now
