@@ -153,7 +153,7 @@ check.without_heads(without_heads)
 # published libraries once had a switch for this; in `transformers` 5 the argument `head_mask` is taken and does
 # nothing.)
 #
-# Now to the course's GPT of letters: four blocks of four heads, and a price of about one and a half nats a letter on
+# Now to the course's GPT of letters: four blocks of four heads, and a price of about 1.4 nats a letter on
 # plays that it has not read. **Predict:** you take out one head of the sixteen. By how much does the price rise for the
 # dearest head? And how many of the sixteen cost less than 0.05 nats?
 
@@ -198,7 +198,7 @@ viz.show(*intervals.intervals(bars, "One head taken out", "what the price of a l
 # %% [markdown]
 # One head is worth more than a nat: the one that began, in lesson 17, by looking one letter back. Its three neighbours
 # in the first block, which began with two, three and four letters back, follow in that order. And the other twelve?
-# None of them costs a twentieth of a nat. Are they useless, then? Each was taken out while all the others were there.
+# All but one cost less than a twentieth of a nat. Are they useless, then? Each was taken out with all the others there.
 # **Predict:** take the twelve cheapest out *together*. Will the price rise by the sum of the twelve, by less, or by
 # more?
 #
@@ -957,8 +957,8 @@ assert lens[1][1] < lens[1][0] - 0.3
 assert lens[1][1] < min(lens[1][2:])
 
 # %% [markdown]
-# After one block the plain lens misses about a nat that was there for the asking. So the plain lens can say *it knows
-# this by now*; it can never say *it does not know this yet*.
+# After one block the plain lens misses more than a nat that was there for the asking. So the plain lens can say *it
+# knows this by now*; it can never say *it does not know this yet*.
 #
 # With the tuned one, be careful the other way round: the translation was learned from data, so what it says may be
 # knowledge of the *translation*. The two controls measure that. Shuffled pairs say nothing: the translation alone knows
@@ -1127,7 +1127,7 @@ check.logit_lens(lambda layers, norm, table, answer: (layers @ table.T).softmax(
 #   one looks for it. Take out the head that looks one back, and the copying head goes blind: in your model, and in
 #   SmolLM2.
 # - The **logit lens** reads the stream early. It can say that something is there, never that it is not: a tuned lens
-#   found a nat more.
+#   found more than a nat.
 # - A **probe** asks with a straight line. Its score means something beside a control task, and about cases that it has
 #   never seen.
 # - A picture is a question. An experiment with its control is an answer, on this text, for this model.
