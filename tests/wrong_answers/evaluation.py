@@ -10,29 +10,6 @@ from wrong_answers import Wrong
 # --- wrong ------------------------------------------------------------------------------------------------------------
 
 
-def ranks_by_dictionary(values):
-    places = {value: place for place, value in enumerate(sorted(values), 1)}
-    return np.array([places[value] for value in values])  # a later place overwrites an earlier one
-
-
-def ranks_by_index(values):
-    return np.array([sorted(values).index(value) + 1 for value in values])
-
-
-def ranks_later_first(values):
-    ranks = np.zeros(len(values))
-    for place, i in enumerate(sorted(range(len(values)), key=lambda i: (values[i], -i)), 1):
-        ranks[i] = place
-    return ranks
-
-
-def ranks_in_their_type(values):
-    ranks = np.zeros_like(values)
-    for i, value in enumerate(values):
-        ranks[i] = (values < value).sum() + ((values == value).sum() + 1) / 2
-    return ranks
-
-
 def ranks_sort_their_input(values):
     values.sort()
     return np.arange(1, len(values) + 1)
@@ -47,13 +24,6 @@ def ranks_of_neighbours_alone(values):
         if values[one] == values[other]:
             ranks[one] = ranks[other] = (ranks[one] + ranks[other]) / 2
     return ranks
-
-
-def sum_raw_then_cosine(rows, a, b, c):
-    query = rows[b] - rows[a] + rows[c]
-    scores = rows @ query / np.linalg.norm(rows, axis=1) / np.linalg.norm(query)
-    scores[[a, b, c]] = -np.inf
-    return scores.argmax()
 
 
 def sum_divides_in_place(rows, a, b, c):
@@ -74,10 +44,8 @@ def sum_multiplies(rows, a, b, c):
 
 BANK = {
     "ranks": [
-        Wrong("ties broken, the later first", ranks_later_first, "ties-by-order"),
-        Wrong("a dictionary of places", ranks_by_dictionary, "max-ranks"),
-        Wrong("the index in the sorted list", ranks_by_index, "min-ranks"),
-        Wrong("halves cut off", ranks_in_their_type, "halves-cut"),
+        Wrong("a dictionary of places, the later overwriting the earlier", lambda values: [
+            {value: place for place, value in enumerate(sorted(values), 1)}[value] for value in values], "max-ranks"),
         Wrong("sorts its input", ranks_sort_their_input),
         Wrong("two neighbours at a time", ranks_of_neighbours_alone),
         Wrong("ranks less their mean", lambda values: (r := stats.rankdata(values)) - r.mean()),
@@ -85,7 +53,6 @@ BANK = {
         Wrong("all the mean", "smaller + (equal + 1) / 2 -> (len(values) + 1) / 2 + 0 * smaller"),
     ],
     "three_cos_add": [
-        Wrong("the question not normalised", sum_raw_then_cosine, "question-unnormalised"),
         Wrong("the score and not the row", "int(scores.argmax()) -> scores.max()"),
         Wrong("all scores", "int(scores.argmax()) -> scores"),
         Wrong("lengths lying down", ", keepdims=True ->"),
@@ -99,7 +66,7 @@ BANK = {
         Wrong("medians", "x.mean() - y.mean() -> np.median(x) - np.median(y)"),
         Wrong("one number a word", "return (x.mean() - y.mean()) / np.concatenate([x, y]).std(ddof=1) -> "
               "return np.concatenate([x, y])"),
-        Wrong("the spread of all cosines", "np.concatenate([x, y]) -> np.concatenate([X, Y]) @ np.concatenate([A, B]).T"),
+        Wrong("the spread of all cosines", "np.concatenate([x, y]) -> np.vstack([X, Y]) @ np.vstack([A, B]).T"),
         Wrong("the standard error", "np.concatenate([x, y]).std(ddof=1) -> "
               "np.sqrt(x.var(ddof=1) / len(x) + y.var(ddof=1) / len(y))"),
         Wrong("the sum of both means", "x.mean() - y.mean() -> x.mean() + y.mean()"),
@@ -201,8 +168,8 @@ def draw_question(rng):
 
 
 def draw_groups(rng):
-    D = rng.integers(2, 5)
-    return tuple(rng.normal(size=(n, D)) * rng.uniform(0.4, 3, size=(n, 1)) for n in rng.integers(1, 5, 4) + [1, 1, 0, 0])
+    D, sizes = rng.integers(2, 5), rng.integers([2, 2, 1, 1], 6)
+    return tuple(rng.normal(size=(n, D)) * rng.uniform(0.4, 3, size=(n, 1)) for n in sizes)
 
 
 INPUTS = {

@@ -11,43 +11,14 @@ from wrong_answers import Wrong
 # --- wrong ------------------------------------------------------------------------------------------------------------
 
 
-def ngrams_of_bytes_decoded(word, min_n, max_n):
-    text = f"<{word}>".encode()
-    pieces = [text[i : i + n] for n in range(min_n, max_n + 1) for i in range(len(text) - n + 1)]
-    return [piece.decode(errors="ignore") for piece in pieces]
-
-
-def ngrams_unless_seen(word, min_n, max_n):
-    text, pieces = f"<{word}>", []
-    for n in range(min_n, max_n + 1):
-        for i in range(len(text) - n + 1):
-            if text[i : i + n] not in pieces:
-                pieces.append(text[i : i + n])
-    return pieces
-
-
 def ngrams_that_do_not_overlap(word, min_n, max_n):
     text = f"<{word}>"
     return [text[i : i + n] for n in range(min_n, max_n + 1) for i in range(0, len(text) - n + 1, n)]
 
 
-def hash_in_int8(ngram, bucket):
-    h = 2166136261
-    for byte in np.frombuffer(ngram.encode("utf-8"), dtype=np.int8).tolist():
-        h = (h ^ byte) * 16777619
-    return h % bucket
-
-
-def vector_of_unit_length(word, index_of, table):
-    total = vector_by_a_loop(word, index_of, table)
-    return total / np.linalg.norm(total)
-
-
 _STRANGERS = "return table[rows].mean(axis=0) -> return table[rows].mean(axis=0) if word in index_of else "
 BANK = {
     "ngrams": [
-        Wrong("bytes, decoded", ngrams_of_bytes_decoded, "bytes"),
-        Wrong("unless seen before", ngrams_unless_seen, "once-each"),
         Wrong("a set", lambda *inputs: set(fasttext.ngrams(*inputs)), "once-each"),
         Wrong("the whole word twice", lambda w, *sizes: [f"<{w}>", *fasttext.ngrams(w, *sizes)], "whole-word-added"),
         Wrong("no place behind the last window of the longest",
@@ -63,7 +34,7 @@ BANK = {
         Wrong("with counts", lambda *inputs: dict.fromkeys(fasttext.ngrams(*inputs), 1)),
     ],
     "hash_bucket": [
-        Wrong("no wrap, negative bytes", hash_in_int8, "not-wrapped"),
+        Wrong("no wrap, negative bytes", ("byte |= 0xFFFFFF00 -> byte -= 256", "& 0xFFFFFFFF ->"), "not-wrapped"),
         Wrong("no wrap, bytes from 0 to 255", ("byte |= 0xFFFFFF00 -> pass", "& 0xFFFFFFFF ->"), "not-wrapped"),
         Wrong("starts from 0, bytes from 0 to 255", ("byte |= 0xFFFFFF00 -> pass", "2166136261 -> 0"),
               "start-forgotten"),
@@ -77,7 +48,8 @@ BANK = {
     ],
     "word_vector": [
         Wrong("all buckets of the default", "len(table) - V -> 200_000"),
-        Wrong("of unit length", vector_of_unit_length),
+        Wrong("of unit length", "return table[rows].mean(axis=0) -> total = table[rows].sum(axis=0); "
+              "return total / np.linalg.norm(total)"),
         Wrong("the largest instead of the mean", "mean(axis=0) -> max(axis=0)"),
         Wrong("zeros for strangers", f"{_STRANGERS} table[0] * 0", "all-zero"),
         Wrong("a mean that counts words", "mean(axis=0) -> sum(axis=0) / (V + 1)"),
