@@ -31,8 +31,6 @@ def _listed(values: list, why: str) -> Case:
     return Case((np.array(values),), f"values {values}, {why}")
 
 
-_TWICE, _LAST = "values.argsort().argsort()", 'values[::-1].argsort(kind="stable").argsort()[::-1]'
-_SHARE = "equal values got different ranks, by {}: equal values share the mean of the places that they take up"
 ranks = Exercise(
     _ranks,
     Round([
@@ -42,17 +40,14 @@ ranks = Exercise(
         _listed([4, 1, 4], "whole numbers"),
         _listed([1.5, 1.5], "where all are equal"),
     ], [
-        slip("ties-by-order", _SHARE.format(
-             "the order in which they stand. Nothing says that the first of two equal judgements is the smaller one, "
-             "and another order of the same pairs would give another correlation"),
-             *_instead(*(f'values.argsort(kind="stable").argsort() + {start}' for start in (0, 1)))),
-        slip("ties-by-order", _SHARE.format(
-             "the order in which they stand. Nothing says that the last of two equal judgements is the smaller one, "
-             "and another order of the same pairs would give another correlation"),
-             *_instead(*(f"{_LAST} + {start}" for start in (0, 1)))),
-        slip("ties-by-order", _SHARE.format(
-             "the accident of the sort, which promises no order among equals. Another machine may give another "
-             "correlation"), *_instead(*(f"{_TWICE} + {start}" for start in (0, 1)))),
+        # The last of these sorts promises no order among equals: what it does depends on the processor.
+        slip("ties-by-order",
+             "equal values got different ranks, by the order in which they stand or by the accident of the sort. "
+             "Neither says which of two equal judgements is the smaller one, and the same pairs in another order would "
+             "give another correlation: equal values share the mean of the places that they take up",
+             *_instead(*(f"{places} + {start}" for start in (0, 1) for places in (
+                 'values.argsort(kind="stable").argsort()',
+                 'values[::-1].argsort(kind="stable").argsort()[::-1]', "values.argsort().argsort()")))),
         slip("dense-ranks",
              "equal values share a rank, and the next value gets the very next one, as if the equal ones were a single "
              "word. Two that share the places 3 and 4 get 3.5 each, and whoever follows gets 5",
@@ -73,8 +68,8 @@ ranks = Exercise(
              "but a rank is a place, and we asked for 1 at the smallest value", "(equal + 1) / 2 -> (equal - 1) / 2"),
         slip("itself-forgotten", "each value was left out of the equal ones. It takes up one of their places itself: "
              "the shared places run from smaller + 1 to smaller + equal", "(equal + 1) / 2 -> equal / 2"),
-        slip("ties-right-in-pairs", "the mean of the places is right for two equal values alone. Of n equal ones it is "
-             "(n + 1) / 2 behind the smaller values", "(equal + 1) / 2 -> np.where(equal > 1, 1.5, 1)"),
+        slip("ties-right-in-pairs", "every value that has an equal got smaller + 1.5. That is right for two equal "
+             "ones; for n of them it is smaller + (n + 1) / 2", "(equal + 1) / 2 -> np.where(equal > 1, 1.5, 1)"),
         slip("argsort",
              "this is `argsort`, which says for each place who stands there. We asked for the opposite, for each value "
              "the place at which it stands: sort once more, or write the places back with `ranks[order] = ...`",
@@ -185,12 +180,16 @@ three_cos_add = Exercise(
              "a, b and c were deleted, and the rows behind them moved up: the number that you return is no longer the "
              "row's. Keep them and give them the score -np.inf",
              f"{_BAN} -> scores = np.delete(scores, [a, b, c])"),
-        slip("second-nearest", "c is nearest as a rule, and so the second was taken. But c is not always first, nor b "
-             "behind it: leave all three out, then take the first",
+        slip("a-forgotten", "this is the word nearest to b + c. From a to b is b - a: take a off",
+             f"{_STEP} -> unit[b] + unit[c]"),
+        slip("score-not-row", "the scores came back, or the largest of them. Asked is the number of the row that has "
+             "it: argmax", "int(scores.argmax()) -> scores.max()", "int(scores.argmax()) -> scores"),
+        slip("second-nearest", "the second nearest was taken, since c comes first as a rule. It does not always, and b "
+             "is often second: leave all three out, then take the first",
              (f"{_BAN} -> pass", "scores.argmax() -> scores.argsort()[-2]")),
         slip("smallest", "this is the word farthest away. The answer has the largest score: argmax",
              ("-np.inf -> np.inf", "argmax -> argmin")),
-    ]),
+    ], hints=[("could not be broadcast", "For one length a row, `keepdims=True` keeps the axis: [V, 1].", None)]),
     Round([
         _away([0, 30, 150, 15, 230, 270], 3, 0, 1, below=0),
         _away([40, -30, 215, 120, 200, 150], 3, 0, 1, below=-1),
@@ -270,8 +269,8 @@ effect_size = Exercise(
         slip("centroids", "each word was compared with the mean arrow of A and of B. We asked for the mean of its "
              "cosines with the single words", f"x = (X -> A, B = ({_CENTRE}); x = (X",
              f"{_UNIT} -> A, B = ({_CENTRE}); {_UNIT}"),
-        slip("b-forgotten", "the words of B change nothing. From a word's mean cosine with A goes its mean cosine with "
-             "B", ("- (X @ B.T).mean(axis=1) ->", "- (Y @ B.T).mean(axis=1) ->")),
+        slip("b-forgotten", "B was left out. Take a word's mean cosine with B off its mean cosine with A",
+             ("- (X @ B.T).mean(axis=1) ->", "- (Y @ B.T).mean(axis=1) ->")),
         slip("mean-over-the-words", "the mean ran over the words of X, and of Y. The one that belongs to a word runs "
              "over its cosines, the row of the table: axis=1", "mean(axis=1) -> mean(axis=0)"),
     ]),

@@ -233,7 +233,7 @@ def _word_vector(word, index_of, table):
 def _asked(word: str) -> Case:
     """One of 5 words or another one, of 211 buckets and 3 numbers a row: all differ."""
     index_of = {"as": 0, "banana": 1, "whereabouts": 2, "café": 3, "东京": 4}
-    table = np.random.default_rng(5).normal(size=(5 + 211, 3)).round(2)
+    table = np.random.default_rng(4).normal(size=(5 + 211, 3)).round(2)
     return Case((word, index_of, table), f"the {'known' if word in index_of else 'unknown'} word {word!r}")
 
 
@@ -283,7 +283,7 @@ word_vector = Exercise(
              "numbers are left", "mean(axis=0) -> mean()"),
     ], hints=[("out of bounds", "Tell `ngram_ids` how many buckets there are: all rows behind the words', "
                "len(table) - len(index_of).", None)]),
-    Round([_asked(word) for word in ("bananas", "a", "cafés", "where")], [
+    Round([_asked(word) for word in ("bananas", "a", "cafés", "where", "as")], [
         slip("unknown-words-row",
              "an unknown word was given a row of its own (`get(word, 0)` and `get(word, -1)` hand out another's). It "
              "has none: take the mean of its n-grams' rows alone",
@@ -292,5 +292,7 @@ word_vector = Exercise(
              f"{_SUM} / (len(rows) + (word not in index_of))"),
         slip("known-words-only", "an unknown word was looked up in `index_of`, which does not hold it. Ask first, "
              "`if word in index_of`, and go on with its n-grams where it is not", f"{_KNOWN} -> if True"),
+        slip("zeros-for-strangers", "an unknown word got zeros. It has n-grams, and they have rows: take their mean",
+             f"return {_MEAN} -> return {_MEAN} * (word in index_of)"),
     ], held="known words are right"),
 )  # fmt: skip

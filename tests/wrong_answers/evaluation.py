@@ -53,12 +53,9 @@ BANK = {
         Wrong("all the mean", "smaller + (equal + 1) / 2 -> (len(values) + 1) / 2 + 0 * smaller"),
     ],
     "three_cos_add": [
-        Wrong("the score and not the row", "int(scores.argmax()) -> scores.max()"),
-        Wrong("all scores", "int(scores.argmax()) -> scores"),
         Wrong("lengths lying down", ", keepdims=True ->"),
         Wrong("divides in place", sum_divides_in_place),
         Wrong("3CosMul", sum_multiplies),
-        Wrong("b + c", "unit[b] - unit[a] + unit[c] -> unit[b] + unit[c]"),
         Wrong("one row further", "int(scores.argmax()) -> int(scores.argmax()) + 1"),
         Wrong("lengths added up", "np.linalg.norm(rows, axis=1 -> np.abs(rows).sum(axis=1"),
     ],

@@ -16,7 +16,6 @@ def ngrams_that_do_not_overlap(word, min_n, max_n):
     return [text[i : i + n] for n in range(min_n, max_n + 1) for i in range(0, len(text) - n + 1, n)]
 
 
-_STRANGERS = "return table[rows].mean(axis=0) -> return table[rows].mean(axis=0) if word in index_of else "
 BANK = {
     "ngrams": [
         Wrong("a set", lambda *inputs: set(fasttext.ngrams(*inputs)), "once-each"),
@@ -51,7 +50,6 @@ BANK = {
         Wrong("of unit length", "return table[rows].mean(axis=0) -> total = table[rows].sum(axis=0); "
               "return total / np.linalg.norm(total)"),
         Wrong("the largest instead of the mean", "mean(axis=0) -> max(axis=0)"),
-        Wrong("zeros for strangers", f"{_STRANGERS} table[0] * 0", "all-zero"),
         Wrong("a mean that counts words", "mean(axis=0) -> sum(axis=0) / (V + 1)"),
         Wrong("a row of its own that is not its own", "index_of[word] -> (index_of[word] + 1) % V"),
         Wrong("a list of rows", "return table[rows].mean(axis=0) -> return table[rows]"),
