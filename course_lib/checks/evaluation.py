@@ -156,6 +156,8 @@ three_cos_add = Exercise(
              "no row was divided by its length. Then the longest of a, b and c decides where the sum points, and a "
              "long row wins over a near one: a cosine is between rows of length 1",
              "rows / np.linalg.norm(rows, axis=1, keepdims=True) -> rows"),
+        slip("columns-normalised", "the columns were divided by their lengths. A row is a word: axis=1",
+             "axis=1, keepdims=True -> axis=0"),
         slip("question-unnormalised",
              "a, b and c entered the sum with their own lengths, so the longest of them decides where it points. Each "
              "of the three counts the same: divide their rows by their lengths before you add",
@@ -240,6 +242,8 @@ effect_size = Exercise(
              "ddof=1 -> ddof=0"),
         slip("not-divided", "this is the difference of the means, not yet divided by the spread. Undivided, two spaces "
              "whose cosines lie closer together cannot be compared", f"/ {_SPREAD} ->"),
+        slip("brackets-missing", "only the second mean was divided by the spread. Brackets round the difference: (mean "
+             "of x - mean of y) / spread", f"return ({_GAP}) / -> return {_GAP} /"),
         slip("sign", "the sign is turned round: X and Y, or A and B, changed places. Positive means that X leans to A",
              f"{_GAP} -> y.mean() - x.mean()"),
         slip("sign-lost", "the sign is lost. Positive means that X leans to A, negative that Y does",
@@ -247,6 +251,8 @@ effect_size = Exercise(
         slip("unnormalised",
              "dot products stand where the cosines should: the rows were not divided by their lengths",
              "rows / np.linalg.norm(rows, axis=1, keepdims=True) for -> rows for"),
+        slip("columns-normalised", "the columns were divided by their lengths. A row is a word: axis=1",
+             "axis=1, keepdims=True -> axis=0"),
         slip("partly-unnormalised", "the rows of X and Y were divided by their lengths, but not those of A and B. A "
              "cosine wants both", f"{_UNIT} -> X, Y, _, _ = ("),
         slip("partly-unnormalised", "the rows of A and B were divided by their lengths, but not those of X and Y. A "
