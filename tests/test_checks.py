@@ -273,6 +273,13 @@ def test_numpys_strings_are_strings():
     assert compare("f", lambda n: [np.str_("a")], lambda n: ["b"], [Case((1,))]).status == "failed"
 
 
+def test_whole_numbers_are_compared_exactly():
+    right, large = [167_652], np.array([3_826_002_220])
+    assert compare("hash", lambda n: [167_653], lambda n: right, [Case((3,))]).status == "failed"
+    assert compare("hash", lambda n: large + 1, lambda n: large, [Case((3,))]).status == "failed"
+    assert compare("hash", lambda n: [167_652.0], lambda n: right, [Case((3,))]).status == "passed"
+
+
 @pytest.mark.parametrize(("right", "wrong", "words"), [
     (["01", "1"], ["0", "1"], "in item 0, expected '01' and got '0'"),
     (["01", "1"], "01", "expected a list of 2 and got a str"),
