@@ -145,6 +145,7 @@ pair = Exercise(_pair, Round([Case((1, 2)), Case((5, 3))]), parts=("list", "sum"
     (lambda a, b: ([a, b], a - b), "in the sum, expected 3 and got -1"),
     (lambda a, b: a + b, "expected 2 things (list, sum) and got an int"),
     (lambda a, b: (a, b, 0), "expected 2 things (list, sum) and got a tuple of 3"),
+    (lambda a, b: ([a, b], (a, [b])), "expected (list, sum) and got ((int, int), (int, (int)))"),
 ])
 def test_the_part_that_is_wrong_is_named(answer, words):
     assert words in pair(answer).message
