@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from course_lib.checks.base import (
     Case,
@@ -82,6 +83,12 @@ class Round:
     held: str = ""
     hints: Sequence[tuple[str, str, str | None]] = ()
     otherwise: Callable[[Sequence[Outcome]], Misconception | None] = lambda answers: None
+
+
+def random_tensors(seed: int, *shapes: tuple[int, ...]) -> list[torch.Tensor]:
+    """Inputs of these shapes: normal numbers to one decimal, so that a learner can type one in again."""
+    rng = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=rng).round(decimals=1) for shape in shapes]
 
 
 class Exercise:

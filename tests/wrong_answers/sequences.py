@@ -13,37 +13,7 @@ from wrong_answers import Wrong
 # --- wrong ------------------------------------------------------------------------------------------------------------
 
 
-def sigmoid_by_hand(z):
-    return z.exp() / (1 + z.exp())
-
-
-def cell_by_exponentials(x, h, c, weight_ih, weight_hh, bias):
-    i, f, g, o = (x @ weight_ih.T + h @ weight_hh.T + bias).chunk(4, dim=1)
-    c = sigmoid_by_hand(f) * c + sigmoid_by_hand(i) * torch.tanh(g)
-    return sigmoid_by_hand(o) * torch.tanh(c), c
-
-
-def table_of_keys_and_queries(queries, keys, W, U, v):
-    weights = torch.softmax(torch.tanh((keys @ U.T)[:, None] + queries @ W.T) @ v, dim=1)  # [S, T]
-    return weights.T @ keys, weights
-
-
-def table_turned_in_the_end(queries, keys, W, U, v):
-    weights = torch.softmax(torch.tanh((keys @ U.T)[:, None] + queries @ W.T) @ v, dim=1).T
-    return weights @ keys, weights
-
-
-def query_added_outside(queries, keys, W, U, v):
-    weights = ((torch.tanh(queries @ W.T)[:, None] + torch.tanh(keys @ U.T)) @ v).softmax(1)
-    return weights @ keys, weights
-
-
-def attention_by_exponentials(queries, keys, W, U, v):
-    powers = torch.exp(torch.tanh((queries @ W.T)[:, None] + keys @ U.T) @ v)
-    weights = powers / powers.sum(1, keepdim=True)
-    return weights @ keys, weights
-
-
+SCORES = "torch.tanh(together) @ v"
 BANK = {
     "perplexity": [
         Wrong("padding zeroed and counted", "log_probs[mask].mean() -> (log_probs * mask).mean()", "mean-over-padding"),
@@ -58,17 +28,19 @@ BANK = {
         Wrong("input and forget gate exchanged",
               ("torch.sigmoid(f) * c -> torch.sigmoid(i) * c", "sigmoid(i) * torch.tanh -> sigmoid(f) * torch.tanh"),
               "gate-order"),
-        Wrong("sigmoid by two exponentials", cell_by_exponentials, "exponentials-overflow"),
+        Wrong("sigmoid by two exponentials", "torch.sigmoid(f) -> torch.exp(f) / (1 + torch.exp(f))",
+              "exponentials-overflow"),
         Wrong("weights not transposed", ".T ->"),
         Wrong("the memory on top of a stack", "return torch.sigmoid(o) * torch.tanh(c), c -> "
               "return torch.stack([c, torch.sigmoid(o) * torch.tanh(c)])", "returned-in-the-other-order"),
         Wrong("the gate g twice", "torch.sigmoid(i) * torch.tanh(g) -> torch.tanh(g) * torch.tanh(g)"),
     ],
     "additive_attention": [
-        Wrong("a table [S, T]", table_of_keys_and_queries, "softmax-over-queries"),
-        Wrong("a table [S, T], turned in the end", table_turned_in_the_end, "softmax-over-queries"),
-        Wrong("tanh of each part", query_added_outside, "query-without-effect"),
-        Wrong("exp by hand", attention_by_exponentials, "exponentials-overflow"),
+        Wrong("tanh of each part", ("torch.tanh(together) -> together", "(queries @ W.T) -> torch.tanh(queries @ W.T)",
+              "(keys @ U.T) -> torch.tanh(keys @ U.T)"), "query-without-effect"),
+        Wrong("exp by hand",
+              f"torch.softmax({SCORES}, dim=1) -> torch.exp({SCORES}) / torch.exp({SCORES}).sum(1, keepdim=True)",
+              "exponentials-overflow"),
         Wrong("one query's view for all", "weights @ keys, weights -> (weights @ keys)[:1], weights"),
         Wrong("the paper's tanh twice", "torch.tanh(together) -> torch.tanh(torch.tanh(together))"),
     ],
@@ -99,8 +71,8 @@ def cell_of_torch(x, h, c, weight_ih, weight_hh, bias):
 
 def cell_by_slices(x, h, c, weight_ih, weight_hh, bias):
     H = h.shape[1]
-    i, f, g, o = (F.linear(x, weight_ih[k * H : (k + 1) * H]) + F.linear(h, weight_hh[k * H : (k + 1) * H])
-                  + bias[k * H : (k + 1) * H] for k in range(4))  # fmt: skip
+    z = F.linear(x, weight_ih, bias) + F.linear(h, weight_hh)
+    i, f, g, o = z[:, :H], z[:, H : 2 * H], z[:, 2 * H : -H], z[:, -H:]
     c = f.sigmoid().mul(c).addcmul(i.sigmoid(), g.tanh())
     return [o.sigmoid() * c.tanh(), c]
 
@@ -118,12 +90,6 @@ def attention_by_loops(queries, keys, W, U, v):
     scores = torch.stack([torch.stack([v @ torch.tanh(W @ q + U @ k) for k in keys]) for q in queries])
     weights = scores.softmax(-1)
     return [sum(share * k for share, k in zip(row, keys, strict=True)) for row in weights], weights
-
-
-def attention_by_einsum(queries, keys, W, U, v):
-    together = torch.einsum("td,ad->ta", queries, W).unsqueeze(1) + torch.einsum("sd,ad->sa", keys, U).unsqueeze(0)
-    weights = F.softmax(torch.einsum("tsa,a->ts", together.tanh(), v), dim=-1)
-    return torch.einsum("ts,sd->td", weights, keys), weights
 
 
 def attention_in_numpy(queries, keys, W, U, v):
@@ -145,7 +111,7 @@ def attention_of_the_library(queries, keys, W, U, v):
 RIGHT = {
     "perplexity": [perplexity_by_loops, perplexity_by_where, perplexity_in_numpy, sequences.perplexity],
     "lstm_cell": [cell_of_torch, cell_by_slices, cell_in_numpy],
-    "additive_attention": [attention_by_loops, attention_by_einsum, attention_in_numpy, attention_of_the_library],
+    "additive_attention": [attention_by_loops, attention_in_numpy, attention_of_the_library],
 }
 
 # --- inputs -----------------------------------------------------------------------------------------------------------
