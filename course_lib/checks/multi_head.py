@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from course_lib.attention import causal_mask, scaled_dot_product_attention
+from course_lib.checks.attention import _NO_MASK
 from course_lib.checks.base import Case
 from course_lib.checks.slips import Exercise, Round, random_tensors, slip
 
@@ -18,6 +19,8 @@ _OVERFLOW = ("yours is nan", "The exponentials of such scores overflow: take the
              "let `softmax` do it.", "exponentials-overflow")  # fmt: skip
 _LENGTH = ("invalid for input of size", "Keys and values have a length of their own, S, which need not be T: read the "
            "sizes off each tensor that you cut.", "length-of-the-query")  # fmt: skip
+_PAIR = ("'tuple' object", "scaled_dot_product_attention returns a pair, output and weights: take the first.",
+         "pair-not-opened")  # fmt: skip
 
 # --- multi_head -------------------------------------------------------------------------------------------------------
 
@@ -110,7 +113,7 @@ _MASK = [
 ]  # fmt: skip
 
 
-multi_head = Exercise(_multi_head, Round(_SELF, _HEADS), Round([
+multi_head = Exercise(_multi_head, Round(_SELF, _HEADS, hints=[_PAIR, *_NO_MASK]), Round([
     Case(_three(2, 3, 5, 8, 4, 4), "B=2, T=3 queries, S=5 keys, D=8 and 4 heads, no mask"),
     Case(_three(2, 3, 5, 6, 1, 5), "B=2, T=3 queries, S=5 keys, D=6 and 1 head, no mask"),
     Case(_three(1, 1, 2, 3, 3, 7), "one query, 2 keys, D=3 and 3 heads, no mask"),
@@ -119,7 +122,7 @@ multi_head = Exercise(_multi_head, Round(_SELF, _HEADS), Round([
     Case(_three(2, 4, 4, 6, 2, 8, causal_mask(4)), "B=2, T=S=4, D=6, 2 heads and a causal mask"),
     Case(_three(1, 3, 5, 6, 3, 9, torch.tensor([[1, 0, 1, 1, 0], [0, 1, 1, 0, 0], [1, 1, 1, 1, 1]]) > 0),
          "B=1, T=3, S=5, D=6, 3 heads and a mask that hides some keys here and there"),
-], _MASK, held="without a mask all is right"), Round([
+], _MASK, hints=_NO_MASK[:1], held="without a mask all is right"), Round([
     Case(_three(1, 3, 4, 6, 3, 10, torch.tensor([[1, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 0]]) > 0),
          "B=1, T=3, S=4, D=6, 3 heads and a mask whose second row is all False"),
 ], hints=[("yours is nan", "A query that may look at nothing gets zeros, as in lesson 10: "
@@ -210,7 +213,7 @@ cross_attention = Exercise(_cross_attention, Round([
          "root of that", f"{_PARTS} -> in (query / num_heads**0.5, key, value)"),
     slip("returned-the-pair", "you returned output and weights. Only the output was asked for: "
          "scaled_dot_product_attention(...)[0]", "@ w_output -> @ w_output, _"),
-]), Round([
+], hints=[_PAIR]), Round([
     _sides(2, 2, 5, 6, 6, 3, seed=7), _sides(1, 4, 3, 4, 6, 2, seed=8), _sides(2, 3, 1, 5, 2, 5, seed=9),
 ], hints=[_LENGTH], held="with as many queries as keys all is right"))  # fmt: skip
 
@@ -269,12 +272,10 @@ cached_step = Exercise(_cached_step, Round([
          "scaled_dot_product_attention(...)[0]", "output, _ = -> output ="),
     slip("not-scaled", "the scores were not divided by the root of D",
          "(x @ w_query -> (x @ w_query * len(w_query) ** 0.5"),
-    slip("along-the-batch", "torch.cat glued along the batch, as it does when it is not told otherwise: dim=1",
-         ", dim=1 ->"),
 ], hints=[
     ("value has shape", "Each key needs its own value: the values grow by one place, along dim=1, as the keys do.",
      "values-not-appended"),
-    ("key has shape", "The cache grows by one place: glue along dim=1.", None),
+    ("key has shape", "The cache grows by one place. torch.cat glues along the batch unless it is told: dim=1.", None),
 ]), Round([
     _one_more(2, 0, 3, seed=11),
 ], held="with something in the cache all is right"), parts=("output", "keys", "values"))  # fmt: skip

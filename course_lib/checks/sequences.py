@@ -49,6 +49,10 @@ perplexity = Exercise(_perplexity, Round([
          "holds the padding: log_probs[mask]", f"{_MEAN} -> log_probs.sum() / mask.sum()"),
     slip("mask-inverted", "the mean is over the padding alone. The mask is True where a symbol counts",
          "[mask] -> [~mask]"),
+    slip("mask-as-places", "the mask was turned into 0 and 1, and whole numbers pick *rows* 0 and 1: leave it boolean",
+         "[mask] -> [mask.long()]"),
+    slip("padding-by-value", "padding was told by its value, 0. What stands there can be anything: ask the mask",
+         "[mask] -> [log_probs != 0]"),
     slip("other-base",
          "the bases do not fit. log_probs are natural logarithms, so only e takes them back: exp. (2 belongs to bits, "
          "10 to log10)", "torch.exp( -> 2 ** (", "torch.exp( -> 10 ** (", f"{_MEAN} -> {_MEAN} / math.log(2)"),
@@ -244,8 +248,12 @@ additive_attention = Exercise(_additive_attention, Round([
          "weights @ keys, weights -> weights, weights @ keys"),
     slip("only-the-contexts", "only the contexts came back. Return the weights too: they are what one can look at",
          "keys, weights -> keys"),
-], hints=[("cannot be multiplied", "Do the weights have a row for each query, [T, S], before they meet the keys "
-           "[S, D_k]? And W is [A, D_q], so a query meets it as W.T.", None)]), Round([
+], hints=[
+    ("cannot be multiplied", "Do the weights have a row for each query, [T, S], before they meet the keys [S, D_k]? "
+     "And W is [A, D_q], so a query meets it as W.T.", None),
+    ("must match the size of tensor b", "Every query meets every key: (queries @ W.T)[:, None] is [T, 1, A], and "
+     "stretches over the keys, [S, A].", "row-against-row"),
+]), Round([
     Case((*_LOUD[:4], 90 * _LOUD[4]), "T=4 queries, S=3 keys and a v whose numbers are large"),
 ], hints=[("yours is nan", "The exponentials of such scores overflow: take the row's largest score away first, or let "
            "`softmax` do it.", "exponentials-overflow")], held="for scores of usual size all is right"),

@@ -188,7 +188,7 @@ def _two_epochs(run_epoch: Callable, batches: list, held_out: list, training: bo
             return None
         array = numbers(pair)
         if array is None or array.shape != (2,) or array.dtype.kind not in "fiu":
-            shape = "" if array is None else f" of shape {array.shape}"
+            shape = f" of shape {array.shape}" if array is not None and array.ndim else ""
             raise Unfit(f"expected two numbers, the training's loss and the held-out one, and got {nest(pair)}{shape}.")
         losses += list(array)
         weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))

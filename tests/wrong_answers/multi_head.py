@@ -13,25 +13,25 @@ from wrong_answers.sequences import normal
 
 # --- wrong ------------------------------------------------------------------------------------------------------------
 
-
 BANK = {
     "multi_head": [
         Wrong("folded into the batch", (f"{_SPLIT} -> x.reshape(B * num_heads, length, D // num_heads)",
               f"{_JOIN} -> output.reshape(query.shape)", ", mask) -> )"), "viewed-both-ways"),
         Wrong("keys cut by the query's length", "view(B, length -> view(B, query.shape[1]", "length-of-the-query"),
-        Wrong("exponentials by hand",
-              (_BY_HAND, "scores.softmax(-1) -> (scores.exp() / scores.exp().sum(-1, keepdim=True))"),
+        Wrong("exp by hand", (_BY_HAND, "scores.softmax(-1) -> scores.exp() / scores.exp().sum(-1)[..., None]"),
               "exponentials-overflow"),
         Wrong("softmax of minus infinity alone", (_BY_HAND, "scores.softmax -> (scores if mask is None else "
               "scores.masked_fill(~mask, -torch.inf)).softmax"), "nan-on-an-empty-row"),
         Wrong("the first head again and again", f"{_JOIN} -> output[:, 0].repeat(1, 1, num_heads)"),
         Wrong("a mean added", f"{_JOIN} -> {_JOIN} + value.mean(1, keepdim=True)"),
+        Wrong("the pair joined", "output, _ = -> output =", "pair-not-opened"),
         Wrong("zeros", f"{_JOIN} -> {_JOIN} * 0", "all-zero"),
     ],
     "cross_attention": [
         Wrong("the memory cut as x", "split(part, num_heads) -> part.view(*x.shape[:2], num_heads, "
               "x.shape[2] // num_heads).transpose(1, 2)", "length-of-the-query"),
         Wrong("the output's matrix on the values", ("@ w_output ->", "@ w_value -> @ w_value @ w_output")),
+        Wrong("the pair joined", "output, _ = -> output =", "pair-not-opened"),
         Wrong("x added", "@ w_output -> @ w_output + x"),
         Wrong("heads averaged", "join(output) -> join(output.mean(1, keepdim=True).expand(output.shape))"),
     ],

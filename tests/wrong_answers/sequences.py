@@ -41,6 +41,7 @@ BANK = {
         Wrong("exp by hand",
               f"torch.softmax({SCORES}, dim=1) -> torch.exp({SCORES}) / torch.exp({SCORES}).sum(1, keepdim=True)",
               "exponentials-overflow"),
+        Wrong("each query meets one key", ".T)[:, None] -> .T)", "row-against-row"),
         Wrong("one query's view for all", "weights @ keys, weights -> (weights @ keys)[:1], weights"),
         Wrong("the paper's tanh twice", "torch.tanh(together) -> torch.tanh(torch.tanh(together))"),
     ],

@@ -72,7 +72,7 @@ BANK = {
                            "square = 0.999 * square + -> square *= 0.999\n    square +=")),
         Wrong("steps counted from 0", "**step -> **(step + 1)"),
         Wrong("zeros", "return -> parameter = mean = square = move = 0 * parameter\n    return", "all-zero"),
-        Wrong("two of the three", ", mean, square -> , mean"),
+        Wrong("two of the three", "), mean, square -> ), mean"),
     ],
     "learning_rate": [
         Wrong("divides by a warm-up of 0", "if step -> rise = (step + 1) / warmup_steps\n    if step"),
