@@ -51,8 +51,6 @@ _DEALT_OUT = f"{_JOIN} -> output.permute(0, 2, 3, 1).flatten(2)"
 _ATTEND = "scaled_dot_product_attention(split(query), split(key), split(value), mask)"
 _BY_HAND = (f"output, _ = {_ATTEND} -> scores = split(query) @ split(key).mT / (query.shape[-1] // num_heads) ** 0.5\n"
             "    output = scores.softmax(-1) @ split(value)")  # fmt: skip
-
-
 _HEADS = [
     slip("viewed-both-ways", "the vectors were viewed as (B, heads, T, D/heads) without a transpose, and the heads "
          "viewed back likewise. A view keeps the numbers in their order, so each 'head' got some whole positions "
@@ -112,7 +110,6 @@ _MASK = [
          (_BY_HAND, "scores.softmax -> (scores * (1 if mask is None else mask)).softmax")),
 ]  # fmt: skip
 
-
 multi_head = Exercise(_multi_head, Round(_SELF, _HEADS, hints=[_PAIR, *_NO_MASK]), Round([
     Case(_three(2, 3, 5, 8, 4, 4), "B=2, T=3 queries, S=5 keys, D=8 and 4 heads, no mask"),
     Case(_three(2, 3, 5, 6, 1, 5), "B=2, T=3 queries, S=5 keys, D=6 and 1 head, no mask"),
@@ -125,6 +122,10 @@ multi_head = Exercise(_multi_head, Round(_SELF, _HEADS, hints=[_PAIR, *_NO_MASK]
 ], _MASK, hints=_NO_MASK[:1], held="without a mask all is right"), Round([
     Case(_three(1, 3, 4, 6, 3, 10, torch.tensor([[1, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 0]]) > 0),
          "B=1, T=3, S=4, D=6, 3 heads and a mask whose second row is all False"),
+], [
+    slip("looks-at-everything-on-an-empty-row", "a query that may look at nothing looks at everything: its hidden "
+         "scores are all alike, and only minus infinity weighs nothing. As in lesson 10, it should get zeros",
+         (_BY_HAND, "scores.softmax -> (scores if mask is None else scores.masked_fill(~mask, -1e9)).softmax")),
 ], hints=[("yours is nan", "A query that may look at nothing gets zeros, as in lesson 10: "
            "scaled_dot_product_attention sees to it.", "nan-on-an-empty-row")],
     held="with other masks all is right"))  # fmt: skip

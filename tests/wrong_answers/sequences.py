@@ -12,7 +12,6 @@ from wrong_answers import Wrong
 
 # --- wrong ------------------------------------------------------------------------------------------------------------
 
-
 SCORES = "torch.tanh(together) @ v"
 BANK = {
     "perplexity": [
