@@ -401,7 +401,7 @@ def show(value: Any, digits: int = 4) -> str:
     if array is not None and array.size > 24 and not isinstance(value, list):
         return f"an array of shape {array.shape}"
     if array is not None and array.ndim == 0:
-        return f"{array.item():.{digits}g}" if array.dtype.kind == "f" else str(array.item())
+        return f"{array.item() + 0.0:.{digits}g}" if array.dtype.kind == "f" else str(array.item())
     if isinstance(value, np.ndarray | torch.Tensor) and array is not None:
         value = list(array)
     if isinstance(value, list | tuple) and type(value) in (list, tuple):

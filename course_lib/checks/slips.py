@@ -87,6 +87,12 @@ class Round:
     otherwise: Callable[[Sequence[Outcome]], Misconception | None] = lambda answers: None
 
 
+def random_tensors(seed: int, *shapes: tuple[int, ...]) -> list[torch.Tensor]:
+    """Inputs of these shapes: normal numbers to one decimal, so that a learner can type one in again."""
+    rng = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=rng).round(decimals=1) for shape in shapes]
+
+
 class Exercise:
     """The check of one exercise: called with the learner's function it answers with a `Result`, and never raises.
 
@@ -171,7 +177,8 @@ class Exercise:
             return f"expected {len(self.parts)} things ({', '.join(self.parts)}) and got {count}{shape}"
         for part, one, other in zip(self.parts, right, got, strict=True):
             if text := difference(one, other, 1e-5):
-                return f"in the {part}, {text}"
+                unfit = isinstance(other, tuple) and not isinstance(one, list | tuple)
+                return f"expected ({', '.join(self.parts)}) and got {nest(got)}" if unfit else f"in the {part}, {text}"
         return None
 
     @property
@@ -279,6 +286,13 @@ def entries(value: Any) -> np.ndarray | None:
         return array.ravel()
     parts = [entries(item) for item in value] if isinstance(value, list | tuple) and len(value) else [None]
     return None if any(part is None for part in parts) else np.concatenate(parts)
+
+
+def nest(value: Any) -> str:
+    """How tuples and lists lie in one another: "(tensor, (tensor, tensor))"."""
+    if not isinstance(value, list | tuple):
+        return a_type(value).split(" ", 1)[1]
+    return f"({', '.join(map(nest, value[:4]))}{', ...' if len(value) > 4 else ''})"
 
 
 def as_boolean(right: Any, answer: Outcome) -> bool:
