@@ -118,14 +118,16 @@ def _unfilled(answers: Sequence[Outcome]) -> Misconception | None:
     found = set()
     for table, answer in zip(_TABLES, answers, strict=True):
         value = None if answer.error else numbers(answer.value)
-        if value is None or value.shape != table.shape or not np.allclose(value[table > 0], _ppmi(table)[table > 0]):
+        if value is None or value.shape != table.shape or not np.isfinite(value).all():
+            return None
+        if not np.allclose(value[table > 0], _ppmi(table)[table > 0]):
             return None
         found |= set(value[table == 0].tolist()) - {0.0}
     if len(found) < 2 and _USED not in found:
         return None
     return Misconception("never-filled", _unfilled,
-                         "cells of words that never met were not filled, and hold what stood in memory before. `where=` "
-                         "passes over them, and `np.empty` fills nothing: `out=np.zeros(table.shape)` does")
+                         "cells of words that never met were not filled, and hold what stood in memory before. `where=`"
+                         " passes over them, and `np.empty` fills nothing: `out=np.zeros(table.shape)` does")
 
 
 _NATURAL = "the logarithm is to base {0}. Ours is the natural one, so that it adds up with the losses of later lessons"
@@ -154,8 +156,8 @@ ppmi = Exercise(_ppmi, Round([
          "the log of zero was kept: -inf, where two words never met. One -inf spoils every product that it enters; "
          "never met says little, so it gets 0", (_ALL, _KEPT), (_ALL, f"{_CLIP} -> np.where(np.isnan(pmi), 0, pmi)")),
     slip("log-of-zero",
-         "the log of zero was kept: 0/0 in an empty row leaves NaN, and every sum that it enters becomes NaN too. Words "
-         "that never met get 0", _ALL),
+         "the log of zero was kept: 0/0 in an empty row leaves NaN, and every sum that it enters becomes NaN too. "
+         "Words that never met get 0", _ALL),
     slip("log-of-zero",
          "a small number stands in for zero, and its log, large and negative, was kept. Never met gets 0",
          (_ALL, f"{_CLIP} -> {_NAN}"),
@@ -182,7 +184,7 @@ ppmi = Exercise(_ppmi, Round([
          "the sum of all counts is missing: a row's sum times a column's sum is not yet what chance expects. Divide it "
          "by the sum of the table", "/ table.sum() ->", ("/ table.sum() ->", _ALL)),
     slip("share-beside-count",
-         "an observed count was divided by an expected share, P(w) P(c). Two counts, or two shares: n_wc / n is P(w, c)",
+         "an observed count was divided by an expected share, P(w) P(c). Take two counts, or two shares",
          "/ table.sum() -> / table.sum() ** 2", ("/ table.sum() -> / table.sum() ** 2", _ALL)),
     slip("logarithm-forgotten",
          "this is observed over expected, before the logarithm. Its log makes 'twice as often' and 'half as often' "
