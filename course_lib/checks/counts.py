@@ -82,7 +82,7 @@ window_counts = Exercise(_window_counts, Round([
     slip("ends-skipped",
          "only words with a whole window on both sides had their turn. Near the ends of a sentence the window is cut "
          "short, and what is left of it counts", f"{_EACH} -> for i, word in list(enumerate(sentence))"
-         "[window:len(sentence) - window if len(sentence) > window else 0]:"),
+         "[window:max(0, len(sentence) - window)]:"),
 ]))  # fmt: skip
 
 
@@ -101,7 +101,7 @@ _TABLES = [
     np.array([[0, 3, 1], [1, 2, 6], [2, 0, 1]]),
     np.array([[5, 1, 0, 2], [0, 4, 3, 0], [7, 0, 1, 1], [2, 2, 0, 9]]),
     np.array([[1, 0, 4], [0, 0, 0], [3, 0, 2]]),
-    np.array([[9.0, 0.5, 0, 0], [0, 0, 7.5, 1], [0.5, 0, 0, 3], [0, 2, 0, 0]]),
+    np.array([[9, 0, 0.5, 0], [0, 0, 7.5, 1], [0.5, 0, 0, 3], [0, 0.5, 0, 0]]),
 ]
 _USED = 777.0
 
@@ -139,6 +139,7 @@ _RATIO = "table[seen] / expected[seen]"
 _ALL = "seen = table > 0 -> seen = table >= 0"  # every cell goes to the logarithm
 _KEPT, _CLIP = "np.maximum(pmi, 0) -> pmi", "np.maximum(pmi, 0)"
 _NAN = "np.nan_to_num(pmi)"
+_LYING = ("axis=1, keepdims=True -> axis=1", "expected[seen] -> (expected + 0 * table)[seen]")
 _TURNED = "/ table.sum() -> / table.sum(); expected = expected.T"
 
 
@@ -150,7 +151,7 @@ ppmi = Exercise(_ppmi, Round([
     Case((_TABLES[0],), "counts [[0, 3, 1], [1, 2, 6], [2, 0, 1]]"),
     Case((_TABLES[1],), "counts [[5, 1, 0, 2], [0, 4, 3, 0], [7, 0, 1, 1], [2, 2, 0, 9]]"),
     Case((_TABLES[2],), "counts [[1, 0, 4], [0, 0, 0], [3, 0, 2]], where word 1 met nobody"),
-    Case((_TABLES[3],), "weighted counts [[9, 0.5, 0, 0], [0, 0, 7.5, 1], [0.5, 0, 0, 3], [0, 2, 0, 0]]"),
+    Case((_TABLES[3],), "weighted counts [[9, 0, 0.5, 0], [0, 0, 7.5, 1], [0.5, 0, 0, 3], [0, 0.5, 0, 0]]"),
 ], [
     slip("log-of-zero",
          "the log of zero was kept: -inf, where two words never met. One -inf spoils every product that it enters; "
@@ -179,7 +180,7 @@ ppmi = Exercise(_ppmi, Round([
     slip("margin-lies-down",
          "both sums lie down as rows of numbers, [V] and [V], so each *column* was divided by both. A sum over a row "
          "must stand up, [V, 1]: keepdims=True (lesson 00, cell 6)",
-         "axis=1, keepdims=True -> axis=1", ("axis=1, keepdims=True -> axis=1", _ALL)),
+         _LYING, (*_LYING, _ALL)),
     slip("total-forgotten",
          "the sum of all counts is missing: a row's sum times a column's sum is not yet what chance expects. Divide it "
          "by the sum of the table", "/ table.sum() ->", ("/ table.sum() ->", _ALL)),
@@ -198,7 +199,8 @@ ppmi = Exercise(_ppmi, Round([
          "np.zeros(table.shape) -> np.zeros_like(table)"),
     slip("weighted-by-its-share", "each value was multiplied by the pair's share of all. That is a term of the mean of "
          "PMI over the text; here we asked for the PMI", f"{_CLIP} -> {_CLIP} * table / table.sum()"),
-], otherwise=_unfilled), play=_on_used_memory)  # fmt: skip
+], hints=[("boolean index did not match", "`expected` should have the table's shape, [V, V]: the rows' sums must stand "
+           "up, [V, 1], and keepdims=True makes them.", None)], otherwise=_unfilled), play=_on_used_memory)  # fmt: skip
 
 
 # --- rank_k_vectors ---------------------------------------------------------------------------------------------------
@@ -226,7 +228,7 @@ def _table(shape: tuple[int, int], k: int, least: int = 0) -> Case:
 
 _US = "U[:, :k] * S[:k]"
 rank_k_vectors = Exercise(_rank_k_vectors, Round([
-    _table((4, 3), 2), _table((5, 7), 3), _table((6, 6), 1), _table((7, 4), 4, least=-9),
+    _table((4, 3), 2), _table((5, 7), 3), _table((6, 6), 1),
 ], [
     slip("singular-values-forgotten",
          "the singular values were forgotten: this is U alone, where every direction is as long as every other, the "
@@ -257,4 +259,6 @@ rank_k_vectors = Exercise(_rank_k_vectors, Round([
          f"{_US} -> {_US} @ Vt[:k]"),
     slip("centred", "each column's mean was taken off first, as principal components do. Take the table as it is",
          "svd(matrix -> svd(matrix - matrix.mean(axis=0)"),
-]), play=_any_sign)  # fmt: skip
+]), Round([
+    _table((7, 4), 4, least=-9), _table((3, 5), 3),
+], held="where k is below the number of rows and of columns all is right"), play=_any_sign)  # fmt: skip

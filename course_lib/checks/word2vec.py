@@ -28,151 +28,136 @@ def _window_pairs(sentences, window, rng):
     return pairs
 
 
-_TIMES, _NEXT = 40, 100  # a small text comes so many times, and a copy's words are so much larger than the last one's
-_LENGTH = 100  # words in each sentence of the long text, no two alike
-_FADING = [1.0, 0.8, 0.6, 0.4, 0.2]
+_TIMES, _NEXT = 40, 100  # a small text comes so many times; each copy's words are so much larger than the last one's
+_SENTENCES, _LENGTH = 30, 100  # of the long text, where no two words are alike
+_SIZE = _SENTENCES * _LENGTH
 
 
-def _as_pairs(value: object) -> np.ndarray:
-    """Pairs of whole numbers [N, 2], whatever they come in."""
+def _as_pairs(value: object) -> list[list[int]]:
+    """Pairs of whole numbers, whatever they come in."""
     array = numbers(list(value) if isinstance(value, set | tuple) else value)
-    if array is not None and array.size == 0:
-        return np.zeros((0, 2), dtype=np.int64)
-    if array is None or array.ndim != 2 or array.shape[1] != 2 or not np.array_equal(array, array.astype(np.int64)):
+    in_twos = array is not None and (not array.size or array.ndim == 2 and array.shape[1] == 2)
+    if not in_twos or not np.array_equal(array, array.astype(np.int64)):
         raise Unfit("expected a list of pairs of word numbers, such as [(7, 8), (8, 7)], and got "
                     f"{show(value)}. `sentences` is a list of sentences, each a list of numbers")  # fmt: skip
-    return array.astype(np.int64)
+    return array.astype(np.int64).tolist()
 
 
-def _pairs_that_come(function: Callable, sentences: list, window: int, rng: np.random.Generator) -> object:
-    """All pairs that come in any copy of the text, in order; a pair that comes more often in one copy stands twice."""
+def _meetings(function: Callable, sentences: list, window: int, rng: np.random.Generator, long: int = 0) -> object:
+    """Of a short text all pairs that come in any of its copies, in order; a pair that comes more often in one copy
+    stands there twice. Of a long text what is off with the reaches, or else how often words meet.
+    """
+    if long:
+        generators = rng, copy.deepcopy(rng), np.random.default_rng(1)
+        return _reaches(*(_as_pairs(function(sentences, window, generator)) for generator in generators), window)
     copies = [[word + _NEXT * number for word in sentence] for number in range(_TIMES) for sentence in sentences]
     value = function(copies, window, rng)
     if value is None or isinstance(value, Iterator):
         return value
     times = Counter()
-    for (a, b, _), n in Counter((a % _NEXT, b % _NEXT, a // _NEXT) for a, b in _as_pairs(value).tolist()).items():
+    for (a, b, _), n in Counter((a % _NEXT, b % _NEXT, a // _NEXT) for a, b in _as_pairs(value)).items():
         times[a, b] = max(times[a, b], min(n, 2))
     return sorted(times.elements())
 
 
-def _meetings(function: Callable, sentences: list, window: int, rng: np.random.Generator, long: bool = False) -> object:
-    """Of a short text the pairs that come; of a long one what three calls say of the reaches, the third with another
-    generator. Only the first thing that is off is told: what follows from it stands as it should be.
-    """
-    if not long:
-        return _pairs_that_come(function, sentences, window, rng)
-    generators = rng, copy.deepcopy(rng), np.random.default_rng(1)
-    first, again, other = (_as_pairs(function(sentences, window, generator)) for generator in generators)
-    size = len(sentences) * _LENGTH
-    for pairs in (first, again, other):
-        if not len(pairs) or pairs.min() < 0 or pairs.max() >= size:
-            raise Unfit(f"expected pairs of the words 0 to {size - 1} and got {show(pairs.tolist())}")
-    a, b, c = (np.sort(pairs @ [size, 1]) for pairs in (first, again, other))
-    facts = {"number of sentences in which all words have one reach": 0, "share of words that see nobody": 0.0,
-             "places that miss a neighbour nearer than one they see": "nowhere",
-             "share of the neighbours 1, 2, 3, 4, 5 places away that are seen": _FADING,
-             "pairs from an equal generator": "the same" if np.array_equal(a, b) else "others",
-             "pairs from another generator": "the same" if np.array_equal(a, c) else "others"}  # fmt: skip
-    one_reach, nobody, missing, share, *_ = facts
-    away = abs(other[:, 0] - other[:, 1])
-    shares = [float(round((away == d).sum() / (2 * len(sentences) * (_LENGTH - d)), 1)) for d in range(1, window + 1)]
-    reach, gaps = _reach_and_gaps(other, size)
-    if shares == [1.0] * window:
-        facts[share] = shares
-    elif alike := int((reach.reshape(-1, _LENGTH) == reach[::_LENGTH, None]).all(1).sum()):
-        facts[one_reach] = alike
-    elif (reach == 0).any():
-        facts[nobody] = float(round((reach == 0).mean(), 1))
-    elif gaps.any():
-        turned = not _reach_and_gaps(other[:, ::-1], size)[1].any()
-        late = (np.flatnonzero(gaps) % _LENGTH >= window).any()
-        facts[missing] = "everywhere" if late else "near the start of a sentence"
-        facts[missing] = "nowhere, once the pairs are turned round" if turned else facts[missing]
-    else:
-        facts[share] = shares
-    return facts
+def _reaches(first: list, again: list, other: list, window: int) -> str:
+    """`again` comes from a generator equal to that of `first`, `other` from another one."""
+    if strange := next((pair for pair in other if not 0 <= min(pair) <= max(pair) < _SIZE), None):
+        raise Unfit(f"expected pairs of the words 0 to {_SIZE - 1} and got {strange}")
+    apart = Counter(abs(a - b) for a, b in other)
+    shares = [apart[away] / (2 * _SENTENCES * (_LENGTH - away)) for away in range(1, window + 1)]
+    meet = f"words 1, 2, 3, 4, 5 places apart meet in the shares {', '.join(f'{share:.1f}' for share in shares)}"
+    reach, gaps = _reach_and_gaps(other)
+    if sorted(first) != sorted(again):
+        return "an equal generator gives other pairs"
+    if min(shares) == 1:
+        return meet
+    if sorted(first) == sorted(other):
+        return "another generator gives the same pairs"
+    if all(len(set(reach[start:start + _LENGTH])) == 1 for start in range(0, _SIZE, _LENGTH)):
+        return "all words of a sentence have one reach"
+    if 0 in reach:
+        return f"of ten words {10 * reach.count(0) / _SIZE:.0f} see nobody"
+    if not gaps:
+        return meet
+    if not _reach_and_gaps([pair[::-1] for pair in other])[1]:
+        return "the second word of each pair is the one that has a reach"
+    where = "everywhere" if max(gaps) >= window else "near the start of a sentence"
+    return f"{where} words miss a neighbour that is nearer than one they see"
 
 
-def _reach_and_gaps(pairs: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """How far each place sees, and whether it misses somebody within that reach, on either side."""
-    right = (pairs[:, 1] > pairs[:, 0]).astype(np.int64)
-    seen, reach = np.zeros((2, size, 2), dtype=np.int64)
-    np.add.at(seen, (pairs[:, 0], right), 1)
-    np.maximum.at(reach, (pairs[:, 0], right), abs(pairs[:, 0] - pairs[:, 1]))
-    reach, place = reach.max(1), np.arange(size) % _LENGTH
-    return reach, (seen != np.minimum(reach[:, None], np.stack([place, _LENGTH - 1 - place], 1))).any(1)
+def _reach_and_gaps(pairs: list) -> tuple[list[int], list[int]]:
+    """How far each word sees, and the places of those who miss somebody within that reach, on either side."""
+    steps = [set() for _ in range(_SIZE)]
+    for a, b in pairs:
+        steps[a].add(b - a)
+    reach = [max(map(abs, each), default=0) for each in steps]
+    rooms = [(min(far, word % _LENGTH), min(far, _LENGTH - 1 - word % _LENGTH)) for word, far in enumerate(reach)]
+    return reach, [word % _LENGTH for word, (left, right) in enumerate(rooms)
+                   if steps[word] != set(range(-left, right + 1)) - {0}]  # fmt: skip
 
 
 def _small(sentences: list, window: int) -> Case:
-    words = f"the sentences {sentences}, {_TIMES} times over, at window {window} (each pair that ever comes told once)"
+    words = f"the sentences {sentences} at window {window}, all pairs that ever come in {_TIMES} goes"
     return Case((sentences, window, np.random.default_rng(0)), words)
 
 
-_LONG = np.arange(30 * _LENGTH).reshape(30, _LENGTH).tolist()
+_LONG = np.arange(_SIZE).reshape(_SENTENCES, _LENGTH).tolist()
 _DRAW, _PAIR, _EACH = "rng.integers(1, window + 1)", "(centre, sentence[j])", "for i, centre in enumerate(sentence):"
-_PAIRS = f"pairs += [{_PAIR} for j in around if j != i]"
+_PAIRS, _FIXED = f"pairs += [{_PAIR} for j in around if j != i]", f"{_DRAW} -> window"
 window_pairs = Exercise(_window_pairs, Round([
     _small([[7, 8, 9], [3], [], [5, 5, 6]], 1),
     _small([[7, 8, 9], [3], [], [5, 5, 6]], 2),
     _small([[4, 1, 7, 0, 3, 3, 8, 2], [6, 5]], 3),
 ], [
-    slip("crosses-sentences", "the window crosses the full stop. A full stop is a wall: go through the sentences one by "
-         "one", "in sentences: -> in [sum(sentences, [])]:"),
+    slip("crosses-sentences", "the window crosses the full stop, which is a wall: take the sentences one by one",
+         "in sentences: -> in [sum(sentences, [])]:"),
     slip("includes-centre", "the centre is counted among its own neighbours: leave out j == i", "if j != i ->"),
-    slip("compares-words",
-         "words are compared where places should be: a word that comes twice is its own neighbour, at the other place",
+    slip("compares-words", "words are compared where places should be: a word that comes twice is its own neighbour",
          "j != i -> sentence[j] != centre"),
     slip("one-sided", "only one side of the window was taken, the words after the centre", "j != i -> j > i"),
     slip("one-sided", "only one side of the window was taken, the words before the centre", "j != i -> j < i"),
     slip("one-short", "the window stops one place early on the right: `range(a, b)` leaves b out",
          "reach + 1) -> reach)"),
-    slip("wraps-around",
-         "the first words of a sentence are paired with its last: a negative index counts from the end. Start at "
-         "max(0, i - reach)", "max(0, i - reach) -> i - reach", "max(0, -> max(-len(sentence),"),
-    slip("skips-ends",
-         "a window that does not fit is skipped, so that the words near a sentence's ends are never centres: cut it at "
-         "the sentence's end instead",
-         f"{_EACH} -> for i, centre in list(enumerate(sentence))[window:len(sentence) - window]:"),
+    slip("wraps-around", "the first words of a sentence are paired with its last: a negative index counts from the "
+         "end. Start at max(0, i - reach)", "max(0, i - reach) -> i - reach", "max(0, -> max(-len(sentence),"),
+    slip("skips-ends", "a window that does not fit is skipped, and the words near a sentence's ends are never centres: "
+         "cut it at the end instead", f"{_EACH} -> {_EACH}\n"
+         "            if not window <= i < len(sentence) - window: continue"),
     slip("whole-sentence", "the whole sentence is the window. Only words at most `reach` places away are neighbours",
          "range(max(0, i - reach), min(len(sentence), i + reach + 1)) -> range(len(sentence))"),
-    slip("counts-twice", "each pair is added twice, or one loop adds both directions. Each centre takes each neighbour "
-         "once: the other direction comes when the neighbour is the centre", "pairs += [ -> pairs += 2 * ["),
+    slip("counts-twice", "each pair is added twice, perhaps once from either side: a centre takes each neighbour once",
+         "pairs += [ -> pairs += 2 * ["),
     slip("one-sentence", "the list of pairs starts anew with each sentence, and only the last is left",
-         "in sentences: -> in sentences[-1:]:"),
+         "in sentences: -> in sentences[-1:]:", ("in sentences: -> in sentences[-1:]:", _FIXED)),
     slip("one-sentence", "`return` stands inside the loop and ends it with the first sentence",
-         "in sentences: -> in sentences[:1]:"),
-    slip("places-not-words", "the pairs hold *places* in the sentence, i or j. They should hold the words that stand "
-         "there: sentence[i] and sentence[j]", f"{_PAIR} -> (i, j)", f"{_PAIR} -> (centre, j)",
-         f"{_PAIR} -> (i, sentence[j])"),
-    slip("never-full", "the largest reach is never drawn: rng.integers(1, n) stops at n - 1. From 1 to window, both "
-         "included, is rng.integers(1, window + 1)", "window + 1 -> window"),
+         "in sentences: -> in sentences[:1]:", ("in sentences: -> in sentences[:1]:", _FIXED)),
+    slip("places-not-words", "the pairs hold *places* in the sentence, i or j, and not the words that stand there",
+         f"{_PAIR} -> (i, j)", f"{_PAIR} -> (centre, j)", f"{_PAIR} -> (i, sentence[j])"),
+    slip("never-full", "the largest reach is never drawn: rng.integers(1, n) stops at n - 1, and n is window + 1",
+         "window + 1 -> window"),
+    slip("reach-from-zero", "the reach is drawn from 0 to window - 1: rng.integers(window) does that. Draw from 1 to "
+         "window, both included", "1, window + 1 -> window"),
     slip("reach-of-the-example", "the reach goes up to 5 whatever `window` says: the 6 of rng.integers(1, 6) was for "
          "window 5, and is window + 1", "window + 1 -> 6", f"{_DRAW} -> 5"),
 ]), Round([
-    Case((_LONG, 5, np.random.default_rng(0)), f"30 sentences of {_LENGTH} words at window 5", {"long": True}),
+    Case((_LONG, 5, np.random.default_rng(0)), f"{_SENTENCES} sentences of {_LENGTH} words at window 5", {"long": 1}),
 ], [
-    slip("fixed-window",
-         "the window is fixed, which makes about 10 pairs a centre, and a reach of its own makes about 6. Let each "
-         "centre draw its reach", f"{_DRAW} -> window"),
-    slip("one-reach",
-         "the reach is drawn once, outside the loop over the words. Each centre draws its own",
+    slip("fixed-window", "the window is fixed, with about 10 pairs a centre where a reach of its own gives about 6. "
+         "Let each centre draw its reach", _FIXED),
+    slip("one-reach", "the reach is drawn once, outside the loop over the words. Each centre draws its own",
          (f"{_EACH} -> once = {_DRAW}\n        {_EACH}", f"reach = {_DRAW} -> reach = once"),
          (f"pairs = [] -> pairs, once = [], {_DRAW}", f"reach = {_DRAW} -> reach = once")),
     slip("reach-from-zero", "the reach can be 0, and then the centre sees nobody: draw from 1 to window, both included",
-         "integers(1, window + 1) -> integers(0, window + 1)", "integers(1, window + 1) -> integers(window)"),
-    slip("several-draws",
-         "more than one draw was made for one centre. A centre takes every word within its reach, on both sides",
-         f"{_PAIRS} -> {_PAIRS[:-1]} and abs(i - j) <= {_DRAW}]"),
-    slip("swapped",
-         "(context, centre) was returned. The centre, the word whose reach was drawn, comes first",
+         "1, window + 1 -> 0, window + 1"),
+    slip("several-draws", "more than one draw was made for one centre. It takes every word within one reach, on both "
+         "sides", f"{_PAIRS} -> {_PAIRS[:-1]} and abs(i - j) <= {_DRAW}]"),
+    slip("swapped", "(context, centre) was returned. The centre, the word whose reach was drawn, comes first",
          f"{_PAIR} -> (sentence[j], centre)"),
-    slip("wraps-around",
-         "a slice starts at a negative index, and is empty. Let it start at max(0, i - reach)",
+    slip("wraps-around", "a slice starts at a negative index, and is empty. Let it start at max(0, i - reach)",
          f"{_PAIRS} -> pairs += [(centre, word) for word in sentence[i - reach:i] + sentence[i + 1:i + reach + 1]]"),
-    slip("ignores-rng",
-         "the reaches were not drawn from `rng`: the same generator should give the same pairs again, and another one "
-         "others", "pairs = [] -> pairs, rng = [], np.random.default_rng(0)",
+    slip("ignores-rng", "the reaches do not come from `rng`: an equal generator should give the same pairs, another "
+         "one others", "pairs = [] -> pairs, rng = [], np.random.default_rng(0)",
          "pairs = [] -> pairs, rng = [], np.random.default_rng()"),
 ], held="the right pairs come"), play=_meetings)  # fmt: skip
 
@@ -250,9 +235,8 @@ softmax_loss = Exercise(_softmax_loss, Round([
          f"{_LSE} -> scores.exp().sum(dim=1)"),
     slip("softmax-twice", "F.cross_entropy was given shares; it takes the scores and does the softmax itself",
          f"{_SCORES} -> ({_SCORES}).softmax(dim=1)"),
-    slip("every-context",
-         "every pair was asked for all B contexts; row b is asked for contexts[b] alone: scores[torch.arange(B), "
-         "contexts]", f"scores[{_RIGHT}] -> scores[:, contexts].mean(dim=1)"),
+    slip("every-context", "every pair was asked for all B contexts; row b is asked for contexts[b] alone: "
+         "scores[torch.arange(B), contexts]", f"scores[{_RIGHT}] -> scores[:, contexts].mean(dim=1)"),
     slip("tables-swapped", "the two tables are swapped: the centre reads w_in, the candidates w_out",
          f"{_SCORES} -> w_out[centres] @ w_in.T"),
     slip("one-table", "w_in was used for both; the candidates' rows are in w_out", "w_out.T -> w_in.T"),
@@ -274,13 +258,11 @@ softmax_loss = Exercise(_softmax_loss, Round([
     _scores((200, 0, 0), (0, 0, 200)),
     _scores((1000, 999, 998), (1, 0, -1)),
 ], [
-    slip("unstable-exp",
-         "exp() is taken of the raw scores. exp(1000) is infinite, and exp(-1000) is 0: what can be subtracted from "
-         "all scores without changing p?", f"{_LSE} -> scores.exp().sum(dim=1).log()",
+    slip("unstable-exp", "exp() is taken of the raw scores. exp(1000) is infinite, and exp(-1000) is 0: what can be "
+         "subtracted from all scores without changing p?", f"{_LSE} -> scores.exp().sum(dim=1).log()",
          f"{_MEAN} -> -(right.exp() / scores.exp().sum(dim=1)).log().mean()"),
-    slip("log-of-softmax",
-         "the softmax, rounded to 0, goes into a logarithm afterwards; torch.log_softmax or torch.logsumexp never pass "
-         "through p", f"{_MEAN} -> -{_P}.log().mean()"),
+    slip("log-of-softmax", "the softmax, rounded to 0, goes into a logarithm afterwards; torch.log_softmax or "
+         "torch.logsumexp never pass through p", f"{_MEAN} -> -{_P}.log().mean()"),
     slip("kept-off-zero",
          "something small was added, or p was cut off near 0, so that no log is infinite. That makes every large loss "
          "smaller than it is: torch.logsumexp needs no such help",
@@ -320,7 +302,7 @@ def _end_to_end(answers: Sequence[Outcome]) -> Misconception | None:
 
 _WORDS = [4, 1, 7, 2, 8, 3]
 _LEFT, _AFTER = "sentence[max(0, t - window):t]", "sentence[t + 1:t + window + 1]"
-_LOOP, _SHARE = "for t in range(len(sentence)):", "max(1, len(around))"
+_SHARE, _PLACES = "max(1, len(around))", "rows = [] -> rows, sentence = [], torch.arange(len(sentence))"
 
 
 def _sentence(ids: list[int], window: int) -> Case:
@@ -334,28 +316,24 @@ cbow_input = Exercise(_cbow_input, Round([
 ], [
     slip("includes-centre", "the centre's own vector is in its mean: the answer would be given away",
          "t + 1:t -> t:t"),
-    slip("compares-words",
-         "every place where the centre's *word* stands was left out. Only the place t itself is: the same word at "
-         "another place is a neighbour", f"{_AFTER}]) -> {_AFTER}])\n        around = around[around != sentence[t]]"),
-    slip("divides-by-window",
-         "the sum is divided by 2 x window everywhere; near a sentence's ends fewer words are present: divide by their "
-         "number", f"{_SHARE} -> (2 * window)"),
+    slip("compares-words", "every place where the centre's *word* stands was left out. Leave out the place t alone: "
+         "the same word elsewhere is a neighbour",
+         f"{_AFTER}]) -> {_AFTER}])\n        around = around[around != sentence[t]]"),
+    slip("divides-by-window", "the sum is divided by 2 x window everywhere; near a sentence's ends fewer words are "
+         "present: divide by their number", f"{_SHARE} -> (2 * window)"),
     slip("sum-not-mean", "the vectors are summed and not divided", f"/ {_SHARE} ->"),
     slip("one-sided", "only the words before the centre are taken", f", {_AFTER} ->"),
     slip("one-sided", "only the words after the centre are taken", f"{_LEFT}, ->"),
-    slip("one-short", "the window stops one place early on the right: a slice leaves its end out",
-         "window + 1 -> window"),
-    slip("start-lost",
-         "the first words see nothing to their left: a slice that starts at a negative index is empty. Start at max(0, "
-         "t - window)", "max(0, t - window) -> t - window"),
+    slip("one-short", "the window stops one place early on the right: a slice leaves its end out", "+ 1] -> ]"),
+    slip("start-lost", "the first words see nothing to their left: a slice that starts at a negative index is empty. "
+         "Start at max(0, t - window)", "max(0, t - window) -> t - window"),
     slip("lone-word", "a word alone in its sentence has no neighbours, and 0 / 0 is NaN: give zeros",
          f"{_SHARE} -> len(around)"),
     slip("whole-sentence", "every word of the sentence is taken, however far away",
          ("max(0, t - window) -> 0", "t + window + 1 ->")),
     slip("table-order",
          "rows 0, 1, 2, ... of the table are taken; at place j stands the word sentence[j], and its row is wanted",
-         f"{_LOOP} -> sentence = torch.arange(len(sentence))\n    {_LOOP}",
-         (f"{_LOOP} -> sentence = torch.arange(len(sentence))\n    {_LOOP}", f"{_SHARE} -> len(around)")),
+         _PLACES, (_PLACES, f"{_SHARE} -> len(around)")),
     slip("own-row", "the rows of the words themselves came back. CBOW is not told the word it is to guess: take the "
          "rows of those around it", "w_in[around].sum(dim=0) -> max(1, len(around)) * w_in[sentence[t]]"),
 ], otherwise=_end_to_end))  # fmt: skip
@@ -382,8 +360,9 @@ _EXP, _HERE = "error = np.exp(scores - scores.max())", "(np.arange(len(error)) =
 softmax_gradients = Exercise(_softmax_gradients, Round([
     _pair(6, 3, 2, 4, seed=20), _pair(5, 2, 0, 3, seed=21), _pair(4, 7, 1, 1, seed=22),
 ], [
-    slip("one-table", "one table serves as both, w_in; the candidates' rows are in w_out", "w_out -> w_in"),
-    slip("one-table", "one table serves as both, w_out; the centre's row is in w_in", "w_in -> w_out"),
+    slip("one-table", "one table serves as both, w_in; the candidates' rows are in w_out", "@ w_out -> @ w_in",
+         ("w_out @ -> w_in @", "@ w_out -> @ w_in")),
+    slip("one-table", "one table serves as both, w_out; the centre's row is in w_in", "w_in[ -> w_out["),
     slip("only-pulls",
          "only the neighbour's row is pulled. The right rows of grad_out sum to zero: what pulls one word pushes all "
          "the others", f"{_MINUS} -> error = -1.0 * {_HERE}", f"{_MINUS} -> error = (error - 1) * {_HERE}"),

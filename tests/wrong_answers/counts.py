@@ -1,10 +1,9 @@
 """Lesson 01: wrong answers beside its slips, right answers in other spellings, inputs to draw."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
 
 from course_lib import counts
 from wrong_answers import Wrong
@@ -94,25 +93,6 @@ def counts_by_distance(sentences, vocab_size, window):
     return table
 
 
-def counts_of_pairs(sentences, vocab_size, window):
-    pairs = defaultdict(int)
-    for sentence in sentences:
-        for i in range(len(sentence)):
-            for j in range(i):
-                if i - j <= window:
-                    pairs[sentence[i], sentence[j]] += 1
-    half = np.zeros((vocab_size, vocab_size))
-    for (a, b), times in pairs.items():
-        half[a, b] = times
-    return half + half.T
-
-
-def counts_by_coordinates(sentences, vocab_size, window):
-    pairs = [(a, b) for s in sentences for i, a in enumerate(s) for j, b in enumerate(s) if 0 < abs(i - j) <= window]
-    rows, columns = np.array(pairs).reshape(-1, 2).T
-    return coo_array((np.ones(len(rows)), (rows, columns)), shape=(vocab_size, vocab_size)).toarray()
-
-
 def ppmi_by_loops(table):
     answer = [[0.0] * len(table) for _ in table]
     for i, row in enumerate(table):
@@ -120,13 +100,6 @@ def ppmi_by_loops(table):
             if times:
                 answer[i][j] = max(0.0, float(np.log(times * table.sum() / (row.sum() * table[:, j].sum()))))
     return answer
-
-
-def ppmi_by_cleaning(table):
-    joint = table / table.sum()
-    with np.errstate(all="ignore"):
-        pmi = np.log(joint / np.outer(joint.sum(axis=1), joint.sum(axis=0)))
-    return np.where(pmi > 0, pmi, 0)
 
 
 def ppmi_by_out(table):
@@ -139,11 +112,6 @@ def ppmi_in_torch(table):
     table = torch.tensor(table).double()
     logs = table.log() + table.sum().log() - table.sum(1, keepdim=True).log() - table.sum(0).log()
     return logs.nan_to_num(neginf=0).clamp(min=0)
-
-
-def ppmi_skipping_with_care(table):
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
-    return np.maximum(np.log(table / np.maximum(expected, 1e-300), where=table > 0, out=np.zeros(table.shape)), 0)
 
 
 def vectors_by_projection(matrix, k):
@@ -166,8 +134,8 @@ def vectors_of_the_words_products(matrix, k):
 
 
 RIGHT = {
-    "window_counts": [counts_by_slices, counts_by_distance, counts_of_pairs, counts_by_coordinates],
-    "ppmi": [ppmi_by_loops, ppmi_by_cleaning, ppmi_by_out, ppmi_in_torch, ppmi_skipping_with_care],
+    "window_counts": [counts_by_slices, counts_by_distance, counts.window_counts],
+    "ppmi": [ppmi_by_loops, ppmi_by_out, ppmi_in_torch],
     "rank_k_vectors": [vectors_by_projection, vectors_in_torch, vectors_by_eigenvectors,
                        vectors_of_the_words_products],
 }

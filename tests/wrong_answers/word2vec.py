@@ -32,21 +32,8 @@ def a_draw_for_each_side(sentences, window, rng):
 
 
 def both_directions(sentences, window, rng):
-    pairs = []
-    for sentence in sentences:
-        for i, centre in enumerate(sentence):
-            for j in range(i + 1, min(len(sentence), i + int(rng.integers(1, window + 1)) + 1)):
-                pairs += [(centre, sentence[j]), (sentence[j], centre), (centre, sentence[j])]
-    return pairs
-
-
-def log_of_softmax_by_hand(w_in, w_out, centres, contexts):
-    exps = torch.exp(w_in[centres] @ w_out.T)
-    return -torch.log(exps[torch.arange(len(centres)), contexts] / exps.sum(1)).mean()
-
-
-def mean_over_all(w_in, w_out, centres, contexts):
-    return -(F.one_hot(contexts, len(w_out)) * F.log_softmax(w_in[centres] @ w_out.T, dim=1)).mean()
+    return [pair for sentence in sentences for a, b in word2vec.window_pairs(sentence, window, rng)
+            for pair in ((a, b), (b, a))]  # fmt: skip
 
 
 def around(sentence, t, window):
@@ -85,8 +72,7 @@ BANK = {
         Wrong("numbers of no word", "(centre, sentence[j]) -> (centre + 10000, sentence[j] + 10000)"),
     ],
     "softmax_loss": [
-        Wrong("p by hand", log_of_softmax_by_hand, "unstable-exp"),
-        Wrong("mean over everything", mean_over_all, "mean-over-words"),
+        Wrong("the best score alone", "torch.logsumexp(scores, dim=1) -> scores.amax(dim=1)"),
         Wrong("one number less, which autograd cannot tell", "right).mean() -> right).mean() - 1"),
         Wrong("through NumPy", "return -> import numpy\n    return numpy.float32(1) *", "cut-off"),
         Wrong("the log cut off", "torch.logsumexp(scores, dim=1) - right -> "
@@ -110,10 +96,6 @@ BANK = {
 # --- right ------------------------------------------------------------------------------------------------------------
 
 
-def pairs_by_the_library(sentences, window, rng):
-    return [list(pair) for sentence in sentences for pair in word2vec.window_pairs(sentence, window, rng)]
-
-
 def pairs_drawn_at_once(sentences, window, rng):
     pairs = []
     for sentence in sentences:
@@ -122,18 +104,6 @@ def pairs_drawn_at_once(sentences, window, rng):
             for i in np.flatnonzero(reaches >= away):
                 pairs += [(sentence[i], sentence[j]) for j in (i - away, i + away) if 0 <= j < len(sentence)]
     return np.array(pairs)
-
-
-def pairs_by_choice(sentences, window, rng):
-    return with_reach(lambda rng, window: rng.choice(np.arange(window) + 1))(sentences, window, rng)
-
-
-def pairs_by_fractions(sentences, window, rng):
-    return tuple(with_reach(lambda rng, window: 1 + int(rng.random() * window))(sentences, window, rng))
-
-
-def loss_by_cross_entropy(w_in, w_out, centres, contexts):
-    return F.cross_entropy(w_in[centres] @ w_out.T, contexts)
 
 
 def loss_by_log_softmax(w_in, w_out, centres, contexts):
@@ -145,12 +115,6 @@ def loss_by_hand(w_in, w_out, centres, contexts):
     scores = w_in[centres] @ w_out.T
     scores = scores - scores.max(dim=1, keepdim=True).values
     return (scores.exp().sum(1).log() - scores.gather(1, contexts[:, None])[:, 0]).mean()
-
-
-def loss_by_one_hot(w_in, w_out, centres, contexts):
-    scores = (w_in[centres] @ w_out.T).double()
-    hot = F.one_hot(contexts, len(w_out)).double()
-    return (torch.logsumexp(scores, 1).sum() - (scores * hot).sum()) / len(scores)
 
 
 def means_by_loops(w_in, sentence, window):
@@ -194,8 +158,13 @@ def gradients_by_formula(w_in, w_out, centre, context):
 
 
 RIGHT = {
-    "window_pairs": [pairs_by_the_library, pairs_drawn_at_once, pairs_by_choice, pairs_by_fractions],
-    "softmax_loss": [loss_by_cross_entropy, loss_by_log_softmax, loss_by_hand, loss_by_one_hot],
+    "window_pairs": [
+        pairs_drawn_at_once,
+        lambda sentences, window, rng: [list(p) for s in sentences for p in word2vec.window_pairs(s, window, rng)],
+        with_reach(lambda rng, window: rng.choice(np.arange(window) + 1)),
+        with_reach(lambda rng, window: 1 + int(rng.random() * window)),
+    ],
+    "softmax_loss": [word2vec.softmax_loss, loss_by_log_softmax, loss_by_hand],
     "cbow_input": [means_by_loops, means_by_running_sums, means_in_numpy, word2vec.cbow_input],
     "softmax_gradients": [gradients_by_autograd, gradients_by_loops, gradients_by_formula],
 }
