@@ -122,7 +122,8 @@ window_pairs = Exercise(_window_pairs, Round([
     slip("wraps-around", "the first words of a sentence are paired with its last: a negative index counts from the "
          "end. Start at max(0, i - reach)", "max(0, i - reach) -> i - reach", "max(0, -> max(-len(sentence),"),
     slip("skips-ends", "a window that does not fit is skipped, and the words near a sentence's ends are never centres: "
-         "cut it at the end instead", f"{_EACH} -> {_EACH}\n"
+         "cut it at the end instead",
+         f"{_EACH} -> {_EACH}\n"
          "            if not window <= i < len(sentence) - window: continue"),
     slip("whole-sentence", "the whole sentence is the window. Only words at most `reach` places away are neighbours",
          "range(max(0, i - reach), min(len(sentence), i + reach + 1)) -> range(len(sentence))"),
@@ -216,23 +217,20 @@ softmax_loss = Exercise(_softmax_loss, Round([
           torch.tensor([1, 0, 5, 3])), "two tables of zeros, V = 6, B = 4 (knowing nothing costs ln 6 = 1.792)"),
     _batch(5, 4, 1, seed=3),
 ], [
-    slip("wrong-axis",
-         "the softmax runs over the pairs (dim=0); each pair's probabilities over the V words must sum to one (dim=1)",
-         f"{_LSE} -> torch.logsumexp(scores, dim=0)[contexts]", "dim=1 -> dim=0"),
+    slip("wrong-axis", "the softmax runs over the pairs (dim=0); each pair's probabilities over the V words must sum "
+         "to one (dim=1)", f"{_LSE} -> torch.logsumexp(scores, dim=0)[contexts]", "dim=1 -> dim=0"),
     slip("mean-over-words", "the mean was taken over all B x V numbers; it is taken over the B pairs",
          "mean() -> mean() / len(w_out)"),
     slip("sum-not-mean", "the pairs' losses were summed; take their mean", "mean() -> sum()"),
     slip("not-reduced", "each pair's loss was returned; we want one number, their mean", ".mean() ->"),
     slip("sign", "the minus of -log p is missing", "return -> return -"),
     slip("log2", "the logarithm is to base 2; ours is the natural one", "mean() -> mean() / np.log(2)"),
-    slip("no-log", "the logarithm is missing: this is the mean of p, or of -p",
-         f"{_MEAN} -> -{_P}.mean()", f"{_MEAN} -> {_P}.mean()", f"{_MEAN} -> 1 - {_P}.mean()"),
+    slip("no-log", "the logarithm is missing: this is the mean of p, or of -p", f"{_MEAN} -> -{_P}.mean()",
+         f"{_MEAN} -> {_P}.mean()", f"{_MEAN} -> 1 - {_P}.mean()"),
     slip("log-of-the-mean", "the mean was taken before the logarithm. Take -log p of each pair first, then the mean",
          f"{_MEAN} -> -{_P}.mean().log()"),
     slip("no-normaliser", "the score itself was used for log p: subtract the log of the sum over all V words",
          f"{_LSE} - right -> -right"),
-    slip("no-logarithm-of-the-sum", "the sum of the exponentials was used, and not its logarithm",
-         f"{_LSE} -> scores.exp().sum(dim=1)"),
     slip("softmax-twice", "F.cross_entropy was given shares; it takes the scores and does the softmax itself",
          f"{_SCORES} -> ({_SCORES}).softmax(dim=1)"),
     slip("every-context", "every pair was asked for all B contexts; row b is asked for contexts[b] alone: "
@@ -246,12 +244,10 @@ softmax_loss = Exercise(_softmax_loss, Round([
 ]), Round([
     _batch(7, 3, 5, seed=0, slopes=True),
 ], [
-    slip("cut-off",
-         "`.item()`, `.detach()`, `torch.tensor(...)` or NumPy came in between, and what they return remembers no "
-         "table. Return the loss itself, made of both tables", f"{_MEAN} -> {_MEAN}.item()",
+    slip("cut-off", "`.item()`, `.detach()`, `torch.tensor(...)` or NumPy came in between, and what they return "
+         "remembers no table. Return the loss itself, made of both tables", f"{_MEAN} -> {_MEAN}.item()",
          f"{_MEAN} -> torch.tensor({_MEAN}.item(), requires_grad=True)", "w_out.T -> w_out.detach().T",
-         "w_in[ -> w_in.detach()[", "logsumexp(scores -> logsumexp(scores.detach()",
-         "- right) -> - right.detach())"),
+         "w_in[ -> w_in.detach()[", "logsumexp(scores -> logsumexp(scores.detach()", "- right) -> - right.detach())"),
 ], held="the numbers are right"), Round([
     _scores((1000, 1001, 1002), (1001, 1002, 1000)),
     _scores((-1000, -1001, -1002)),
@@ -263,14 +259,12 @@ softmax_loss = Exercise(_softmax_loss, Round([
          f"{_MEAN} -> -(right.exp() / scores.exp().sum(dim=1)).log().mean()"),
     slip("log-of-softmax", "the softmax, rounded to 0, goes into a logarithm afterwards; torch.log_softmax or "
          "torch.logsumexp never pass through p", f"{_MEAN} -> -{_P}.log().mean()"),
-    slip("kept-off-zero",
-         "something small was added, or p was cut off near 0, so that no log is infinite. That makes every large loss "
-         "smaller than it is: torch.logsumexp needs no such help",
+    slip("kept-off-zero", "something small was added, or p was cut off near 0, so that no log is infinite. That makes "
+         "every large loss smaller than it is: torch.logsumexp needs no such help",
          *(f"{_MEAN} -> -{form.format(tiny)}.log().mean()" for form in (f"({_P} + {{}})", f"{_P}.clamp(min={{}})")
            for tiny in ("1e-12", "1e-10", "1e-9", "1e-8", "1e-7"))),
-    slip("one-maximum",
-         "one maximum, the largest score of the whole batch, was subtracted from all. Beside it another pair's scores "
-         "may be so small that each exp() is 0: subtract each row's own, scores.max(dim=1, keepdim=True)",
+    slip("one-maximum", "one maximum, the largest score of the whole batch, was subtracted from all. Beside it another "
+         "pair's scores may be so small that each exp() is 0: subtract each row's own, scores.max(dim=1, keepdim=True)",
          f"{_LSE} -> (scores - scores.max()).exp().sum(dim=1).log() + scores.max()",
          f"{_MEAN} -> -((right - scores.max()).exp() / (scores - scores.max()).exp().sum(dim=1)).log().mean()"),
 ], held="small scores hold, and autograd can follow"), play=_loss_or_slopes)  # fmt: skip
@@ -314,8 +308,7 @@ cbow_input = Exercise(_cbow_input, Round([
     _sentence(_WORDS, 2), _sentence([5, 0, 5, 6, 2], 1), _sentence([6, 3], 4), _sentence([1, 1, 0, 1, 8], 2),
     _sentence([8], 2),
 ], [
-    slip("includes-centre", "the centre's own vector is in its mean: the answer would be given away",
-         "t + 1:t -> t:t"),
+    slip("includes-centre", "the centre's own vector is in its mean: the answer would be given away", "t + 1:t -> t:t"),
     slip("compares-words", "every place where the centre's *word* stands was left out. Leave out the place t alone: "
          "the same word elsewhere is a neighbour",
          f"{_AFTER}]) -> {_AFTER}])\n        around = around[around != sentence[t]]"),
@@ -331,11 +324,8 @@ cbow_input = Exercise(_cbow_input, Round([
          f"{_SHARE} -> len(around)"),
     slip("whole-sentence", "every word of the sentence is taken, however far away",
          ("max(0, t - window) -> 0", "t + window + 1 ->")),
-    slip("table-order",
-         "rows 0, 1, 2, ... of the table are taken; at place j stands the word sentence[j], and its row is wanted",
-         _PLACES, (_PLACES, f"{_SHARE} -> len(around)")),
-    slip("own-row", "the rows of the words themselves came back. CBOW is not told the word it is to guess: take the "
-         "rows of those around it", "w_in[around].sum(dim=0) -> max(1, len(around)) * w_in[sentence[t]]"),
+    slip("table-order", "rows 0, 1, 2, ... of the table are taken; at place j stands the word sentence[j], and its row "
+         "is wanted", _PLACES, (_PLACES, f"{_SHARE} -> len(around)")),
 ], otherwise=_end_to_end))  # fmt: skip
 
 
@@ -356,27 +346,24 @@ def _pair(V: int, D: int, centre: int, context: int, seed: int) -> Case:
 
 
 _MINUS, _BOTH = "error[context] -= 1", "return error @ w_out, np.outer(error, w_in[centre])"
-_EXP, _HERE = "error = np.exp(scores - scores.max())", "(np.arange(len(error)) == context)"
+_HERE = "(np.arange(len(error)) == context)"
 softmax_gradients = Exercise(_softmax_gradients, Round([
     _pair(6, 3, 2, 4, seed=20), _pair(5, 2, 0, 3, seed=21), _pair(4, 7, 1, 1, seed=22),
 ], [
     slip("one-table", "one table serves as both, w_in; the candidates' rows are in w_out", "@ w_out -> @ w_in",
          ("w_out @ -> w_in @", "@ w_out -> @ w_in")),
     slip("one-table", "one table serves as both, w_out; the centre's row is in w_in", "w_in[ -> w_out["),
-    slip("only-pulls",
-         "only the neighbour's row is pulled. The right rows of grad_out sum to zero: what pulls one word pushes all "
-         "the others", f"{_MINUS} -> error = -1.0 * {_HERE}", f"{_MINUS} -> error = (error - 1) * {_HERE}"),
-    slip("only-pushes",
-         "the 1 of the neighbour was not subtracted: all words are pushed away, the right one too", f"{_MINUS} ->"),
-    slip("uphill",
-         "the sign is turned round: this is the direction in which the loss grows smaller; the gradient points uphill",
-         f"{_MINUS} -> {_MINUS}; error = -error"),
+    slip("only-pulls", "only the neighbour's row is pulled. The right rows of grad_out sum to zero: what pulls one "
+         "word pushes all the others", f"{_MINUS} -> error = -1.0 * {_HERE}",
+         f"{_MINUS} -> error = (error - 1) * {_HERE}"),
+    slip("only-pushes", "the 1 of the neighbour was not subtracted: all words are pushed away, the right one too",
+         f"{_MINUS} ->"),
+    slip("uphill", "the sign is turned round: this is the direction in which the loss grows smaller; the gradient "
+         "points uphill", f"{_MINUS} -> {_MINUS}; error = -error"),
     slip("one-at-the-centre", "the 1 was subtracted at the centre's place. The right answer is the context",
          "error[context] -> error[centre]"),
     slip("not-divided", "the exponentials were not divided by their sum: p must add up to 1",
-         "error /= error.sum() ->", (f"{_EXP} -> error = np.exp(scores)", "error /= error.sum() ->")),
-    slip("scores-for-shares", "the scores themselves were used for p. Their softmax is meant",
-         f"{_EXP} -> error = scores", (f"{_EXP} -> error = scores", "error /= error.sum() ->")),
+         ("- scores.max() ->", "error /= error.sum() ->")),
     slip("order", "the two came back in the other order: first the centre's row, then w_out",
          f"{_BOTH} -> return np.outer(error, w_in[centre]), error @ w_out"),
     slip("transposed", "grad_out is transposed: it has w_out's shape [V, D]",

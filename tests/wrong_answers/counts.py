@@ -11,16 +11,6 @@ from wrong_answers import Wrong
 # --- wrong ------------------------------------------------------------------------------------------------------------
 
 
-def with_an_empty_diagonal(sentences, vocab_size, window):
-    table = np.zeros((vocab_size, vocab_size))
-    for sentence in sentences:
-        for i, word in enumerate(sentence):
-            for context in sentence[max(0, i - window):i + window + 1]:
-                table[word, context] += 1
-    np.fill_diagonal(table, 0)
-    return table
-
-
 def by_a_list_of_columns(sentences, vocab_size, window):
     table = np.zeros((vocab_size, vocab_size))
     for sentence in sentences:
@@ -33,23 +23,14 @@ def in_a_dictionary(sentences, vocab_size, window):
     return Counter((a, b) for sentence in sentences for a, b in zip(sentence, sentence[1:]))
 
 
-def skips_cells(table):
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
-    return np.maximum(np.log(table / expected, where=table > 0), 0)
-
-
 def skips_cells_of_a_product(table):
     rows, columns = table.sum(axis=1, keepdims=True), table.sum(axis=0, keepdims=True)
     return np.maximum(0, np.log(table * table.sum() / (rows * columns), where=table > 0))
 
 
-def counts_plus_one(table):
-    return counts.ppmi(table + 1.0, smoothing=1.0).toarray()
-
-
 BANK = {
     "window_counts": [
-        Wrong("an empty diagonal", with_an_empty_diagonal, "same-word-skipped"),
+        Wrong("an empty diagonal", "return table -> np.fill_diagonal(table, 0); return table", "same-word-skipped"),
         Wrong("+= with a list of numbers", by_a_list_of_columns, "repeats-lost"),
         Wrong("both cells each time", "+= 1 -> += 1; table[sentence[j], word] += 1", "counted-twice"),
         Wrong("a dictionary", in_a_dictionary),
@@ -57,10 +38,11 @@ BANK = {
         Wrong("nothing counted", "+= 1 -> += 0", "all-zero"),
     ],
     "ppmi": [
-        Wrong("where= without out=", skips_cells, "never-filled"),
+        Wrong("where= without out=", "pmi[seen] = np.log(table[seen] / expected[seen]) -> "
+              "pmi = np.log(table / expected, where=seen)", "never-filled"),
         Wrong("where= without out=, of a product", skips_cells_of_a_product, "never-filled"),
         Wrong("np.empty", "np.zeros -> np.empty", "never-filled"),
-        Wrong("one added to each count", counts_plus_one),
+        Wrong("one added to each count", "expected = -> table = table + 1; expected ="),
         Wrong("cut off at 1", "np.maximum(pmi, 0) -> np.minimum(np.maximum(pmi, 0), 1)"),
         Wrong("nothing but zeros", "seen = table > 0 -> seen = table > 100", "all-zero"),
     ],
@@ -128,16 +110,10 @@ def vectors_by_eigenvectors(matrix, k):
     return matrix @ vectors[:, np.argsort(-values)[:k]]
 
 
-def vectors_of_the_words_products(matrix, k):
-    values, vectors = np.linalg.eigh(matrix @ matrix.T)
-    return (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1][:, :k]
-
-
 RIGHT = {
     "window_counts": [counts_by_slices, counts_by_distance, counts.window_counts],
     "ppmi": [ppmi_by_loops, ppmi_by_out, ppmi_in_torch],
-    "rank_k_vectors": [vectors_by_projection, vectors_in_torch, vectors_by_eigenvectors,
-                       vectors_of_the_words_products],
+    "rank_k_vectors": [vectors_by_projection, vectors_in_torch, vectors_by_eigenvectors],
 }
 
 # --- inputs -----------------------------------------------------------------------------------------------------------

@@ -6,20 +6,11 @@ import torch.nn.functional as F
 
 from wrong_answers import Wrong
 
-# --- wrong ------------------------------------------------------------------------------------------------------------
-
-
-def loop_that_changes_its_input(queries, keys):
-    for table in (queries, keys):
-        for i in range(len(table)):
-            table[i] = table[i] / table[i].norm()
-    return torch.stack([torch.stack([(q * k).sum() for k in keys]) for q in queries])
-
-
 BANK = {
     "cosine_table": [
         Wrong("divides the queries in place", "= queries / -> /=", "changes-its-input"),
-        Wrong("a loop that changes its input", loop_that_changes_its_input, "changes-its-input"),
+        Wrong("a loop that changes its input", "queries = queries / queries.norm(dim=1, keepdim=True) -> "
+              "for i in range(len(queries)): queries[i] = queries[i] / queries[i].norm()", "changes-its-input"),
         Wrong("PyTorch's own cosine, row with row", lambda queries, keys: F.cosine_similarity(queries, keys),
               "row-with-row"),
         Wrong("the wrong axis of normalize", "queries @ keys.T -> F.normalize(queries, dim=0) @ keys.T"),

@@ -22,20 +22,6 @@ def with_reach(draw):
     return pairs_of
 
 
-def a_draw_for_each_side(sentences, window, rng):
-    pairs = []
-    for sentence in sentences:
-        for i, centre in enumerate(sentence):
-            left, right = rng.integers(1, window + 1, 2)
-            pairs += [(centre, word) for word in sentence[max(0, i - left):i] + sentence[i + 1:i + right + 1]]
-    return pairs
-
-
-def both_directions(sentences, window, rng):
-    return [pair for sentence in sentences for a, b in word2vec.window_pairs(sentence, window, rng)
-            for pair in ((a, b), (b, a))]  # fmt: skip
-
-
 def around(sentence, t, window):
     return [i for i in range(max(0, t - window), min(len(sentence), t + window + 1)) if i != t]
 
@@ -52,16 +38,12 @@ def concatenated_ragged(w_in, sentence, window):
     return [w_in[sentence[around(sentence, t, window)]].flatten() for t in range(len(sentence))]
 
 
-def changes_a_table(w_in, w_out, centre, context):
-    grad_centre, grad_out = word2vec.softmax_gradients(w_in, w_out, centre, context)
-    w_out -= grad_out
-    return grad_centre, grad_out
-
-
 BANK = {
     "window_pairs": [
-        Wrong("a draw for each side", a_draw_for_each_side, "several-draws"),
-        Wrong("both directions in one loop", both_directions, "counts-twice"),
+        Wrong("a draw for each side", "max(0, i - reach) -> max(0, i - rng.integers(1, window + 1))", "several-draws"),
+        Wrong("both directions in one loop", "pairs += [(centre, sentence[j]) for j in around if j != i] -> "
+              "pairs += [(i, j) for k in around if k != i for i, j in [(centre, sentence[k]), (sentence[k], centre)]]",
+              "counts-twice"),
         Wrong("never far", with_reach(lambda rng, w: min(w, 1 if rng.random() < 0.5 else 5))),
         Wrong("Python's own generator", "rng.integers(1, window + 1) -> np.random.randint(1, window + 1)",
               "ignores-rng"),
@@ -83,11 +65,12 @@ BANK = {
         Wrong("concatenated", concatenated, "concatenates"),
         Wrong("concatenated, ragged", concatenated_ragged, "concatenates"),
         Wrong("one row", lambda w_in, sentence, window: w_in[sentence].mean(0)),
+        Wrong("own row", lambda w_in, sentence, window: w_in[sentence]),
         Wrong("the largest, not the mean", "sum(dim=0) / max(1, len(around)) -> amax(dim=0)"),
         Wrong("the last one twice", "w_in[around].sum(dim=0) -> w_in[[*around, *around[-1:]]].sum(dim=0)"),
     ],
     "softmax_gradients": [
-        Wrong("an input changed", changes_a_table),
+        Wrong("an input changed", "error = np.exp -> w_out -= w_out.mean(); error = np.exp"),
         Wrong("a step, not a gradient", "return error @ w_out -> return w_in[centre] - error @ w_out"),
         Wrong("one row of w_out alone", "np.outer(error, w_in[centre]) -> error[context] * w_in[centre]"),
     ],
@@ -132,13 +115,6 @@ def means_by_running_sums(w_in, sentence, window):
     return (rows[last] - rows[first] - w_in[sentence]) / (last - first - 1).clamp(min=1)[:, None]
 
 
-def means_in_numpy(w_in, sentence, window):
-    w_in, ids = w_in.numpy(), sentence.numpy()
-    none = np.zeros((1, w_in.shape[1]))
-    return [np.concatenate([w_in[ids[max(0, t - window):t]], w_in[ids[t + 1:t + 1 + window]], none]).sum(0)
-            / max(1, len(around(ids, t, window))) for t in range(len(ids))]
-
-
 def gradients_by_autograd(w_in, w_out, centre, context):
     v, table = (torch.tensor(x, requires_grad=True) for x in (w_in[centre], w_out))
     F.cross_entropy(table @ v, torch.tensor(context)).backward()
@@ -151,12 +127,6 @@ def gradients_by_loops(w_in, w_out, centre, context):
     return sum(e * row for e, row in zip(error, w_out)), [e * w_in[centre] for e in error]
 
 
-def gradients_by_formula(w_in, w_out, centre, context):
-    powers = np.exp(w_out @ w_in[centre])
-    p = (powers / powers.sum())[:, None]
-    return [(p * w_out).sum(0) - w_out[context], (p - np.eye(len(p))[:, [context]]) * w_in[centre]]
-
-
 RIGHT = {
     "window_pairs": [
         pairs_drawn_at_once,
@@ -165,8 +135,8 @@ RIGHT = {
         with_reach(lambda rng, window: 1 + int(rng.random() * window)),
     ],
     "softmax_loss": [word2vec.softmax_loss, loss_by_log_softmax, loss_by_hand],
-    "cbow_input": [means_by_loops, means_by_running_sums, means_in_numpy, word2vec.cbow_input],
-    "softmax_gradients": [gradients_by_autograd, gradients_by_loops, gradients_by_formula],
+    "cbow_input": [means_by_loops, means_by_running_sums, word2vec.cbow_input],
+    "softmax_gradients": [gradients_by_autograd, gradients_by_loops, word2vec.softmax_gradients],
 }
 
 # --- inputs -----------------------------------------------------------------------------------------------------------
