@@ -104,7 +104,7 @@ def _on_used_memory(function: Callable, table: np.ndarray) -> object:
 
 
 def _unfilled(answers: Sequence[Outcome]) -> Misconception | None:
-    """Whether the cells of words that met are right, and the others hold this and that, as memory does."""
+    """Whether the cells of words that met are right, and others hold what stood in memory, or NumPy warns of that."""
     found = set()
     for table, answer in zip(_TABLES, answers, strict=True):
         value = None if answer.error else numbers(answer.value)
@@ -112,12 +112,12 @@ def _unfilled(answers: Sequence[Outcome]) -> Misconception | None:
             return None
         if not np.allclose(value[table > 0], _ppmi(table)[table > 0]):
             return None
-        found |= set(value[table == 0].tolist()) - {0.0}
-    if len(found) < 2 and _USED not in found:
+        found |= set(value[table == 0].tolist())
+    if _USED not in found and not any("'where' used without 'out'" in answer.warned for answer in answers):
         return None
     return Misconception("never-filled", _unfilled,
-                         "cells of words that never met were not filled, and hold what stood in memory before. `where=`"
-                         " passes over them, and `np.empty` fills nothing: `out=np.zeros(table.shape)` does")
+                         "cells of words that never met were not filled, and hold what stood in memory before: `where=` "
+                         "passes over them. `out=np.zeros(table.shape)` fills them first")
 
 
 _NATURAL = "the logarithm is to base {0}. Ours is the natural one, so that it adds up with the losses of later lessons"

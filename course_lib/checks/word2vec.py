@@ -197,12 +197,10 @@ def _batch(V: int, D: int, B: int, seed: int, **kwargs) -> Case:
 
 
 def _scores(*rows: tuple) -> Case:
-    """Pairs whose scores are these rows; the right one is the second, third, ... of its row."""
-    table = torch.tensor(rows, dtype=torch.float32).T.contiguous()  # [V, B]: with unit vectors as centres
-    V, B = table.shape
-    ids = torch.arange(B)
-    words = "the scores " + " and ".join(str(row) for row in rows) + f", contexts {(ids + 1).tolist()}"
-    return Case((torch.eye(V, B).requires_grad_(), table.requires_grad_(), ids, ids + 1), words)
+    """Pairs whose scores are these rows; of the first pair the second score is the right one's, and so on."""
+    table, ids = torch.tensor(rows, dtype=torch.float32).T.contiguous(), torch.arange(len(rows))
+    words = f"the scores {' and '.join(map(str, rows))}, contexts {(ids + 1).tolist()}"
+    return Case((torch.eye(*table.shape).requires_grad_(), table.requires_grad_(), ids, ids + 1), words)
 
 
 _SCORES, _LSE = "w_in[centres] @ w_out.T", "torch.logsumexp(scores, dim=1)"

@@ -19,10 +19,6 @@ def by_a_list_of_columns(sentences, vocab_size, window):
     return table
 
 
-def in_a_dictionary(sentences, vocab_size, window):
-    return Counter((a, b) for sentence in sentences for a, b in zip(sentence, sentence[1:]))
-
-
 def skips_cells_of_a_product(table):
     rows, columns = table.sum(axis=1, keepdims=True), table.sum(axis=0, keepdims=True)
     return np.maximum(0, np.log(table * table.sum() / (rows * columns), where=table > 0))
@@ -33,7 +29,7 @@ BANK = {
         Wrong("an empty diagonal", "return table -> np.fill_diagonal(table, 0); return table", "same-word-skipped"),
         Wrong("+= with a list of numbers", by_a_list_of_columns, "repeats-lost"),
         Wrong("both cells each time", "+= 1 -> += 1; table[sentence[j], word] += 1", "counted-twice"),
-        Wrong("a dictionary", in_a_dictionary),
+        Wrong("a dictionary", lambda sentences, vocab_size, window: Counter(zip(sentences[0], sentences[0][1:]))),
         Wrong("shares, not counts", "return table -> return table / table.sum()"),
         Wrong("nothing counted", "+= 1 -> += 0", "all-zero"),
     ],
@@ -41,7 +37,7 @@ BANK = {
         Wrong("where= without out=", "pmi[seen] = np.log(table[seen] / expected[seen]) -> "
               "pmi = np.log(table / expected, where=seen)", "never-filled"),
         Wrong("where= without out=, of a product", skips_cells_of_a_product, "never-filled"),
-        Wrong("np.empty", "np.zeros -> np.empty", "never-filled"),
+        Wrong("np.empty", "np.zeros -> np.empty"),
         Wrong("one added to each count", "expected = -> table = table + 1; expected ="),
         Wrong("cut off at 1", "np.maximum(pmi, 0) -> np.minimum(np.maximum(pmi, 0), 1)"),
         Wrong("nothing but zeros", "seen = table > 0 -> seen = table > 100", "all-zero"),

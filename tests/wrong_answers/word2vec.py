@@ -22,20 +22,9 @@ def with_reach(draw):
     return pairs_of
 
 
-def around(sentence, t, window):
-    return [i for i in range(max(0, t - window), min(len(sentence), t + window + 1)) if i != t]
-
-
-def concatenated(w_in, sentence, window):
-    answer = torch.zeros(len(sentence), 2 * window, w_in.shape[1])
-    for t, row in enumerate(answer):
-        places = around(sentence, t, window)
-        row[:len(places)] = w_in[sentence[places]]
-    return answer.flatten(1)
-
-
 def concatenated_ragged(w_in, sentence, window):
-    return [w_in[sentence[around(sentence, t, window)]].flatten() for t in range(len(sentence))]
+    return [w_in[torch.cat([sentence[max(0, t - window):t], sentence[t + 1:t + window + 1]])].flatten()
+            for t in range(len(sentence))]  # fmt: skip
 
 
 BANK = {
@@ -56,18 +45,17 @@ BANK = {
     "softmax_loss": [
         Wrong("the best score alone", "torch.logsumexp(scores, dim=1) -> scores.amax(dim=1)"),
         Wrong("one number less, which autograd cannot tell", "right).mean() -> right).mean() - 1"),
-        Wrong("through NumPy", "return -> import numpy\n    return numpy.float32(1) *", "cut-off"),
         Wrong("the log cut off", "torch.logsumexp(scores, dim=1) - right -> "
               "(torch.logsumexp(scores, dim=1) - right).clamp(max=50)"),
         Wrong("zero", "return -> return 0 *", "all-zero"),
     ],
     "cbow_input": [
-        Wrong("concatenated", concatenated, "concatenates"),
+        Wrong("concatenated", lambda w_in, sentence, window: w_in[sentence].repeat(1, 2 * window), "concatenates"),
         Wrong("concatenated, ragged", concatenated_ragged, "concatenates"),
         Wrong("one row", lambda w_in, sentence, window: w_in[sentence].mean(0)),
         Wrong("own row", lambda w_in, sentence, window: w_in[sentence]),
         Wrong("the largest, not the mean", "sum(dim=0) / max(1, len(around)) -> amax(dim=0)"),
-        Wrong("the last one twice", "w_in[around].sum(dim=0) -> w_in[[*around, *around[-1:]]].sum(dim=0)"),
+        Wrong("squares", "w_in[around].sum(dim=0) -> (w_in[around] ** 2).sum(dim=0)"),
     ],
     "softmax_gradients": [
         Wrong("an input changed", "error = np.exp -> w_out -= w_out.mean(); error = np.exp"),
@@ -143,7 +131,7 @@ RIGHT = {
 
 
 def draw_text(rng):
-    sentences = [rng.integers(0, 9, rng.integers(0, 7)).tolist() for _ in range(rng.integers(1, 4))]
+    sentences = [rng.integers(0, 9, rng.integers(0, 6)).tolist() for _ in range(rng.integers(1, 3))]
     return sentences, int(rng.integers(1, 4)), np.random.default_rng(int(rng.integers(99)))
 
 
