@@ -116,8 +116,8 @@ def _unfilled(answers: Sequence[Outcome]) -> Misconception | None:
     if _USED not in found and not any("'where' used without 'out'" in answer.warned for answer in answers):
         return None
     return Misconception("never-filled", _unfilled,
-                         "cells of words that never met were not filled, and hold what stood in memory before: `where=` "
-                         "passes over them. `out=np.zeros(table.shape)` fills them first")
+                         "cells of words that never met were not filled, and hold what stood in memory before. `where=`"
+                         " passes over them: `out=np.zeros(table.shape)` fills them first")
 
 
 _NATURAL = "the logarithm is to base {0}. Ours is the natural one, so that it adds up with the losses of later lessons"

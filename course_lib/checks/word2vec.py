@@ -30,17 +30,20 @@ def _window_pairs(sentences, window, rng):
 
 _TIMES, _NEXT = 40, 100  # a small text comes so many times; each copy's words are so much larger than the last one's
 _SENTENCES, _LENGTH = 30, 100  # of the long text, where no two words are alike
-_SIZE = _SENTENCES * _LENGTH
+_SIZE, _FEW = _SENTENCES * _LENGTH, 3
 
 
-def _as_pairs(value: object) -> list[list[int]]:
-    """Pairs of whole numbers, whatever they come in."""
+def _as_pairs(value: object, size: int) -> list[list[int]]:
+    """Pairs of numbers below `size`, whatever they come in."""
     array = numbers(list(value) if isinstance(value, set | tuple) else value)
     in_twos = array is not None and (not array.size or array.ndim == 2 and array.shape[1] == 2)
     if not in_twos or not np.array_equal(array, array.astype(np.int64)):
         raise Unfit("expected a list of pairs of word numbers, such as [(7, 8), (8, 7)], and got "
                     f"{show(value)}. `sentences` is a list of sentences, each a list of numbers")  # fmt: skip
-    return array.astype(np.int64).tolist()
+    pairs = array.astype(np.int64).tolist()
+    if strange := next((pair for pair in pairs if not 0 <= min(pair) <= max(pair) < size), None):
+        raise Unfit(f"the pair {tuple(strange)} holds a number that is no word of the text")
+    return pairs
 
 
 def _meetings(function: Callable, sentences: list, window: int, rng: np.random.Generator, long: int = 0) -> object:
@@ -48,22 +51,21 @@ def _meetings(function: Callable, sentences: list, window: int, rng: np.random.G
     stands there twice. Of a long text what is off with the reaches, or else how often words meet.
     """
     if long:
-        generators = rng, copy.deepcopy(rng), np.random.default_rng(1)
-        return _reaches(*(_as_pairs(function(sentences, window, generator)) for generator in generators), window)
+        few, other = sentences[:_FEW], np.random.default_rng(1)
+        texts = [(few, rng), (few, copy.deepcopy(rng)), (sentences, other)]
+        return _reaches(*(_as_pairs(function(text, window, one), _SIZE) for text, one in texts), window)
     copies = [[word + _NEXT * number for word in sentence] for number in range(_TIMES) for sentence in sentences]
     value = function(copies, window, rng)
     if value is None or isinstance(value, Iterator):
         return value
-    times = Counter()
-    for (a, b, _), n in Counter((a % _NEXT, b % _NEXT, a // _NEXT) for a, b in _as_pairs(value)).items():
+    times, size = Counter(), _TIMES * _NEXT
+    for (a, b, _), n in Counter((a % _NEXT, b % _NEXT, a // _NEXT) for a, b in _as_pairs(value, size)).items():
         times[a, b] = max(times[a, b], min(n, 2))
     return sorted(times.elements())
 
 
 def _reaches(first: list, again: list, other: list, window: int) -> str:
-    """`again` comes from a generator equal to that of `first`, `other` from another one."""
-    if strange := next((pair for pair in other if not 0 <= min(pair) <= max(pair) < _SIZE), None):
-        raise Unfit(f"expected pairs of the words 0 to {_SIZE - 1} and got {strange}")
+    """`again` comes from a generator equal to that of `first`, `other` from another one and from the whole text."""
     apart = Counter(abs(a - b) for a, b in other)
     shares = [apart[away] / (2 * _SENTENCES * (_LENGTH - away)) for away in range(1, window + 1)]
     meet = f"words 1, 2, 3, 4, 5 places apart meet in the shares {', '.join(f'{share:.1f}' for share in shares)}"
@@ -72,7 +74,7 @@ def _reaches(first: list, again: list, other: list, window: int) -> str:
         return "an equal generator gives other pairs"
     if min(shares) == 1:
         return meet
-    if sorted(first) == sorted(other):
+    if sorted(first) == sorted(pair for pair in other if max(pair) < _FEW * _LENGTH):
         return "another generator gives the same pairs"
     if all(len(set(reach[start:start + _LENGTH])) == 1 for start in range(0, _SIZE, _LENGTH)):
         return "all words of a sentence have one reach"
@@ -82,8 +84,8 @@ def _reaches(first: list, again: list, other: list, window: int) -> str:
         return meet
     if not _reach_and_gaps([pair[::-1] for pair in other])[1]:
         return "the second word of each pair is the one that has a reach"
-    where = "everywhere" if max(gaps) >= window else "near the start of a sentence"
-    return f"{where} words miss a neighbour that is nearer than one they see"
+    where = "in all places" if max(gaps) >= window else "near the start of a sentence"
+    return f"words {where} miss a neighbour that is nearer than one they see"
 
 
 def _reach_and_gaps(pairs: list) -> tuple[list[int], list[int]]:

@@ -31,7 +31,7 @@ BANK = {
     "window_pairs": [
         Wrong("a draw for each side", "max(0, i - reach) -> max(0, i - rng.integers(1, window + 1))", "several-draws"),
         Wrong("both directions in one loop", "pairs += [(centre, sentence[j]) for j in around if j != i] -> "
-              "pairs += [(i, j) for k in around if k != i for i, j in [(centre, sentence[k]), (sentence[k], centre)]]",
+              "pairs += [pair for j in around if j != i for pair in [(centre, sentence[j]), (sentence[j], centre)]]",
               "counts-twice"),
         Wrong("never far", with_reach(lambda rng, w: min(w, 1 if rng.random() < 0.5 else 5))),
         Wrong("Python's own generator", "rng.integers(1, window + 1) -> np.random.randint(1, window + 1)",
