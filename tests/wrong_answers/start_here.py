@@ -13,7 +13,7 @@ BANK = {
               "for i in range(len(queries)): queries[i] = queries[i] / queries[i].norm()", "changes-its-input"),
         Wrong("PyTorch's own cosine, row with row", lambda queries, keys: F.cosine_similarity(queries, keys),
               "row-with-row"),
-        Wrong("the wrong axis of normalize", "queries @ keys.T -> F.normalize(queries, dim=0) @ keys.T"),
+        Wrong("the wrong axis of normalize", "queries @ keys.T -> torch.nn.functional.normalize(queries, dim=0) @ keys.T"),
         Wrong("the wrong norm", lambda queries, keys: np.dot(queries / torch.norm(queries, 1), keys.T)),
         Wrong("forgets to return", "return -> table ="),
         Wrong("only the first query", lambda queries, keys: F.cosine_similarity(queries[:1], keys)),
