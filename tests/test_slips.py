@@ -156,6 +156,26 @@ def test_rounds_come_in_turn_and_say_what_held():
     assert message.startswith("share: Below 1 all is right. For counts = 3"), message
 
 
+two = Exercise(_share, Round(share.rounds[0].cases, [
+    slip("turned", "they changed places", "counts / total -> total / counts"),
+    slip("one-more", "1 is added", "0.5 -> 1.5"),
+]), also=[("+ 0.5 -> - 0.5", "the share less a half")])  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "words", "key"), [
+    (lambda a, b: a / b - 0.5, "all 2 cases hold. This is the share less a half.", None),
+    (lambda a, b: b / a - 0.5, "as if they changed places. (Compared with the share less a half.)", "turned"),
+    (lambda a, b: b / a + 0.5, "as if they changed places.", "turned"),
+    (lambda a, b: a / b - 0.4, "expected -0.25 and got -0.15. (Compared with the share less a half.)", None),
+    (lambda a, b: a / b + 0.4, "expected 0.75 and got 0.65.", None),
+    (lambda a, b: "half", "got a str: 'half'.", None),
+])
+def test_where_two_answers_are_right_the_nearest_is_compared(answer, words, key):
+    result = two(answer)
+    assert result.message.endswith(words)
+    assert result.diagnosis == key
+
+
 def test_a_slip_is_run_once_for_all_learners():
     calls = []
 

@@ -12,7 +12,7 @@ import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -90,10 +90,12 @@ class Exercise:
     `right` is the lesson's solution, named as in the lesson after an underscore. The rounds are tried in turn, and the
     first that fails is told. `play(function, *inputs)` uses a function whose work shows elsewhere than in its value.
     `parts` names the things that come back where they are several, as in ("output", "weights").
+    `also` lists other right answers, each as (edits of `right`, what it is): an answer is compared with the nearest.
     """
 
-    def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = ()):
-        self.right, self.rounds, self.play, self.parts = right, rounds, play, parts
+    def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = (),
+                 also: Sequence[tuple[str | tuple[str, ...], str]] = ()):  # fmt: skip
+        self.right, self.rounds, self.play, self.parts, self.also = right, rounds, play, parts, also
         self.__name__ = self.name = right.__name__.removeprefix("_")
         self.__doc__ = f"Compares your {self.name} with the right one on {sum(len(r.cases) for r in rounds)} inputs."
         self._outcomes: dict[tuple, Outcome] = {}
@@ -102,16 +104,39 @@ class Exercise:
         return guarded(self.name)(self._ask)(learner)
 
     def _ask(self, learner: Callable) -> Result:
+        if not self.also:
+            return self._compare(learner)[0]
+        found = []
+        for exercise, words in [(self, ""), *self.others]:
+            result, number, answers = exercise._compare(learner)
+            rank = result.status == "failed", result.diagnosis is None, -number, exercise._distance(number, answers)
+            found.append((rank, result, words))
+        _, result, words = min(found, key=lambda one: one[0])
+        if words:
+            words = f" This is {words}." if result.status == "passed" else f" (Compared with {words}.)"
+        return Result(result.status, result.message + words, result.diagnosis)
+
+    def _compare(self, learner: Callable) -> tuple[Result, int, list[Outcome]]:
+        """What there is to say, and the round that it is about with the learner's answers."""
         for number, this in enumerate(self.rounds):
             answers = [call(learner, *case.args, name=self.name, play=self.play, **case.kwargs) for case in this.cases]
             if stub := next((answer for answer in answers if answer.kind == "stub"), None):
-                return stub.error
+                return stub.error, number, answers
             result = self._judge(number, answers)
             if result.status != "passed":
                 break
         else:
             result = passed(self.name, f"all {sum(len(this.cases) for this in self.rounds)} cases hold.")
-        return with_warning(result, answers)
+        return with_warning(result, answers), number, answers
+
+    def _distance(self, number: int, answers: Sequence[Outcome]) -> float:
+        """How far the numbers of a round's answers are from the right ones, on the average."""
+        away = []
+        for case, answer in zip(self.rounds[number].cases, answers, strict=True):
+            right, got = entries(run_ours(self.right, case, self.play)), entries(answer.value)
+            fits = right is not None and got is not None and right.shape == got.shape
+            away.append(np.abs(1.0 * right - got).mean() if fits and right.size else 0.0 if fits else np.inf)
+        return float(np.nan_to_num(np.mean(away), nan=np.inf))
 
     def _judge(self, number: int, answers: Sequence[Outcome]) -> Result:
         this = self.rounds[number]
@@ -147,6 +172,24 @@ class Exercise:
     @property
     def slips(self) -> list[Slip]:
         return [slip for this in self.rounds for slip in this.slips]
+
+    @functools.cached_property
+    def others(self) -> list[tuple["Exercise", str]]:
+        """The same exercise for each other right answer, with the slips whose edits can be made in that one as well."""
+        def inside(edits: tuple, this: Round) -> Round:
+            return replace(this, slips=[Slip(one.key, one.words, variants) for one in this.slips if (
+                variants := [known for variant in one.variants if (known := self._both(edits, variant))])])
+
+        return [(Exercise(edited(self.right, edits), *[inside(edits, this) for this in self.rounds], play=self.play,
+                          parts=self.parts), words) for edits, words in self.also]  # fmt: skip
+
+    def _both(self, edits: str | tuple, variant: str | tuple | Callable) -> Callable | None:
+        """Another right answer's edits and then a slip's; None for a slip that is none of that answer."""
+        first, then = ((one,) if isinstance(one, str) else one for one in (edits, variant))
+        try:
+            return None if callable(variant) else edited(self.right, (*first, *then))
+        except ValueError:
+            return None
 
     # --- which slip? ---
 
