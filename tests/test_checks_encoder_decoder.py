@@ -20,8 +20,12 @@ def test_another_right_table_passes_and_is_named(table, words):
 def test_a_wrong_table_is_compared_with_the_nearest_right_one(base, key):
     result = check.position_encoding(bank.in_halves(lambda n, d: bank.right_angles(n, d, base)))
     assert result.diagnosis == key
-    assert "For length = 3, d_model = 4, entry (1, 1) should be 0.009999833 and yours" in result.message
+    assert "For length = 3, d_model = 4, entry (1, 1) should be 0.01 and yours" in result.message
     assert "(Compared with the paper's table in another order of columns" in result.message
+
+
+def test_what_is_near_to_none_is_compared_with_the_papers():
+    assert "Compared with" not in check.position_encoding(bank.noise).message
 
 
 @pytest.mark.parametrize(("answer", "words"), [

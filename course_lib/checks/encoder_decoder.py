@@ -93,11 +93,10 @@ position_encoding = Exercise(
              "return table -> return angles.repeat(1, 2)"),
     ]),
     also=[
-        (_IN_HALVES, "the paper's table in another order of columns, first all sines, then all cosines. Nothing is "
-                     "lost by that, as the model learns what each column means"),
-        ((*_IN_HALVES, _TO_THE_BASE),
-         "the table of the authors' own program: first all sines, then all cosines, with frequencies that end exactly "
-         "at 1 / 10000. The paper's formula differs a little"),
+        (_IN_HALVES, "the paper's table in another order of columns (first all sines, then all cosines), which serves "
+                     "as well"),
+        ((*_IN_HALVES, _TO_THE_BASE), "the table of the authors' own program (first all sines, then all cosines, with "
+                                      "frequencies that end exactly at 1 / 10000), which serves as well"),
     ],
 )  # fmt: skip
 
@@ -123,6 +122,9 @@ def _decoder(size: int, seed: int, vocab_size: int = 9) -> Callable:
     def decode(input_ids: Int[Tensor, "B T"], mask: Bool[Tensor, "T T"] | None = None) -> Float[Tensor, "B T V"]:
         if not isinstance(input_ids, Tensor) or input_ids.dim() != 2 or input_ids.shape[1] == 0:
             raise ValueError("decode takes token ids of shape [B, T], one row a target.")
+        if mask is not None and getattr(mask, "dtype", None) != torch.bool:
+            raise ValueError("decode takes a mask of True and False, True where a place may see: "
+                             "torch.ones(T, T, dtype=torch.bool).tril(), for instance.")  # fmt: skip
         x = 2 * table[input_ids] + sinusoidal_positions(input_ids.shape[1], size)
         attended, _ = scaled_dot_product_attention(x @ query, x @ key, x @ value, mask)
         return (x + 2 * attended) @ output * 2

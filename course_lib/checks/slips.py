@@ -109,8 +109,8 @@ class Exercise:
         found = []
         for exercise, words in [(self, ""), *self.others]:
             result, number, answers = exercise._compare(learner)
-            rank = result.status == "failed", result.diagnosis is None, -number, exercise._distance(number, answers)
-            found.append((rank, result, words))
+            away = exercise._distance(number, answers) * (2 if words else 1)  # in doubt it was meant as ours
+            found.append(((result.status == "failed", result.diagnosis is None, -number, away), result, words))
         _, result, words = min(found, key=lambda one: one[0])
         if words:
             words = f" This is {words}." if result.status == "passed" else f" (Compared with {words}.)"
