@@ -282,8 +282,7 @@ class _Writer:
             raise ValueError(f"decode got the ids {ids}, and a token is a number from 0 to {_VOCAB - 1}: argmax over "
                              "all rows at once counts through all of them, so take the last row first.")  # fmt: skip
         scores = torch.sin(torch.arange(len(ids) * _VOCAB, dtype=torch.float32) * 1.7).view(len(ids), _VOCAB)
-        for place in range(len(ids)):
-            scores[place, self.follow(tuple(ids[: place + 1]))] += 2.5
+        scores[range(len(ids)), [self.follow(tuple(ids[: place + 1])) for place in range(len(ids))]] += 2.5
         return scores
 
 
