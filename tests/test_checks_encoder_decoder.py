@@ -1,52 +1,36 @@
-"""Lesson 13's checks: answers that differ from ours in form alone are accepted, and it is said which."""
+"""Lesson 13's checks: of tables of positions more than one is right, and it is said which; loops come to an end."""
 
-import math
-
-import torch
-import torch.nn.functional as F
+import pytest
+from wrong_answers import encoder_decoder as bank
 
 from course_lib.checks import encoder_decoder as check
 
 
-def test_sines_beside_cosines_are_another_order():
-    def halves(length, d_model):
-        angles = torch.arange(length)[:, None] / 10_000 ** (torch.arange(0, d_model, 2) / d_model)
-        return torch.cat([angles.sin(), angles.cos()], dim=1)
-
-    result = check.position_encoding(halves)
+@pytest.mark.parametrize(("table", "words"), [
+    (bank.in_halves(bank.right_angles), "all 5 cases hold. This is the paper's table in another order of columns"),
+    (bank.positions_of_tensor2tensor, "all 5 cases hold. This is the table of the authors' own program"),
+])
+def test_another_right_table_passes_and_is_named(table, words):
+    result = check.position_encoding(table)
     assert result.status == "passed"
-    assert "another order of columns" in result.message
+    assert words in result.message
 
 
-def test_the_authors_own_program_is_accepted():
-    """The signal of tensor2tensor: the frequencies' exponents run from 0 to 1, both included."""
-    def signal(length, channels):
-        pairs = channels // 2
-        rates = torch.exp(torch.arange(pairs) * -(math.log(10_000) / max(pairs - 1, 1)))
-        return torch.cat([torch.sin(torch.arange(length)[:, None] * rates),
-                          torch.cos(torch.arange(length)[:, None] * rates)], dim=1)  # fmt: skip
-
-    result = check.position_encoding(signal)
-    assert result.status == "passed"
-    assert "authors' own program" in result.message
+@pytest.mark.parametrize(("base", "key"), [(1000, "other-base"), (500, None)])
+def test_a_wrong_table_is_compared_with_the_nearest_right_one(base, key):
+    result = check.position_encoding(bank.in_halves(lambda n, d: bank.right_angles(n, d, base)))
+    assert result.diagnosis == key
+    assert "For length = 3, d_model = 4, entry (1, 1) should be 0.01 and yours" in result.message
+    assert "(Compared with the paper's table in another order of columns" in result.message
 
 
-def test_nothing_is_asked_after_the_last_token():
-    """Reading the whole target and asking the last place for padding is the same loss."""
-    def loss(decode, target_ids, pad_id):
-        T = target_ids.shape[1]
-        labels = torch.cat([target_ids[:, 1:], torch.full((len(target_ids), 1), pad_id)], dim=1)
-        scores = decode(target_ids, torch.ones(T, T).tril().bool())
-        return F.cross_entropy(scores.transpose(1, 2), labels, ignore_index=pad_id)
-
-    assert check.teacher_forcing_loss(loss).status == "passed"
+def test_what_is_near_to_none_is_compared_with_the_papers():
+    assert "Compared with" not in check.position_encoding(bank.noise).message
 
 
-def test_ids_may_come_as_a_tensor():
-    def match(decode, target, start_id, end_id, max_length):
-        ids = torch.tensor([start_id])
-        while len(ids) <= max_length and (token := decode(ids)[-1].argmax()) != end_id:
-            ids = torch.cat([ids, token[None]])
-        return ids[1:].tolist(), ids[1:].tolist() == target
-
-    assert check.exact_match(match).status == "passed"
+@pytest.mark.parametrize(("answer", "words"), [
+    (bank.without_limit, "decode was handed 51 ids, and max_length is less than 10"),
+    (bank.over_all_rows, "take the last row first"),
+])
+def test_a_decoder_says_what_it_cannot_read(answer, words):
+    assert words in check.exact_match(answer).message

@@ -120,8 +120,8 @@ class Exercise:
         found = []
         for exercise, words in [(self, self.called), *self.others]:
             result, number, answers = exercise._compare(learner)
-            rank = result.status == "failed", result.diagnosis is None, -number, exercise._distance(number, answers)
-            found.append((rank, result, words))
+            away = exercise._distance(number, answers) * (1 if exercise is self else 2)  # in doubt it was meant as ours
+            found.append(((result.status == "failed", result.diagnosis is None, -number, away), result, words))
         _, result, words = min(found, key=lambda one: one[0])
         if words:  # a stub is compared with nothing
             words = {"passed": f" This is {words}.", "failed": f" (Compared with {words}.)"}.get(result.status, "")
