@@ -50,7 +50,9 @@ def rule_of(hint: Any) -> Rule | None:
     if not rules:
         return None
     (rule,) = rules
-    return Rule(lambda value: value is None or rule.holds(value), f"None or {rule.words}") if len(parts) > 1 else rule
+    if type(None) in parts:
+        return Rule(lambda value: value is None or rule.holds(value), f"None or {rule.words}")
+    return rule
 
 
 def _rules(part: Any) -> list[Rule]:

@@ -26,10 +26,11 @@ SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 
 # A module may import the floors below its own and, but on the top floor, its left neighbours.
 FLOORS = [
-    ["settings", "shapes", "device", "cleaning", "data", "vocab", "dates"],
-    ["keyed_vectors", "counts", "bpe", "wordpiece", "tokenizers", "linear", "gguf_file", "attention", "losses",
-     "training"],
-    ["word2vec", "glove", "fasttext", "evaluation", "sequences", "transformer"],
+    ["settings", "shapes", "files", "intervals", "device", "cleaning", "evaluation_sets", "manifest", "fetching",
+     "data", "vocab", "dates"],
+    ["vector_files", "associations", "evaluation", "keyed_vectors", "counts", "bpe", "wordpiece", "tokenizer_files",
+     "tokenizer_base", "subwords", "tokenizers", "linear", "gguf_file", "attention", "losses", "training"],
+    ["word2vec", "glove", "character_ngrams", "fasttext_classifier", "fasttext", "sequences", "transformer"],
     ["bert", "gpt", "llama"],
     ["finetuning", "decoding", "checkpoints", "pretrain", "interpretability"],
 ]
