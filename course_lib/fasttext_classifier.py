@@ -22,7 +22,7 @@ from torch import Tensor
 
 from course_lib import device as devices
 from course_lib.character_ngrams import hash_ngram
-from course_lib.settings import Positive, Size
+from course_lib.settings import Positive, Size, Texts
 from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
@@ -79,7 +79,8 @@ class Classifier:
         self.epochs, self.learning_rate, self.batch_size, self.seed = epochs, learning_rate, batch_size, seed
         self.table = self.output = None
 
-    def fit(self, texts: Sequence[str | Sequence[str]], labels: Sequence) -> "Classifier":
+    @shaped
+    def fit(self, texts: Texts, labels: Sequence) -> "Classifier":
         """Train from scratch. ValueError for no texts, unequal lengths, labels of one kind, texts without a word."""
         texts, labels = _split(texts), list(labels)
         if len(texts) != len(labels):
@@ -133,19 +134,21 @@ class Classifier:
             found.append(torch.from_numpy(np.concatenate([own, len(self.vocab) + chained])))
         return found
 
-    def predict_proba(self, texts: Sequence[str | Sequence[str]]) -> Float[np.ndarray, "N L"]:
+    @shaped
+    def predict_proba(self, texts: Texts) -> Float[np.ndarray, "N L"]:
         """The probability of each of `labels` for each text; a text of which nothing is known gets equal ones."""
         if self.table is None:
             raise RuntimeError("this classifier has not been trained: call fit(texts, labels) first.")
         with torch.no_grad():
             return F.softmax(self._scores(self._rows(_split(texts))), dim=1).numpy()
 
-    def predict(self, texts: Sequence[str | Sequence[str]]) -> list:
+    @shaped
+    def predict(self, texts: Texts) -> list:
         """The most probable label of each text."""
         return [self.labels[i] for i in self.predict_proba(texts).argmax(axis=1)]
 
 
-def _split(texts: Sequence[str | Sequence[str]]) -> list[Sequence[str]]:
-    if isinstance(texts, str) or not len(texts):
-        raise ValueError(f"texts is {texts[:30]!r}: give a list of one text or more.")
+def _split(texts: Texts) -> list[Sequence[str]]:
+    if not len(texts):
+        raise ValueError("there are no texts: give at least one.")
     return [text.split() if isinstance(text, str) else text for text in texts]

@@ -55,7 +55,7 @@ def spearman(x: Real[np.ndarray, " N"], y: Real[np.ndarray, " N"]) -> float:
     x, y = ranks(x), ranks(y)
     rho = pearson(x, y)
     if math.isnan(rho):
-        raise ValueError(f"all values of one side are equal ({len(x)} in all), so there is no order to compare.")
+        raise ValueError("all values of one side are equal, so there is no order to compare.")
     return rho
 
 

@@ -17,7 +17,7 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 
@@ -41,6 +41,7 @@ def number(value: object) -> bool:
 Size = Annotated[int, Rule(lambda value: whole(value, 1), "a whole number of 1 or more")]
 Count = Annotated[int, Rule(lambda value: whole(value, 0), "a whole number of 0 or more")]
 Positive = Annotated[float, Rule(lambda value: number(value) and value > 0, "a number above 0")]
+Texts = Annotated[Sequence[str], Rule(lambda value: not isinstance(value, str), "a list of texts, in brackets")]
 
 
 def rule_of(hint: Any) -> Rule | None:
@@ -70,7 +71,7 @@ def require(holds: bool, name: str, value: object, what: str) -> None:
     ValueError: window=0 cannot be used: window must be a whole number of 1 or more.
     """
     if not holds:
-        raise ValueError(f"{name}={value!r} cannot be used: {name} must be {what}.")
+        raise ValueError(f"{name}={value!r:.60} cannot be used: {name} must be {what}.")
 
 
 def require_sizes(**sizes: object) -> None:

@@ -22,7 +22,7 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from course_lib import bpe
-from course_lib.settings import Size
+from course_lib.settings import Size, Texts
 from course_lib.shapes import shaped
 
 Cut = tuple[int, int, int]  # a token's id, and the places in the text where it starts and ends
@@ -178,8 +178,8 @@ class Tokenizer:
     @shaped
     def encode_batch(
         self,
-        texts: Sequence[str],
-        pairs: Sequence[str] | None = None,
+        texts: Texts,
+        pairs: Texts | None = None,
         *,
         max_length: Size | None = None,
         padding: Literal["longest", "max_length"] = "longest",
@@ -197,7 +197,9 @@ class Tokenizer:
         offsets: also say where each token stands in its text.
         Raises ValueError where max_length leaves no room for a token of the text, or texts and pairs do not match.
         """
-        texts, pairs = _as_lists(texts, pairs)
+        texts, pairs = list(texts), None if pairs is None else list(pairs)
+        if pairs is not None and len(pairs) != len(texts):
+            raise ValueError(f"There are {len(texts)} texts and {len(pairs)} pairs: give a second text for each.")
         if padding == "max_length" and max_length is None:
             raise ValueError("padding='max_length' needs a max_length: say how long the rows are to be.")
         before, between, after = self.frame if add_special_tokens else ([], [], [])
@@ -243,16 +245,6 @@ class Tokenizer:
             spans[mask] = values[:, 1:]
             spans = torch.from_numpy(spans)
         return Batch(torch.from_numpy(input_ids), torch.from_numpy(mask), torch.from_numpy(types).long(), spans)
-
-
-def _as_lists(texts: Sequence[str], pairs: Sequence[str] | None) -> tuple[list[str], list[str] | None]:
-    for name, value in (("texts", texts), ("pairs", pairs)):
-        if isinstance(value, str):
-            raise ValueError(f"{name} is a list of texts, not the text {value!r:.40}: put brackets around it.")
-    texts, pairs = list(texts), None if pairs is None else list(pairs)
-    if pairs is not None and len(pairs) != len(texts):
-        raise ValueError(f"There are {len(texts)} texts and {len(pairs)} pairs: give a second text for each.")
-    return texts, pairs
 
 
 def truncated(first: int, second: int, room: int) -> tuple[int, int]:

@@ -47,11 +47,11 @@ def test_classifier_scores_are_the_softmax_of_the_mean():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: Classifier().fit([], []), r"texts is \[\]: give a list of one text or more"),
+        (lambda: Classifier().fit([], []), "there are no texts"),
         (lambda: Classifier().fit(["a", "b"], ["x"]), "2 texts but 1 labels"),
         (lambda: Classifier().fit(["a", "b"], ["x", "x"]), "all labels are 'x'"),
         (lambda: Classifier().fit(["", ""], ["x", "y"]), "corpus is empty"),
-        (lambda: Classifier().fit("text", ["x"]), "texts is 'text'"),
+        (lambda: Classifier().fit("text", ["x"]), "texts='text' cannot be used: texts must be a list"),
         (lambda: Classifier(bucket=0), "bucket=0"),
         (lambda: Classifier(learning_rate=0), "learning_rate=0"),
     ],
