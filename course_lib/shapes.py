@@ -5,9 +5,11 @@ What it is. A decorator for the public doors of a module: functions, and `forwar
     def attend(query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"], mask: Bool[Tensor, "#T #S"] | None)
 
 the key must have the query's batch and D. `*batch` stands for any number of axes, an axis marked # may also be 1, and
-one named like a whole number of `self` has that size; each holds 1 or more. jaxtyping keeps count of them.
+one named like a whole number of `self` has that size; each holds 1 or more. jaxtyping keeps count of them. Where an
+array of NumPy is asked for, anything that NumPy makes one of will do. The limits of `settings` hold as well: `topn:
+Size` refuses 0.
 
-What it leaves out. Results, arguments that are no tensors, and every call from within a checked call: a stack of twelve
+What it leaves out. Results, arguments of other kinds, and every call from within a checked call: a stack of twelve
 blocks pays once, at its own door (10 to 30 microseconds on a CPU), and no block pays again. Nor does `torch.compile`.
 """
 
@@ -22,9 +24,12 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Shaped, jaxtyped, print_bindings
+from jaxtyping import Bool, Float, Int, Real, Shaped, jaxtyped, print_bindings
 from torch import Tensor
+
+from course_lib.settings import require, rule_of
 
 
 class _Doors(threading.local):
@@ -39,19 +44,23 @@ def shaped(function: Callable) -> Callable:
     parameters = inspect.signature(function).parameters
     hints = {name: parts for name, parameter in parameters.items() if (parts := _parts(parameter.annotation))}
     axes = {axis.lstrip("*#") for parts in hints.values() for part in parts for axis in _axes_of(part)}
+    rules = {name: rule for name, parameter in parameters.items() if (rule := rule_of(parameter.annotation))}
 
     @functools.wraps(function)
     def checked(*args, **kwargs):
         if _doors.entered or torch.compiler.is_compiling():
             return function(*args, **kwargs)
         given = dict(zip(parameters, args)) | kwargs
+        for name, rule in rules.items():
+            if name in given:
+                require(rule.holds(given[name]), name, given[name], rule.words)
         with jaxtyped("context"):
             if "self" in given:
                 _remember({name: size for name, size in vars(given["self"]).items() if name in axes})
             for name, parts in hints.items():
-                value = given.get(name)
+                value = _seen(given.get(name), parts)
                 if name in given and (not isinstance(value, parts) or 0 in getattr(value, "shape", ())):
-                    _refuse(name, given, hints)
+                    _refuse(name, given | {name: value}, hints)
         _doors.entered = True
         try:
             return function(*args, **kwargs)
@@ -65,6 +74,19 @@ def _parts(hint: Any) -> tuple[type, ...]:
     """What an annotation allows, if one of it is a tensor with axes."""
     parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
     return parts if any(hasattr(part, "dim_str") for part in parts) else ()
+
+
+def _seen(value: Any, parts: tuple[type, ...]) -> Any:
+    """The value as NumPy sees it, where one of its arrays is asked for and it can: a list of numbers is as good."""
+    if isinstance(value, parts) or np.ndarray not in [_kind(part) for part in parts]:
+        return value
+    with contextlib.suppress(TypeError, ValueError, RuntimeError):
+        return np.asarray(value)
+    return value
+
+
+def _kind(part: type) -> type | None:
+    return getattr(part, "array_type", None)
 
 
 def _axes_of(part: type) -> list[str]:
@@ -84,7 +106,7 @@ def _anything(axes: tuple[str, ...]) -> type:
 
 # --- What is wrong, in one sentence ---------------------------------------------------------------------------------
 
-WORDS = {Float: "floats", Int: "whole numbers (torch.int64)", Bool: "booleans, True for what counts"}
+WORDS = {Float: "floats", Int: "whole numbers (torch.int64)", Bool: "booleans, True for what counts", Real: "numbers"}
 
 
 def check_tensor(name: str, x: object) -> None:
@@ -95,8 +117,11 @@ def check_tensor(name: str, x: object) -> None:
 
 def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> None:
     value, parts = given[name], [part for part in hints[name] if hasattr(part, "dim_str")]
-    check_tensor(name, value)
-    if not any(isinstance(value, part.dtype[Tensor, "..."]) for part in parts):
+    if all(_kind(part) is Tensor for part in parts):
+        check_tensor(name, value)
+    elif not isinstance(value, np.ndarray):
+        raise ValueError(f"{name} is a {type(value).__name__}: give an array, or lists of numbers of equal lengths.")
+    if not any(isinstance(value, part.dtype[_kind(part), "..."]) for part in parts):
         words = WORDS.get(parts[0].dtype, parts[0].dtype.__name__)
         if parts[0].dtype is Bool:
             way = "== 0 makes them out of a mask of 0 and -inf" if value.is_floating_point() else "!= 0 makes them"
@@ -111,6 +136,6 @@ def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> Non
     wanted = " or ".join(f"({text})" for text in texts)
     notes = (", where # may be 1" if "#" in wanted else "") + (", each 1 or more" if 0 in value.shape else "")
     earlier = list(hints)[: list(hints).index(name)]
-    beside = [f"{other} {tuple(given[other].shape)}" for other in earlier if isinstance(given.get(other), Tensor)]
+    beside = [f"{other} {tuple(given[other].shape)}" for other in earlier if hasattr(given.get(other), "shape")]
     beside = f" beside {', '.join(beside)}" if beside else ""
     raise ValueError(f"{name} has shape {tuple(value.shape)}{beside}: give {wanted}{notes}.")
