@@ -11,19 +11,42 @@ What it leaves out. Label smoothing, class weights, soft labels.
 Shapes: B sequences, T places, V symbols or classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from course_lib.settings import require, whole
+from course_lib.settings import number, require, whole
 from course_lib.shapes import check_tensor
 
 IGNORED = -100  # torch's own default
 
 Loss = tuple[Float[Tensor, ""], Int[Tensor, ""]]  # (the mean, over how many answers)
+LossFunction = Callable[[nn.Module, Any], Tensor | tuple[Tensor, float | Tensor]]
+NOTHING = "loss_fn returned a mean over 0 things: a batch must hold at least one that counts."
+
+
+def loss_and_count(answer: Tensor | tuple[Tensor, float | Tensor]) -> tuple[Tensor, float | Tensor]:
+    """What a loss function returned as a pair, looked at without reading a tensor. Where nothing counts the loss is 0.
+
+    A mean on its own counts once. ValueError for what is no mean, and for a count that is no number of 0 or more.
+    """
+    loss, count = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, 1.0)
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+        raise ValueError(f"loss_fn returned {got}: it must return one number as a tensor, the mean loss of the batch.")
+    loss = loss.reshape(())
+    if number(count) and count > 0:
+        return loss, float(count)
+    count = torch.zeros((), device=loss.device) if number(count) and count == 0 else count
+    if not isinstance(count, Tensor) or count.numel() != 1 or count.is_complex():
+        got = count if isinstance(count, float | int) else f"a {type(count).__name__}"
+        raise ValueError(f"loss_fn returned {got} beside the loss: return the mean, or with it how many things count.")
+    count = count.detach().reshape(()).to(loss.device, non_blocking=loss.is_cuda)
+    return loss.masked_fill(count == 0, 0.0), count  # the mean over nothing is NaN
 
 
 def mean_cross_entropy(logits: Float[Tensor, "... V"], labels: Int[Tensor, "..."], ignore_index: int = IGNORED) -> Loss:
