@@ -40,6 +40,7 @@ def number(value: object) -> bool:
 
 Size = Annotated[int, Rule(lambda value: whole(value, 1), "a whole number of 1 or more")]
 Count = Annotated[int, Rule(lambda value: whole(value, 0), "a whole number of 0 or more")]
+Token = Annotated[int, Rule(lambda value: isinstance(value, numbers.Integral), "the number of a token")]
 Positive = Annotated[float, Rule(lambda value: number(value) and value > 0, "a number above 0")]
 NotNegative = Annotated[float, Rule(lambda value: number(value) and value >= 0, "a number of 0 or more")]
 Share = Annotated[float, Rule(lambda value: number(value) and 0 <= value < 1, "a share from 0 to below 1")]

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Real, Shaped, jaxtyped, print_bindings
+from jaxtyping import Bool, Float, Int, Integer, Real, Shaped, jaxtyped, print_bindings
 from torch import Tensor, nn
 
 from course_lib.settings import require, rule_of
@@ -118,7 +118,8 @@ def look_up(table: nn.Embedding, ids: Int[Tensor, "*B T"], what: str = "token") 
 
 # --- What is wrong, in one sentence ---------------------------------------------------------------------------------
 
-WORDS = {Float: "floats", Int: "whole numbers (torch.int64)", Bool: "booleans, True for what counts", Real: "numbers"}
+WHOLE = "whole numbers (torch.int64)"
+WORDS = {Float: "floats", Int: WHOLE, Integer: WHOLE, Bool: "booleans, True for what counts", Real: "numbers"}
 
 
 def check_tensor(name: str, x: object) -> None:

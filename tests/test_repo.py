@@ -26,14 +26,14 @@ SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 
 # A module may import the floors below its own and, but on the top floor, its left neighbours.
 FLOORS = [
-    ["settings", "shapes", "device", "cleaning", "data", "vocab", "dates"],
+    ["settings", "shapes", "device", "progress", "cleaning", "data", "vocab", "dates"],
     ["keyed_vectors", "counts", "bpe", "wordpiece", "tokenizers", "linear", "gguf_file", "attention", "losses",
-     "training"],
-    ["word2vec", "glove", "fasttext", "evaluation", "sequences", "transformer"],
-    ["bert", "gpt", "llama"],
-    ["finetuning", "decoding", "checkpoints", "pretrain", "interpretability"],
+     "ngram", "padding", "batches", "distributed", "training_files", "training"],
+    ["word2vec", "glove", "fasttext", "evaluation", "convolution", "sequences", "positions", "transformer"],
+    ["bert_data", "bert", "gpt", "llama"],
+    ["finetuning", "decoding", "checkpoint_names", "checkpoint_folders", "checkpoints", "head_start", "pretrain",
+     "interpretability"],
 ]
-LEFT_NEIGHBOURS = {0, 1, 2, 3}  # the floors, counted from 0, whose modules may lean on those to their left
 PEERS = {"gensim", "transformers", "sklearn", "fasttext", "tokenizers", "tiktoken"}
 
 
