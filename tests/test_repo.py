@@ -24,12 +24,12 @@ LIB = ROOT / "course_lib"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 
-# A module may import the floors below its own and, but on the top floor, its left neighbours.
+# A module may import the floors below its own, and its left neighbours.
 FLOORS = [
     ["settings", "shapes", "device", "progress", "cleaning", "data", "vocab", "dates"],
     ["keyed_vectors", "counts", "bpe", "wordpiece", "tokenizers", "linear", "gguf_file", "attention", "losses",
      "ngram", "padding", "batches", "distributed", "training_files", "training"],
-    ["word2vec", "glove", "fasttext", "evaluation", "convolution", "sequences", "positions", "transformer"],
+    ["word2vec", "glove", "fasttext", "evaluation", "convolution", "sequences", "positions", "layers", "transformer"],
     ["bert_data", "bert", "gpt", "llama"],
     ["finetuning", "decoding", "checkpoint_names", "checkpoint_folders", "checkpoints", "head_start", "pretrain",
      "interpretability"],
@@ -46,8 +46,7 @@ def may_import(module: str) -> set[str]:
         return everything | {"checks", "viz"}
     for number, floor in enumerate(FLOORS):
         if module in floor:
-            left = floor[: floor.index(module)] if number in LEFT_NEIGHBOURS else []
-            return {name for below in FLOORS[:number] for name in below} | set(left)
+            return {name for below in FLOORS[:number] for name in below} | set(floor[: floor.index(module)])
     raise AssertionError(f"course_lib/{module} stands on no floor: give it a place in tests/test_repo.py and DESIGN.md")
 
 
