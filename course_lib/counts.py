@@ -27,7 +27,7 @@ from scipy.sparse.linalg import LinearOperator, svds
 from tqdm.auto import tqdm
 
 from course_lib.keyed_vectors import KeyedVectors
-from course_lib.settings import Count, Rule, Settings, Size, number, require, whole
+from course_lib.settings import Count, NotNegative, Rule, Settings, Size, number, require, whole
 from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
@@ -36,7 +36,6 @@ PAIRS = 1 << 20  # pairs added up at once: arrays so small stay in the cache, an
 
 
 Smoothing = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "above 0 and at most 1 (1: none)")]
-Power = Annotated[float, Rule(lambda value: number(value) and value >= 0, "a number of 0 or more")]
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class CountsConfig(Settings):
     min_count: Size = 5
     max_size: Size | None = None
     smoothing: Smoothing = 0.75
-    power: Power = 0.0
+    power: NotNegative = 0.0
     seed: Count = 1
 
 
@@ -211,7 +210,7 @@ def finite_counts(matrix: sparse.sparray | Real[np.ndarray, "R C"]) -> sparse.cs
 
 @shaped
 def svd(
-    matrix: sparse.sparray | Real[np.ndarray, "V C"], rank: int, power: Power = 0.5, seed: int = 1
+    matrix: sparse.sparray | Real[np.ndarray, "V C"], rank: int, power: NotNegative = 0.5, seed: int = 1
 ) -> Float[np.ndarray, "V rank"]:
     """The word vectors U S^power of the largest `rank` singular values, largest first: float32.
 

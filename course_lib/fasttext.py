@@ -15,7 +15,7 @@ Shapes: V words, D vector size, R = V + bucket rows (words first), n rows of one
 
 import os
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -31,6 +31,7 @@ from course_lib.character_ngrams import END_OF_LINE, hash_ngram, ngram_ids, ngra
 from course_lib.fasttext_classifier import Classifier, word_ngram_ids  # noqa: F401  (to be had from here, too)
 from course_lib.files import existing
 from course_lib.keyed_vectors import KeyedVectors, UnknownWordError
+from course_lib.progress import Listener
 from course_lib.settings import Size, require
 from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
@@ -87,7 +88,7 @@ def train(
     corpus: Iterable[list[str]],
     config: FastTextConfig | None = None,
     device: torch.device | str | None = None,
-    progress: bool | Callable[[word2vec.Progress], None] = True,
+    progress: bool | Listener = True,
 ) -> "FastTextKeyedVectors":
     """Train word and n-gram vectors on an iterable of sentences (lists of words) that can be read twice.
 

@@ -14,10 +14,8 @@ Shapes: V words, D vector size, N cells (pairs of words that meet), R and C the 
 """
 
 import math
-import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +23,11 @@ import scipy.sparse as sp
 import torch
 from jaxtyping import Float, Int, Real
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from course_lib import device as devices
 from course_lib.counts import cooccurrence, finite_counts
 from course_lib.keyed_vectors import KeyedVectors
+from course_lib.progress import Listener, Progress, reporter  # noqa: F401  (what a listener is called with)
 from course_lib.settings import Count, Positive, Settings, Size
 from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
@@ -134,21 +132,11 @@ def adagrad_step(
 STEPS = 40  # tiles in a row of them, and so the steps that a word takes in an epoch
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a training run stands: epochs done, of how many, the epoch's mean loss a cell, and cells a second."""
-
-    epoch: int
-    epochs: int
-    loss: float
-    cells_per_second: float
-
-
 def train(
     corpus: Iterable[list[str]],
     config: GloVeConfig | None = None,
     device: torch.device | str | None = None,
-    progress: bool | Callable[[Progress], None] = True,
+    progress: bool | Listener = True,
 ) -> KeyedVectors:
     """Train word vectors on an iterable of sentences (lists of words) that can be read twice: count, then fit.
 
@@ -167,7 +155,7 @@ def train_counts(
     vocab: Vocab,
     config: GloVeConfig | None = None,
     device: torch.device | str | None = None,
-    progress: bool | Callable[[Progress], None] = True,
+    progress: bool | Listener = True,
 ) -> KeyedVectors:
     """The same from a finished matrix of counts, V x V and symmetric: the vectors are w + w~.
 
@@ -181,13 +169,14 @@ def train_counts(
     matrix = _checked(matrix, len(vocab))
     with devices.one_thread():
         model = Model(matrix, config, where)
-        with _reporter(progress, config.epochs, model.cells) as report:
+        total = config.epochs * model.cells
+        with reporter(progress, total, unit="cells", name="GloVe", digits=4, seconds=0) as report:
             for epoch in range(1, config.epochs + 1):
                 mean = model.train_epoch(epoch)
                 if not (math.isfinite(mean) and model.is_finite()):
                     raise RuntimeError(f"Training diverged in epoch {epoch}, its loss is {mean}: "
                                        f"lower learning_rate={config.learning_rate}.")  # fmt: skip
-                report(epoch, mean)
+                report(epoch * model.cells, mean)
     return KeyedVectors(vocab.index_to_key, model.vectors())
 
 
@@ -217,21 +206,6 @@ def _check_symmetry(matrix: sp.csr_array) -> None:
             f"The matrix is not symmetric: cell ({row}, {column}) is {matrix[row, column]} but cell ({column}, {row}) "
             f"is {matrix[column, row]}; count both sides of a word, or add the transposed matrix."
         )
-
-
-@contextmanager
-def _reporter(progress: bool | Callable[[Progress], None], epochs: int, cells: int) -> Iterator[Callable]:
-    """Turns (epoch, loss) into a progress bar, into calls of a function, or into nothing."""
-    began = time.perf_counter()
-    with tqdm(total=epochs * cells, unit=" cells", unit_scale=True, desc="GloVe", disable=progress is not True) as bar:
-
-        def report(epoch: int, loss: float) -> None:
-            bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
-            bar.update(cells)
-            if callable(progress):
-                progress(Progress(epoch, epochs, loss, epoch * cells / (time.perf_counter() - began)))
-
-        yield report
 
 
 @dataclass(frozen=True)

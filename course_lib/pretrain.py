@@ -39,7 +39,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib import bert, data, device, gpt, tokenizers, training, word2vec
+from course_lib import bert, data, device, gpt, tokenizers, training, training_files, word2vec
 from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer
 from course_lib.wordpiece import count_score
@@ -282,7 +282,7 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokeniz
     model = build(config)
     if isinstance(model, gpt.GPT) and "tokens.weight" in tensors:
         tensors["head.weight"] = tensors["tokens.weight"]  # the file holds what is tied once
-    training.load_tensors(tensors, model, f"The model in {folder}")
+    training_files.load_tensors(tensors, model, f"The model in {folder}")
     return model.eval(), tokenizer
 
 
@@ -375,7 +375,7 @@ def configured(size, options: argparse.Namespace, tokenizer: Tokenizer):
 
 def begun(folder: Path) -> bool:
     """Whether there is a run in it to go on from."""
-    return (folder / "run" / training.RECORD).is_file()
+    return (folder / "run" / training_files.RECORD).is_file()
 
 
 def parsed() -> argparse.Namespace:

@@ -40,7 +40,10 @@ def number(value: object) -> bool:
 
 Size = Annotated[int, Rule(lambda value: whole(value, 1), "a whole number of 1 or more")]
 Count = Annotated[int, Rule(lambda value: whole(value, 0), "a whole number of 0 or more")]
+Token = Annotated[int, Rule(lambda value: isinstance(value, numbers.Integral), "the number of a token")]
 Positive = Annotated[float, Rule(lambda value: number(value) and value > 0, "a number above 0")]
+NotNegative = Annotated[float, Rule(lambda value: number(value) and value >= 0, "a number of 0 or more")]
+Share = Annotated[float, Rule(lambda value: number(value) and 0 <= value < 1, "a share from 0 to below 1")]
 Texts = Annotated[Sequence[str], Rule(lambda value: not isinstance(value, str), "a list of texts, in brackets")]
 
 
@@ -78,6 +81,18 @@ def require_sizes(**sizes: object) -> None:
     """ValueError for the first that is no whole number of 1 or more."""
     for name, size in sizes.items():
         require(whole(size, 1), name, size, "a whole number of 1 or more")
+
+
+def require_heads(d_model: int, num_heads: int) -> None:
+    """ValueError unless a vector can be cut into as many heads of one size."""
+    require(d_model % num_heads == 0, "d_model", d_model, f"a multiple of num_heads={num_heads}")
+
+
+def require_context(length: int, context_length: int) -> None:
+    """ValueError for a text that a model has no positions for."""
+    if length > context_length:
+        raise ValueError(f"A text has {length} tokens and the model reads {context_length}: cut it, or make a model "
+                         "with a larger context_length.")  # fmt: skip
 
 
 class Settings:

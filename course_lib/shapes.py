@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Real, Shaped, jaxtyped, print_bindings
-from torch import Tensor
+from jaxtyping import Bool, Float, Int, Integer, Real, Shaped, jaxtyped, print_bindings
+from torch import Tensor, nn
 
 from course_lib.settings import require, rule_of
 
@@ -104,9 +104,22 @@ def _anything(axes: tuple[str, ...]) -> type:
     return Shaped[Any, " ".join(axes)]
 
 
+def look_up(table: nn.Embedding, ids: Int[Tensor, "*B T"], what: str = "token") -> Float[Tensor, "*B T D"]:
+    """The table's rows. ValueError for an id that it does not have: on the CPU, as elsewhere to look would be to wait.
+
+    There CUDA looks by itself, and stops.
+    """
+    try:
+        return table(ids)
+    except IndexError:
+        wrong = next(i for i in ids.flatten().tolist() if not 0 <= i < len(table.weight))
+        raise ValueError(f"There is no {what} {wrong}: ids go from 0 to {len(table.weight) - 1}.") from None
+
+
 # --- What is wrong, in one sentence ---------------------------------------------------------------------------------
 
-WORDS = {Float: "floats", Int: "whole numbers (torch.int64)", Bool: "booleans, True for what counts", Real: "numbers"}
+WHOLE = "whole numbers (torch.int64)"
+WORDS = {Float: "floats", Int: WHOLE, Integer: WHOLE, Bool: "booleans, True for what counts", Real: "numbers"}
 
 
 def check_tensor(name: str, x: object) -> None:

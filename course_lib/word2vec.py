@@ -21,7 +21,6 @@ import math
 import queue
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,16 +33,15 @@ import torch.multiprocessing as mp
 import torch.nn.functional as F
 from jaxtyping import Float, Int, Real
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from course_lib import device as devices
 from course_lib.keyed_vectors import KeyedVectors
-from course_lib.settings import Count, Rule, Settings, Size, number, require, whole
+from course_lib.progress import Listener, Progress, reporter  # noqa: F401  (what a listener is called with)
+from course_lib.settings import Count, Rule, Settings, Share, Size, number, require, whole
 from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
 Window = Annotated[int, Rule(lambda n: whole(n, 1) and n <= 50, "1 to 50: some tables grow with its third power")]
-Share = Annotated[float, Rule(lambda x: number(x) and 0 <= x < 1, "a share of the text: at least 0 and below 1")]
 Rate = Annotated[float, Rule(lambda x: number(x) and 0 < x <= 1, "a learning rate above 0 and at most 1")]
 
 
@@ -210,21 +208,11 @@ BATCH = 21  # blocks a step; with more, the summed steps of a frequent word grow
 CHUNK = 64  # batches whose indices are prepared at once
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a training run stands: words read of all epochs, the latest loss a pair (nats), words a second."""
-
-    done: int
-    total: int
-    loss: float
-    words_per_second: float
-
-
 def train(
     corpus: Iterable[list[str]],
     config: Word2VecConfig | None = None,
     device: torch.device | str | None = None,
-    progress: bool | Callable[[Progress], None] = True,
+    progress: bool | Listener = True,
 ) -> KeyedVectors:
     """Train word vectors on an iterable of sentences (lists of words) that can be read twice.
 
@@ -247,7 +235,7 @@ def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable,
     ids, starts = vocab.encode_corpus(corpus)
     if not len(ids):
         raise ValueError("The corpus gave nothing when it was read a second time: give a list, not a generator.")
-    with devices.one_thread(), _reporter(progress, config.epochs * len(ids), name) as report:
+    with devices.one_thread(), reporter(progress, config.epochs * len(ids), unit="words", name=name) as report:
         tables = new_tables(vocab, config, where)
         run = _epochs if config.workers == 1 else _hogwild
         for done, loss in run(tables, ids, starts, config):
@@ -255,24 +243,6 @@ def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable,
                 raise RuntimeError(f"The loss is {loss} after {done:,} words: lower alpha={config.alpha}.")
             report(done, loss)
     return vocab, tables
-
-
-@contextmanager
-def _reporter(progress: bool | Callable[[Progress], None], total: int, name: str):
-    """Turns (done, loss) into a progress bar, into calls of a function (at most four a second), or into nothing."""
-    began, said = time.perf_counter(), 0.0
-    with tqdm(total=total, unit=" words", unit_scale=True, desc=name, disable=progress is not True) as bar:
-
-        def report(done: int, loss: float) -> None:
-            nonlocal said
-            bar.set_postfix_str(f"loss {loss:.2f}", refresh=False)
-            bar.update(done - bar.n)
-            now = time.perf_counter()
-            if callable(progress) and (now - said > 0.25 or done == total):
-                said = now
-                progress(Progress(done, total, loss, done / (now - began)))
-
-        yield report
 
 
 class Tables:

@@ -206,9 +206,10 @@ def test_progress_is_called_once_an_epoch(capfd):
     matrix, vocab = symmetric()
     calls = []
     train_counts(matrix, vocab, SMALL, progress=calls.append)
-    assert [(call.epoch, call.epochs) for call in calls] == [(i, 5) for i in range(1, 6)]
+    cells = calls[0].done
+    assert [(call.done, call.total) for call in calls] == [(i * cells, 5 * cells) for i in range(1, 6)]
     assert calls[-1].loss < calls[0].loss
-    assert all(call.cells_per_second > 0 for call in calls)
+    assert all(call.per_second > 0 for call in calls)
     assert capfd.readouterr().err == ""
     train_counts(matrix, vocab, SMALL, progress=True)
     assert "GloVe: 100%" in capfd.readouterr().err

@@ -7,7 +7,20 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from course_lib.settings import Count, Positive, Settings, Size, number, require, rule_of, whole
+from course_lib.settings import (
+    Count,
+    NotNegative,
+    Positive,
+    Settings,
+    Share,
+    Size,
+    number,
+    require,
+    require_context,
+    require_heads,
+    rule_of,
+    whole,
+)
 
 
 @pytest.mark.parametrize("value", [1, 7, np.int64(3)])
@@ -67,3 +80,28 @@ def test_good_settings_pass():
     assert rule_of(int | None) is None
     with pytest.raises(ValueError, match="height"):
         WalledGarden(height=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shed(Settings):
+    shade: Share = 0.0
+    rent: NotNegative = 0.0
+
+
+@pytest.mark.parametrize(("setting", "value", "words"), [
+    ("shade", 1.0, "a share from 0 to below 1"), ("shade", "0.1", "a share from 0 to below 1"),
+    ("shade", math.nan, "a share from 0 to below 1"), ("rent", -0.1, "a number of 0 or more"),
+])  # fmt: skip
+def test_shares_and_what_is_not_below_zero(setting, value, words):
+    assert Shed(0.5, 3) == Shed(shade=0.5, rent=3.0)
+    with pytest.raises(ValueError, match=f"{setting}={value!r} cannot be used: {setting} must be {words}"):
+        Shed(**{setting: value})
+
+
+def test_what_several_models_ask_of_their_settings_and_texts():
+    require_heads(12, 3)
+    require_context(8, 8)
+    with pytest.raises(ValueError, match="d_model=12 cannot be used: d_model must be a multiple of num_heads=5"):
+        require_heads(12, 5)
+    with pytest.raises(ValueError, match="A text has 9 tokens and the model reads 8: cut it, or make a model with a l"):
+        require_context(9, 8)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor, nn
 
 from course_lib.settings import Size
-from course_lib.shapes import check_tensor, shaped
+from course_lib.shapes import check_tensor, look_up, shaped
 
 FEW = settings(max_examples=60, deadline=None, derandomize=True)
 Z = torch.zeros
@@ -179,6 +179,16 @@ def test_it_steps_aside_under_compilation():
     layer = Layer(12, 3)
     assert (compiled(Z(2, 5, 12)) == 1).all()
     assert compiled(Z(2, 5, 8)).shape == (2, 5, 8)
+
+
+def test_look_up():
+    table = nn.Embedding(5, 2)
+    assert torch.equal(look_up(table, torch.tensor([[4, 0]])), table.weight[[4, 0]][None])
+    for wrong in (5, -1):
+        with pytest.raises(ValueError, match=f"There is no token {wrong}: ids go from 0 to 4"):
+            look_up(table, torch.tensor([0, wrong]))
+    with pytest.raises(ValueError, match="There is no segment 7: "):
+        look_up(table, torch.tensor([7]), "segment")
 
 
 def test_check_tensor():
