@@ -54,13 +54,8 @@ def shaped(function: Callable) -> Callable:
         for name, rule in rules.items():
             if name in given:
                 require(rule.holds(given[name]), name, given[name], rule.words)
-        with jaxtyped("context"):
-            if "self" in given:
-                _remember({name: size for name, size in vars(given["self"]).items() if name in axes})
-            for name, parts in hints.items():
-                value = _seen(given.get(name), parts)
-                if name in given and (not isinstance(value, parts) or 0 in getattr(value, "shape", ())):
-                    _refuse(name, given | {name: value}, hints)
+        if hints:
+            _check_shapes(given, hints, axes)
         _doors.entered = True
         try:
             return function(*args, **kwargs)
@@ -68,6 +63,16 @@ def shaped(function: Callable) -> Callable:
             _doors.entered = False
 
     return checked
+
+
+def _check_shapes(given: dict[str, object], hints: dict[str, tuple], axes: set[str]) -> None:
+    with jaxtyped("context"):
+        if "self" in given:
+            _remember({name: size for name, size in vars(given["self"]).items() if name in axes})
+        for name, parts in hints.items():
+            value = _seen(given.get(name), parts)
+            if name in given and (not isinstance(value, parts) or 0 in getattr(value, "shape", ())):
+                _refuse(name, given | {name: value}, hints)
 
 
 def _parts(hint: Any) -> tuple[type, ...]:
