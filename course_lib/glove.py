@@ -59,7 +59,6 @@ class GloVeConfig(Settings):
 # --- The pieces, as the paper says them (lesson 04) -----------------------------------------------------------------
 
 
-@shaped
 def weight(counts: Real[Tensor, "..."], x_max: float = 100.0, alpha: float = 0.75) -> Float[Tensor, "..."]:
     """How much each cell matters: (X / x_max) ** alpha, and 1 from x_max on (equation 9). 0 for a pair never seen."""
     return (counts / x_max).clamp(max=1) ** alpha
@@ -113,7 +112,6 @@ def gradients(
     )
 
 
-@shaped
 def adagrad_step(
     parameter: Float[Tensor, "..."], accumulated: Float[Tensor, "..."], gradient: Float[Tensor, "..."],
     learning_rate: float = 0.05,
