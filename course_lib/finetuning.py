@@ -201,7 +201,8 @@ def _examples(texts: Sequence[Text], labels: Labels) -> tuple[list[Tensor], list
     labels = [_whole_numbers(f"labels[{i}]", label, axes) for i, label in enumerate(labels)]
     for i, (text, label) in enumerate(zip(texts, labels)):
         if axes and len(text) != len(label):
-            raise ValueError(f"texts[{i}] has {len(text)} tokens and labels[{i}] {len(label)}: give {IGNORED} for none.")
+            raise ValueError(f"texts[{i}] has {len(text)} tokens and labels[{i}] {len(label)}: give one label a token, "
+                             f"{IGNORED} for those that have none.")  # fmt: skip
         if ((label < 0) & (label != IGNORED)).any():
             raise ValueError(f"labels[{i}] is {label.tolist()}: they count from 0, and {IGNORED} is for none.")
     return texts, labels
@@ -237,8 +238,8 @@ def words_of_pieces(words: Sequence[str], offsets: Sequence[tuple[int, int]]) ->
     found = []
     for start, end in offsets:
         if start < end and not 0 <= start < ends[-1]:
-            raise ValueError(f"A piece stands at {start} to {end}, outside of a text of {ends[-1]} characters: tokenize "
-                             "the words with one space between them.")  # fmt: skip
+            raise ValueError(f"A piece stands at {start} to {end}, outside of a text of {ends[-1]} characters: "
+                             "tokenize the words with one space between them.")  # fmt: skip
         found.append(bisect_right(ends, int(start)) if start < end else None)  # a space belongs to the word after it
     return found
 

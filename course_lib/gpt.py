@@ -94,7 +94,7 @@ class Cache:
         """
         compiled = torch.compiler.is_compiling()
         if not compiled and self.length + T > self.max_length:
-            raise ValueError(f"The cache has room for {self.max_length} tokens and {self.length + T} came: make it larger.")
+            raise ValueError(f"The cache has room for {self.max_length} tokens and {self.length + T} came: enlarge it.")
         if self.real.shape[0] != B:
             raise ValueError(f"The cache holds {self.real.shape[0]} texts and {B} came: use one for each batch.")
         places = self.length + torch.arange(T, device=self.real.device)  # (T,)
