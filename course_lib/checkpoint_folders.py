@@ -201,7 +201,7 @@ def _from_hub(name: str) -> Path:
     try:
         import huggingface_hub  # a large package, for whoever asks the hub
     except ImportError:
-        raise ImportError(f"There is no folder {name}: name one, or ask the hub (pip install huggingface_hub).") from None
+        raise ImportError(f"There is no folder {name}: name one, or pip install huggingface_hub.") from None
     try:
         return Path(huggingface_hub.snapshot_download(name, allow_patterns=HUB_FILES))
     except Exception as error:  # of many kinds: no network, no such name, a name for members only
