@@ -17,7 +17,7 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 
@@ -44,6 +44,7 @@ Token = Annotated[int, Rule(lambda value: isinstance(value, numbers.Integral), "
 Positive = Annotated[float, Rule(lambda value: number(value) and value > 0, "a number above 0")]
 NotNegative = Annotated[float, Rule(lambda value: number(value) and value >= 0, "a number of 0 or more")]
 Share = Annotated[float, Rule(lambda value: number(value) and 0 <= value < 1, "a share from 0 to below 1")]
+Texts = Annotated[Sequence[str], Rule(lambda value: not isinstance(value, str), "a list of texts, in brackets")]
 
 
 def rule_of(hint: Any) -> Rule | None:
@@ -53,7 +54,9 @@ def rule_of(hint: Any) -> Rule | None:
     if not rules:
         return None
     (rule,) = rules
-    return Rule(lambda value: value is None or rule.holds(value), f"None or {rule.words}") if len(parts) > 1 else rule
+    if type(None) in parts:
+        return Rule(lambda value: value is None or rule.holds(value), f"None or {rule.words}")
+    return rule
 
 
 def _rules(part: Any) -> list[Rule]:
@@ -71,7 +74,7 @@ def require(holds: bool, name: str, value: object, what: str) -> None:
     ValueError: window=0 cannot be used: window must be a whole number of 1 or more.
     """
     if not holds:
-        raise ValueError(f"{name}={value!r} cannot be used: {name} must be {what}.")
+        raise ValueError(f"{name}={value!r:.60} cannot be used: {name} must be {what}.")
 
 
 def require_sizes(**sizes: object) -> None:
