@@ -22,6 +22,7 @@ from torch import Tensor
 
 from course_lib import tokenizers
 from course_lib.checkpoint_names import LLAMA, Family
+from course_lib.files import existing
 from course_lib.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -112,9 +113,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
         raise ValueError(f"{folder / INDEX} does not say in which file of its folder each tensor is: copy it again.")
     tensors = {}
     for file in sorted(set(places.values())):
-        if not (folder / file).is_file():
-            raise FileNotFoundError(f"There is no {file} in {folder}, though {INDEX} names it: copy the whole folder.")
-        part = _read_safetensors(folder / file)
+        part = _read_safetensors(existing(folder / file, f"{file}, though {INDEX} names it,"))
         wrong = part.keys() ^ {name for name, place in places.items() if place == file}
         if wrong:
             raise ValueError(f"{file} in {folder} and {INDEX} do not agree about {some(wrong)}: copy the whole folder.")

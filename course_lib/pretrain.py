@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import safetensors
 import safetensors.torch
 import torch
 import torch.nn.functional as F
@@ -39,10 +38,12 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from course_lib import bert, data, device, gpt, tokenizers, training, training_files
+from course_lib.files import existing
 from course_lib.head_start import begin, log_frequencies, look_around, look_at, look_back, skipgram_table  # noqa: F401
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer
 from course_lib.wordpiece import count_score
 
+WEIGHTS = "model.safetensors"
 PASSAGE = 20  # sentences of a corpus without documents that are read as one
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 SCORED_PLAYS = ("The Tempest", "King John", "Macbeth")  # as benchmarks/ngram.py: scored there, held out here
@@ -179,20 +180,15 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokeniz
     and names is read: weights in Python's pickle format, which can run code, are not.
     """
     folder = Path(folder)
-    for name in ("card.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"There is no {name} in {folder}: name a folder that course_lib.pretrain wrote.")
+    path, weights = (existing(folder / name, f"{name} of course_lib.pretrain") for name in ("card.json", WEIGHTS))
     tokenizer = tokenizers.load(folder)
     try:
-        card = json.loads((folder / "card.json").read_text("utf-8"))
+        card = json.loads(path.read_text("utf-8"))
         build, config = MODELS[card.get("architecture", "bert")]
         config = config(**card["model"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder / 'card.json'} does not describe a model ({error}): copy it again.") from None
-    try:
-        tensors = safetensors.torch.load((folder / "model.safetensors").read_bytes())
-    except (safetensors.SafetensorError, ValueError):
-        raise ValueError(f"{folder / 'model.safetensors'} is damaged or cut off: copy the folder again.") from None
+        raise ValueError(f"{path} does not describe a model ({error}): copy it again.") from None
+    tensors = training_files.read_tensors(weights)
     if len(tokenizer) != config.vocab_size:
         pieces = f"{len(tokenizer)} pieces and its model {config.vocab_size}"
         raise ValueError(f"The tokenizer in {folder} has {pieces}: they belong to two runs.")
@@ -361,7 +357,7 @@ def main() -> None:
         return
     clock.write_text(f"{time.time() - began:.1f}")
     state = {name: parameter.detach().half().cpu() for name, parameter in model.named_parameters()}  # tied ones once
-    safetensors.torch.save_file(state, options.folder / "model.safetensors")
+    safetensors.torch.save_file(state, options.folder / WEIGHTS)
     told = {name: getattr(options, name) for name in ("size", "tokens", "context_length", "batch_size", "bfloat16")}
     card = {
         "architecture": options.model, "model": asdict(model.config), "training": asdict(settings), **told,

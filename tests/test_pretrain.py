@@ -212,12 +212,12 @@ def change(folder, **tensors):
 
 
 @pytest.mark.parametrize(("breaks", "error", "words"), [
-    (lambda f: (f / "card.json").unlink(), FileNotFoundError, "There is no card.json in "),
-    (lambda f: (f / "model.safetensors").rename(f / "model.pkl"), FileNotFoundError, "no model.safetensors in "),
+    (lambda f: (f / "card.json").unlink(), FileNotFoundError, "there is no card.json of course_lib.pretrain at "),
+    (lambda f: (f / "model.safetensors").rename(f / "model.pkl"), FileNotFoundError, "no model.safetensors of course"),
     (lambda f: (f / "card.json").write_text('{"model": {"width": 3}}'), ValueError, r"not describe a model \(.*width"),
     (lambda f: (f / "card.json").write_text("{"), ValueError, "does not describe a model"),
     (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]), ValueError,
-     r"model.safetensors is damaged or cut off: copy the folder again"),
+     r"model.safetensors is damaged or cut off: delete the folder and train anew, or copy it again"),
     (lambda f: torch.save({"bias": torch.zeros(8)}, f / "model.safetensors"), ValueError, "is damaged or cut off"),
     (lambda f: change(f, bias=torch.zeros(9)), ValueError, r"its bias is \(9,\) and this model's \(8,\)"),
     (lambda f: change(f, bias=None), ValueError, r"its bias is none and this model's \(8,\)"),
