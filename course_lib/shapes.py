@@ -17,6 +17,7 @@ import contextlib
 import functools
 import inspect
 import io
+import itertools
 import re
 import threading
 import types
@@ -44,13 +45,15 @@ def shaped(function: Callable) -> Callable:
     parameters = inspect.signature(function).parameters
     hints = {name: parts for name, parameter in parameters.items() if (parts := _parts(parameter.annotation))}
     axes = {axis.lstrip("*#") for parts in hints.values() for part in parts for axis in _axes_of(part)}
+    arrays = {name for name, parts in hints.items() if np.ndarray in map(_kind, parts)}
+    names = list(itertools.takewhile(lambda name: parameters[name].kind in BY_POSITION, parameters))
     rules = {name: rule for name, parameter in parameters.items() if (rule := rule_of(parameter.annotation))}
 
     @functools.wraps(function)
     def checked(*args, **kwargs):
         if _doors.entered or torch.compiler.is_compiling():
             return function(*args, **kwargs)
-        given = dict(zip(parameters, args)) | kwargs
+        given = dict(zip(names, args)) | kwargs
         for name, rule in rules.items():
             if name in given:
                 require(rule.holds(given[name]), name, given[name], rule.words)
@@ -58,7 +61,7 @@ def shaped(function: Callable) -> Callable:
             if "self" in given:
                 _remember({name: size for name, size in vars(given["self"]).items() if name in axes})
             for name, parts in hints.items():
-                value = _seen(given.get(name), parts)
+                value = _seen(given.get(name), parts) if name in arrays else given.get(name)
                 if name in given and (not isinstance(value, parts) or 0 in getattr(value, "shape", ())):
                     _refuse(name, given | {name: value}, hints)
         _doors.entered = True
@@ -70,6 +73,9 @@ def shaped(function: Callable) -> Callable:
     return checked
 
 
+BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
 def _parts(hint: Any) -> tuple[type, ...]:
     """What an annotation allows, if one of it is a tensor with axes."""
     parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
@@ -78,7 +84,7 @@ def _parts(hint: Any) -> tuple[type, ...]:
 
 def _seen(value: Any, parts: tuple[type, ...]) -> Any:
     """The value as NumPy sees it, where one of its arrays is asked for and it can: a list of numbers is as good."""
-    if isinstance(value, parts) or np.ndarray not in [_kind(part) for part in parts]:
+    if isinstance(value, parts):
         return value
     with contextlib.suppress(TypeError, ValueError, RuntimeError):
         return np.asarray(value)
