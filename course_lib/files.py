@@ -20,6 +20,16 @@ def existing(path: str | os.PathLike, what: str) -> Path:
     return path
 
 
+def read_text(path: str | os.PathLike, what: str) -> str:
+    """The text of a file in UTF-8, every line ending in one character. Raises as `existing`, and ValueError."""
+    raw = existing(path, what).read_bytes()
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ValueError(f"line {line} of {path} is not UTF-8 ({error.reason}): save it as UTF-8.") from None
+
+
 @contextmanager
 def complete_or_absent(path: str | os.PathLike) -> Iterator[IO[bytes]]:
     """A file to write beside `path`, renamed onto it when all is written and removed when anything goes wrong."""

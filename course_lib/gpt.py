@@ -60,6 +60,7 @@ SIZES = {
     "gpt2-large": GPTConfig(d_model=1280, num_layers=36, num_heads=20),
     "gpt2-xl": GPTConfig(d_model=1600, num_layers=48, num_heads=25),
     "small": GPTConfig(context_length=256, d_model=384, num_layers=6, num_heads=6),  # 10.6 M parameters in the blocks
+    "letters": GPTConfig(context_length=256, d_model=352, num_layers=4, num_heads=4),  # the course's own GPT of letters
     "mini": GPTConfig(context_length=256, d_model=256, num_layers=4, num_heads=4),
     "tiny": GPTConfig(context_length=128, d_model=128, num_layers=4, num_heads=4),
 }

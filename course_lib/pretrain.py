@@ -306,6 +306,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--context-length", type=int)
     parser.add_argument("--short-share", type=float, default=0.5, help="of BERT's steps: rows of a quarter of it")
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--weight-decay", type=float, default=0.01, help="more of it where a text is read many times")
     parser.add_argument("--dropout", type=float)
     parser.add_argument("--start-from", type=Path, help="an earlier run's folder: its model, tokenizer, length")
     parser.add_argument("--bfloat16", action="store_true", help="compute in 16 bits, on a CPU that is made for it")
@@ -343,7 +344,8 @@ def main() -> None:
     model = task.model.train().to(place)
     settings = training.TrainingConfig(
         steps=options.steps, learning_rate=options.learning_rate, warmup_steps=options.steps // 20, betas=(0.9, 0.98),
-        accumulate=options.accumulate, checkpoint_every=100, evaluate_every=500, log_every=10)  # fmt: skip
+        weight_decay=options.weight_decay, accumulate=options.accumulate, checkpoint_every=100, evaluate_every=500,
+        log_every=10)  # fmt: skip
     began = time.time() - (float(clock.read_text()) if clock.exists() else 0.0)
 
     def note_seconds(progress: training.Progress) -> None:

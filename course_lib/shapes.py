@@ -45,7 +45,6 @@ def shaped(function: Callable) -> Callable:
     parameters = inspect.signature(function).parameters
     hints = {name: parts for name, parameter in parameters.items() if (parts := _parts(parameter.annotation))}
     axes = {axis.lstrip("*#") for parts in hints.values() for part in parts for axis in _axes_of(part)}
-    arrays = {name for name, parts in hints.items() if np.ndarray in map(_kind, parts)}
     names = list(itertools.takewhile(lambda name: parameters[name].kind in BY_POSITION, parameters))
     rules = {name: rule for name, parameter in parameters.items() if (rule := rule_of(parameter.annotation))}
 
@@ -57,13 +56,8 @@ def shaped(function: Callable) -> Callable:
         for name, rule in rules.items():
             if name in given:
                 require(rule.holds(given[name]), name, given[name], rule.words)
-        with jaxtyped("context"):
-            if "self" in given:
-                _remember({name: size for name, size in vars(given["self"]).items() if name in axes})
-            for name, parts in hints.items():
-                value = _seen(given.get(name), parts) if name in arrays else given.get(name)
-                if name in given and (not isinstance(value, parts) or 0 in getattr(value, "shape", ())):
-                    _refuse(name, given | {name: value}, hints)
+        if hints:
+            _check_shapes(given, hints, axes)
         _doors.entered = True
         try:
             return function(*args, **kwargs)
@@ -76,6 +70,16 @@ def shaped(function: Callable) -> Callable:
 BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
+def _check_shapes(given: dict[str, object], hints: dict[str, tuple], axes: set[str]) -> None:
+    with jaxtyped("context"):
+        if "self" in given:
+            _remember({name: size for name, size in vars(given["self"]).items() if name in axes})
+        for name, parts in hints.items():
+            value = _seen(given.get(name), parts)
+            if name in given and (not isinstance(value, parts) or 0 in getattr(value, "shape", ())):
+                _refuse(name, given | {name: value}, hints)
+
+
 def _parts(hint: Any) -> tuple[type, ...]:
     """What an annotation allows, if one of it is a tensor with axes."""
     parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
@@ -84,7 +88,7 @@ def _parts(hint: Any) -> tuple[type, ...]:
 
 def _seen(value: Any, parts: tuple[type, ...]) -> Any:
     """The value as NumPy sees it, where one of its arrays is asked for and it can: a list of numbers is as good."""
-    if isinstance(value, parts):
+    if np.ndarray not in map(_kind, parts) or isinstance(value, parts):
         return value
     with contextlib.suppress(TypeError, ValueError, RuntimeError):
         return np.asarray(value)

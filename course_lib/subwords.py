@@ -144,7 +144,7 @@ class BPETokenizer(Tokenizer):
         """Read a folder (its tokenizer.json, else vocab.json and merges.txt) or one file: tokenizer.json or merges.
 
         Merges alone are enough, for GPT-2's ids follow from their order. With merges.txt, <|endoftext|> is the special
-        token. Raises ValueError for a file that is missing, broken or of another kind of tokenizer.
+        token. Raises FileNotFoundError, and ValueError for a file that is broken or of another kind.
         """
         path = file_in(Path(path), "merges.txt", "vocab.txt", "WordPieceTokenizer")
         if path.suffix == ".json":
@@ -294,7 +294,7 @@ class WordPieceTokenizer(Tokenizer):
         """Read a folder (its tokenizer.json, else vocab.txt) or one such file.
 
         lowercase: for vocab.txt, which does not say; tokenizer.json does.
-        Raises ValueError for a file that is missing, broken or of another kind of tokenizer.
+        Raises FileNotFoundError, and ValueError for a file that is broken or of another kind.
         """
         path = file_in(Path(path), "vocab.txt", "merges.txt", "BPETokenizer")
         if path.suffix != ".json":

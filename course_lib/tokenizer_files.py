@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from course_lib.files import read_text
+
 
 def file_in(path: Path, older: str, others: str, other: str) -> Path:
     """The file to read in a folder: tokenizer.json, else the older one. ValueError where there is neither."""
@@ -22,16 +24,8 @@ def file_in(path: Path, older: str, others: str, other: str) -> Path:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file; not splitlines, for a token may be a line separator. ValueError for no such text."""
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise ValueError(f"There is no file {path}.") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text ({error.reason}): it is no vocabulary.") from None
-    if not text:
-        raise ValueError(f"{path} is empty: it is no vocabulary.")
-    return text.removesuffix("\n").split("\n")
+    """The lines of a text file; not splitlines, for a token may be a line separator. Raises as `files.read_text`."""
+    return read_text(path, "file of a tokenizer").removesuffix("\n").split("\n")
 
 
 def read_json(path: Path) -> dict:

@@ -97,7 +97,7 @@ class CharacterTokenizer(Tokenizer):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what `save` wrote, a folder or its file. ValueError for what is missing, broken or of another kind."""
+        """Read what `save` wrote, a folder or its file. FileNotFoundError; ValueError for another or a broken file."""
         path = Path(path)
         path = path / "tokenizer.json" if path.is_dir() else path
         _, special_tokens, names, content = read_tokenizer_json(path, "WordLevel")

@@ -80,8 +80,8 @@ def _read_header(file: IO[bytes], path: Path) -> tuple[int, int]:
     found = re.fullmatch(rb"\s*(\d{1,15})\s+(\d{1,15})\s*\n", line)
     if not found or 0 in map(int, found.groups()):
         hint = "unpack it with gzip first" if line.startswith(b"\x1f\x8b") else "GloVe's own files lack this line"
-        found = f"the first line of {path} is {line[:40]!r}" if line else f"{path} is empty"
-        raise ValueError(f"{found}: expected two whole numbers above 0, how many words and how many numbers a word "
+        what = f"the first line of {path} is {line[:40]!r}" if line else f"{path} is empty"
+        raise ValueError(f"{what}: expected two whole numbers above 0, how many words and how many numbers a word "
                          f"({hint}).")
     return int(found[1]), int(found[2])
 
@@ -129,7 +129,7 @@ def _binary_rows(file: IO[bytes], path: Path, count: int, size: int, asked: int)
             space = raw.find(b" ", place, place + LONGEST_WORD)
             word, end = raw[place:max(space, place)], space + 1 + 4 * size
             if not word or end > len(raw) or re.search(b"[\0\n]", word):
-                cut = len(raw) < max(end, place + LONGEST_WORD if space < 0 else 0)
+                cut = len(raw) < (place + LONGEST_WORD if space < 0 else end)
                 raise ValueError(f"row {row} of {path} {'is cut off' if cut else 'does not start with a word'}: it is "
                                  f"truncated, damaged, or does not hold the {count} rows of {size} numbers that its "
                                  "first line promises.")

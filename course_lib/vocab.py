@@ -38,7 +38,7 @@ class Vocab:
     ):
         pairs = list(counts.items() if isinstance(counts, Mapping) else counts)
         pairs.sort(key=lambda pair: -pair[1])  # a stable sort: equal counts keep their order
-        if strange := [word for word, count in pairs if count < 0] or _repeated(pairs):
+        if strange := [word for word, count in pairs[-1:] if count < 0] or _repeated(pairs):
             raise ValueError(f"The word {strange[0]!r} has a count below 0, or two of them: give each word one count.")
         word, most = pairs[0] if pairs else ("", 0)
         if most < min_count:

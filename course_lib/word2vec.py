@@ -305,13 +305,13 @@ def _window_table(window: int, block: int) -> Float[Tensor, "W H"]:
 
 def _paths(codes: list[str]) -> tuple[Int[Tensor, "V L"], Float[Tensor, "V L"], Float[Tensor, "V L"]]:
     """For each word: the inner nodes on its way from the root, the turn taken at each, and 1 where the path goes on."""
-    numbers: dict[str, int] = {}
+    row_of: dict[str, int] = {}
     longest = max(map(len, codes))
     nodes = np.zeros((len(codes), longest), dtype=np.int32)
     bits, on_path = np.zeros((2, len(codes), longest), dtype=np.float32)
     for word, code in enumerate(codes):
         for depth, bit in enumerate(code):
-            nodes[word, depth] = numbers.setdefault(code[:depth], len(numbers))
+            nodes[word, depth] = row_of.setdefault(code[:depth], len(row_of))
             bits[word, depth], on_path[word, depth] = float(bit), 1.0
     return torch.from_numpy(nodes), torch.from_numpy(bits), torch.from_numpy(on_path)
 

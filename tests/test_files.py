@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from course_lib.files import complete_or_absent, existing, to_bytes
+from course_lib.files import complete_or_absent, existing, read_text, to_bytes
 
 
 def test_a_file_that_is_there(tmp_path):
@@ -45,3 +45,14 @@ def test_text_as_bytes():
     with pytest.raises(ValueError, match=r"holds the surrogate '.ud800', half a character, .*: take it out") as error:
         to_bytes("a\ud800")
     assert error.value.__suppress_context__
+
+
+def test_a_text_is_read_whole(tmp_path):
+    (tmp_path / "a").write_bytes("\ufeffé\r\nb\rc\u2028d\n".encode())
+    assert read_text(tmp_path / "a", "list") == "é\nb\nc\u2028d\n"
+    (tmp_path / "a").write_bytes(b"a\nb\xe9\n")
+    with pytest.raises(ValueError, match=r"^line 2 of .* is not UTF-8 \(.*\): save it as UTF-8\.$") as error:
+        read_text(tmp_path / "a", "list")
+    assert error.value.__suppress_context__
+    with pytest.raises(FileNotFoundError, match="there is no list at"):
+        read_text(tmp_path / "b", "list")

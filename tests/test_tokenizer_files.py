@@ -65,8 +65,8 @@ SPECIAL = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
     [
         ("vocab.txt", SPECIAL + "a\nb\na\n", "^The token 'a' comes 2 times"),
         ("vocab.txt", "a\nb\n", r"^The vocabulary lacks \[PAD\]"),
-        ("vocab.txt", "", "vocab.txt is empty"),
-        ("vocab.txt", b"\xff\xfe", "is not UTF-8 text"),
+        ("vocab.txt", "", r"^The vocabulary lacks \[PAD\]"),
+        ("vocab.txt", b"\xff\xfe", "^line 1 of .*vocab.txt is not UTF-8 .*: save it as UTF-8"),
         ("tokenizer.json", "{", "is no whole JSON file"),
         ("tokenizer.json", "[1]", "holds a list, not"),
         ("tokenizer.json", "{}", "has no model: it is no whole tokenizer.json.$"),
@@ -125,5 +125,6 @@ def test_files_of_two_tokenizers(small, tmp_path, gpt2):
     del vocab["!"]
     (tmp_path / "vocab.json").write_text(json.dumps(vocab))
     sentence(BPETokenizer.load, tmp_path, says="vocab.json has 599 tokens and none with the id 0: ids must")
-    sentence(BPETokenizer.load, tmp_path / "nowhere.txt", says="^There is no file .*nowhere.txt.$")
+    with pytest.raises(FileNotFoundError, match="^there is no file of a tokenizer at .*nowhere.txt: check"):
+        BPETokenizer.load(tmp_path / "nowhere.txt")
     sentence(WordPieceTokenizer.load, data.path("gpt2_merges"), says="^The vocabulary lacks")

@@ -132,5 +132,5 @@ def test_a_folder_says_whose_tokenizer_it_holds(tmp_path):
     (tmp_path / "tokenizer.json").write_text('{"model": {"type": "Unigram", "vocab": {}}}')
     with pytest.raises(ValueError, match="'Unigram', not one of BPE"):
         tokenizers.load(tmp_path)
-    with pytest.raises(ValueError, match="There is no file"):
+    with pytest.raises(FileNotFoundError, match="there is no file of a tokenizer"):
         tokenizers.load(tmp_path / "nowhere")

@@ -1326,7 +1326,7 @@ viz.explore(draw_senses, whose=viz.Choice([*stacks]), layer=viz.Slider(0, 6, val
 # - A tokenizer holds no vectors; `GPT2Model` holds no head.
 # - One vector a text: the mean of its tokens, length 1. It says what most of the text is about; it is deaf behind the
 #   cut, to `[UNK]`, and nearly so to verdicts.
-# - Search: counting and meaning tie here, fail in different places, and win together.
+# - Search: counting and meaning tie here, and win together; the whole gain is where few words are shared.
 # - Where attention rests is a habit of a model: MiniLM's is `[CLS]`, our BERT's `[SEP]`.
 #
 # **Quiz.** Open the answer that you would give.

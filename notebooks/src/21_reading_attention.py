@@ -38,9 +38,9 @@
 # %% [markdown]
 # ## Predict: the same fifty again
 #
-# **SmolLM2**, from lesson 20: thirty blocks of nine heads, every weight in 8 bits. It gets fifty tokens, each drawn at
-# random out of 49,152, and then the same fifty in the same order. At each place it says what comes next; the price is
-# -ln p of what came.
+# **SmolLM2**, from lesson 20: thirty blocks of nine heads, its weights in the file's own 4 bits. It gets fifty tokens,
+# each drawn at random out of 49,152, and then the same fifty in the same order. At each place it says what comes next;
+# the price is -ln p of what came.
 #
 # **Write down two numbers,** in nats: the mean price of a token in the first showing, and in the second. (Who knows
 # nothing pays ln 49,152 = 10.8.)
@@ -54,7 +54,7 @@ import torch.nn.functional as F
 
 from course_lib import checkpoints, data, device, gpt, llama, pretrain, viz
 
-smol, pieces = checkpoints.load_llama(data.path("smollm2"), "int8")
+smol, pieces = checkpoints.load_llama(data.path("smollm2"), "int4")
 
 
 def drawn(seed, count=50):
@@ -293,6 +293,8 @@ reviews = torch.tensor(stretches[:8])  # [8, 64]
 with torch.no_grad():
     looks = smol(reviews, last=True, return_attention=True).attention  # [30, 8, 9, 64, 64]
 shares, even = looks.mean((0, 1, 2, 3)), torch.ones(64, 64).tril()
+to_first = looks[..., 1:, 0].mean((1, 3))  # [30, 9]: each head's, for later
+del looks  # 35 MB
 even = (even / even.sum(1, keepdim=True)).mean(0)
 for place in (0, 1, 2, 31):
     tokens = ", ".join(repr(pieces.decode([i])) for i in reviews[:3, place].tolist())
@@ -312,7 +314,8 @@ assert shares[0] > 0.3
 
 # %% tags=["nbval-ignore-output"]
 # The length of the first token's values and of the others', over all blocks and heads.
-values = llama.trace(smol, reviews[0, :12]).value.norm(dim=-1)  # [30, 9, 12]
+values = llama.trace(smol, reviews[0, :6]).value.norm(dim=-1)  # [30, 9, 6]
+device.give_back_memory()
 print(f"first token {values[..., 0].mean():.1f}, the others {values[..., 1:].mean():.1f}")
 assert values[..., 0].mean() < 0.6 * values[..., 1:].mean()
 
@@ -371,7 +374,6 @@ assert counts["the most attended is needed most"] <= 6
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The twenty heads that look hardest at the first token, and three times twenty at random.
-to_first = looks[..., 1:, 0].mean((1, 3))  # [30, 9]
 price = row_prices(smol, reviews)
 chosen = {"twenty that look at the first": to_first.flatten().argsort(descending=True)[:20]}
 chosen |= {f"twenty at random, {seed}": torch.randperm(270, generator=torch.Generator().manual_seed(seed))[:20]
@@ -739,6 +741,7 @@ viz.show(*pictures.removals(runs, "The second showing, with one head taken out",
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The copying head, and the dearest of the random ones: the second showing, the first, and film reviews.
+device.give_back_memory()
 price = row_prices(smol, reviews).mean().item()
 (seed, dearest), _ = max(tried.items(), key=lambda item: item[1])
 for name, head, ids in [("the copying head", copying, twice(1)), ("the dearest random head", dearest, twice(seed))]:
@@ -886,10 +889,11 @@ viz.explore(draw_lens, text=viz.Text("The capital of France is"), order=viz.Choi
 # The price of a letter read off at each depth: as it is, tuned, tuned on shuffled pairs; and tuned, untrained.
 from course_lib.interpretability import fit_linear
 
+device.give_back_memory()
 torch.manual_seed(0)
 fresh = gpt.GPT(speller.config).eval()
-to_fit, to_ask = rows[7::30][:64], rows[22::30][:32]  # [64, 129], [32, 129]
-shuffled = torch.randperm(64 * 128, generator=torch.Generator().manual_seed(0))
+to_fit, to_ask = rows[7::60][:32], rows[22::60][:16]  # [32, 129], [16, 129]
+shuffled = torch.randperm(32 * 128, generator=torch.Generator().manual_seed(0))
 
 
 @torch.no_grad()
