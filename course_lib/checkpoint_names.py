@@ -250,5 +250,5 @@ def turned(name: str, tensor: Tensor) -> Tensor:
 
 def family_of(model: nn.Module) -> Family:
     if type(model) not in ARCHITECTURES.values():
-        raise ValueError(f"A {type(model).__name__} is no model of transformers here: give {', '.join(ARCHITECTURES)}.")
+        raise ValueError(f"A {type(model).__name__} cannot be saved for transformers: give {', '.join(ARCHITECTURES)}.")
     return {gpt.GPT: GPT, llama.Llama: LLAMA}.get(type(model), BERT)

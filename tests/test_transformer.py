@@ -604,7 +604,7 @@ def test_settings_that_cannot_be_used(wrong, sentence):
 def test_a_sequence_longer_than_the_positions(positions):
     config = replace(SMALL, positions=positions)
     model, encoder, embedding = EncoderDecoder(config), Encoder(config), Embedding(SOURCES, config)
-    sentence = "A text has 17 tokens and the model reads 16: cut it.*context_length"
+    sentence = "has 17 positions and the model knows 16: cut.*context_length"
     model(tokens(B, 16), tokens(B, 16, vocab=TARGETS))
     with pytest.raises(ValueError, match=sentence):
         model(tokens(B, 17), tokens(B, T, vocab=TARGETS))
