@@ -37,8 +37,8 @@ def _angles(context_length: Size, size: Even) -> Float[Tensor, "context_length s
 
 def _require_positions(length: int, context_length: int) -> None:
     if length > context_length:
-        raise ValueError(f"The sequence has {length} positions and the model knows {context_length}: cut the sequence, or "
-                         "make the model with a larger context_length.")  # fmt: skip
+        raise ValueError(f"The sequence has {length} positions and the model knows {context_length}: cut the sequence, "
+                         "or make the model with a larger context_length.")  # fmt: skip
 
 
 class SinusoidalPositions(nn.Module):
