@@ -35,6 +35,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from course_lib import device as devices
 from course_lib.bert import BertConfig, BertModel
 from course_lib.losses import IGNORED, Loss, mean_cross_entropy
 from course_lib.settings import Size
@@ -288,11 +289,11 @@ def predict(model: nn.Module, texts: Sequence[Text], max_tokens: int = 8192) -> 
     The texts are packed, up to `max_tokens` a batch: a matter of memory, not of the answer.
     """
     texts, labels = _examples(texts, [0] * len(texts))
-    place, answers = next(model.parameters()).device, []
+    device, answers = devices.of(model), []
     with evaluation_mode(model), torch.no_grad():
         for rows in _filled(range(len(texts)), texts, max_tokens):
             batch = pack([texts[i] for i in rows], [labels[i] for i in rows])
-            best = logits(model, batch._replace(input_ids=batch.input_ids.to(place))).argmax(-1)
+            best = logits(model, batch._replace(input_ids=batch.input_ids.to(device))).argmax(-1)
             answers += best.tolist() if best.ndim == 1 else [some.tolist() for some in best[0].split(batch.lengths)]
     return answers
 
@@ -304,11 +305,11 @@ def mean_vectors(body: BertModel, texts: Sequence[Text], max_tokens: int = 8192)
     off. The texts are packed, up to `max_tokens` a batch.
     """
     texts, labels = _examples(texts, [0] * len(texts))
-    place, vectors = body.tokens.weight.device, []
+    device, vectors = devices.of(body), []
     with evaluation_mode(body), torch.no_grad():
         for rows in _filled(range(len(texts)), texts, max_tokens):
             batch = pack([texts[i] for i in rows], [labels[i] for i in rows])
-            hidden = body(batch.input_ids.to(place), lengths=batch.lengths).hidden[0]  # (N, D)
+            hidden = body(batch.input_ids.to(device), lengths=batch.lengths).hidden[0]  # (N, D)
             vectors += [part.mean(0) for part in hidden.split(batch.lengths)]
     return nn.functional.normalize(torch.stack(vectors), dim=-1)
 

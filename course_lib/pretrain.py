@@ -340,8 +340,8 @@ def main() -> None:
         tokenizer.save(options.folder)
     torch.manual_seed(1)
     task = (bert_task if options.model == "bert" else gpt_task)(options, tokenizer, earlier)
-    place = device.pick()
-    model = task.model.train().to(place)
+    chosen = device.pick()
+    model = task.model.train().to(chosen)
     settings = training.TrainingConfig(
         steps=options.steps, learning_rate=options.learning_rate, warmup_steps=options.steps // 20, betas=(0.9, 0.98),
         weight_decay=options.weight_decay, accumulate=options.accumulate, checkpoint_every=100, evaluate_every=500,
@@ -366,7 +366,7 @@ def main() -> None:
         "texts": [path.name for path in options.text] if options.text else "the course's",
         **({"short_share": options.short_share} if options.model == "bert" else {}),
         "held_out": task.scores(), "losses_every": 20, "losses": [round(x, 3) for x in history.losses[::20]],
-        "held_out_losses": history.held_out, "seconds": round(float(clock.read_text())), "device": str(place),
+        "held_out_losses": history.held_out, "seconds": round(float(clock.read_text())), "device": str(chosen),
         "machine": platform.machine(), "torch": torch.__version__, "before": before,
     }  # fmt: skip
     (options.folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
