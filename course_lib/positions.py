@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.settings import Count, Rule, Size, require_context, whole
+from course_lib.settings import Count, Rule, Size, whole
 from course_lib.shapes import shaped
 
 Even = Annotated[int, Rule(lambda value: whole(value, 2) and value % 2 == 0, "an even whole number: sines, cosines")]
@@ -35,6 +35,12 @@ def _angles(context_length: Size, size: Even) -> Float[Tensor, "context_length s
     return torch.arange(context_length, dtype=torch.float64)[:, None] * frequencies
 
 
+def _require_positions(length: int, context_length: int) -> None:
+    if length > context_length:
+        raise ValueError(f"The sequence has {length} positions and the model knows {context_length}: cut the sequence, "
+                         "or make the model with a larger context_length.")  # fmt: skip
+
+
 class SinusoidalPositions(nn.Module):
     """The fixed table of `sinusoidal_positions`, one row a position."""
 
@@ -44,7 +50,7 @@ class SinusoidalPositions(nn.Module):
 
     @shaped
     def forward(self, length: Size, start: Count = 0) -> Float[Tensor, "length d_model"]:
-        require_context(start + length, len(self.table))
+        _require_positions(start + length, len(self.table))
         return self.table[start : start + length]
 
 
@@ -57,7 +63,7 @@ class LearnedPositions(nn.Module):
 
     @shaped
     def forward(self, length: Size, start: Count = 0) -> Float[Tensor, "length d_model"]:
-        require_context(start + length, self.table.num_embeddings)
+        _require_positions(start + length, self.table.num_embeddings)
         return self.table.weight[start : start + length]
 
 
@@ -82,7 +88,7 @@ class RotaryPositions(nn.Module):
         T, D = x.shape[-2:]
         if self.head_size != D:  # by hand, as attention calls this from within its own door, and size 2 would broadcast
             raise ValueError(f"The vectors have size {D}: these positions turn vectors of size {self.head_size}.")
-        require_context(start + T, len(self.cos))
+        _require_positions(start + T, len(self.cos))
         cos, sin = (table[start : start + T].to(x.dtype) for table in (self.cos, self.sin))  # (T, D / 2)
         even, odd = x[..., 0::2], x[..., 1::2]  # (..., T, D / 2)
         return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)  # (..., T, D)

@@ -17,6 +17,7 @@ import contextlib
 import functools
 import inspect
 import io
+import itertools
 import re
 import threading
 import types
@@ -44,13 +45,14 @@ def shaped(function: Callable) -> Callable:
     parameters = inspect.signature(function).parameters
     hints = {name: parts for name, parameter in parameters.items() if (parts := _parts(parameter.annotation))}
     axes = {axis.lstrip("*#") for parts in hints.values() for part in parts for axis in _axes_of(part)}
+    names = list(itertools.takewhile(lambda name: parameters[name].kind in BY_POSITION, parameters))
     rules = {name: rule for name, parameter in parameters.items() if (rule := rule_of(parameter.annotation))}
 
     @functools.wraps(function)
     def checked(*args, **kwargs):
         if _doors.entered or torch.compiler.is_compiling():
             return function(*args, **kwargs)
-        given = dict(zip(parameters, args)) | kwargs
+        given = dict(zip(names, args)) | kwargs
         for name, rule in rules.items():
             if name in given:
                 require(rule.holds(given[name]), name, given[name], rule.words)
@@ -63,6 +65,9 @@ def shaped(function: Callable) -> Callable:
             _doors.entered = False
 
     return checked
+
+
+BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def _check_shapes(given: dict[str, object], hints: dict[str, tuple], axes: set[str]) -> None:
@@ -83,7 +88,7 @@ def _parts(hint: Any) -> tuple[type, ...]:
 
 def _seen(value: Any, parts: tuple[type, ...]) -> Any:
     """The value as NumPy sees it, where one of its arrays is asked for and it can: a list of numbers is as good."""
-    if isinstance(value, parts) or np.ndarray not in [_kind(part) for part in parts]:
+    if np.ndarray not in map(_kind, parts) or isinstance(value, parts):
         return value
     with contextlib.suppress(TypeError, ValueError, RuntimeError):
         return np.asarray(value)

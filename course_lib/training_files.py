@@ -88,12 +88,17 @@ def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, Tensor]]:
     if not (folder / RECORD).is_file():
         raise FileNotFoundError(f"{folder} holds no checkpoint, {RECORD} is missing: train with checkpoint= first.")
     name = _named_by_record(folder) or RECORD  # a record that names nothing is damaged, and is no file of tensors
+    tensors = read_tensors(folder / name)
+    return json.loads((folder / RECORD).read_text("utf-8")), tensors
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file. ValueError for one that is damaged, or gone though a record speaks of it."""
     try:
-        tensors = safetensors.torch.load((folder / name).read_bytes())
-        return json.loads((folder / RECORD).read_text("utf-8")), tensors
+        return safetensors.torch.load(path.read_bytes())
     except (OSError, SafetensorError, ValueError):
-        damage = "damaged or cut off" if (folder / name).is_file() else f"not there, though {RECORD} names it"
-        raise ValueError(f"{folder / name} is {damage}: delete the folder and train anew, or copy it again.") from None
+        damage = "damaged or cut off" if path.is_file() else "not there"
+        raise ValueError(f"{path} is {damage}: delete the folder and train anew, or copy it again.") from None
 
 
 def load_weights(folder: str | Path, model: nn.Module) -> int:

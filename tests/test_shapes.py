@@ -181,6 +181,17 @@ def test_it_steps_aside_under_compilation():
     assert compiled(Z(2, 5, 8)).shape == (2, 5, 8)
 
 
+def test_what_a_star_takes_in_is_not_taken_for_what_comes_after_it():
+    @shaped
+    def rows(*tensors: Float[Tensor, "N"], batch_size: Size = 1, **more):  # noqa: F821
+        return len(tensors), batch_size
+
+    assert rows(Z(3), Z(3), Z(3), batch_size=2) == (3, 2)
+    assert rows(Z(3), Z(3), other=0) == (2, 1)
+    with pytest.raises(ValueError, match="batch_size=0 cannot be used"):
+        rows(Z(3), Z(3), batch_size=0)
+
+
 def test_look_up():
     table = nn.Embedding(5, 2)
     assert torch.equal(look_up(table, torch.tensor([[4, 0]])), table.weight[[4, 0]][None])

@@ -120,7 +120,7 @@ def test_a_checkpoint_that_is_cut_off_is_named(tmp_path):
         with pytest.raises(ValueError, match=r"\.safetensors is damaged or cut off: delete"):
             run(checkpoint=tmp_path, resume=True)
     tensors.unlink()
-    with pytest.raises(ValueError, match="is not there, though checkpoint.json names it: delete the folder"):
+    with pytest.raises(ValueError, match="safetensors is not there: delete the folder"):
         load_weights(tmp_path, net())
     tensors.write_bytes(whole)
     for broken in ("", text[: len(text) // 2], "[]", "{}"):

@@ -20,8 +20,10 @@ def share(x, low, high):
         assert value  #!
     try:
         y = 1 / x
-    except ZeroDivisionError:  #!
-        raise ValueError("x is 0.") from None  #!
+    except ZeroDivisionError:  #?
+        raise ValueError("x is 0.") from None  #?
+    if not path.is_file():  #?
+        raise FileNotFoundError(path)  #?
     if y < low:
         y = low
     elif y > high:  #!
@@ -59,8 +61,10 @@ class Model:
 
 
 def test_it_counts_what_its_docstring_says():
-    marked = {n for n, line in enumerate(COUNTED.splitlines(), 1) if line.endswith("#!")}
-    assert validation_lines(COUNTED) == marked
+    lines = list(enumerate(COUNTED.splitlines(), 1))
+    marked = {mark: {n for n, line in lines if line.endswith(mark)} for mark in ("#!", "#?")}
+    assert validation_lines(COUNTED) == marked["#!"]
+    assert validation_lines(COUNTED, all_errors=True) == marked["#!"] | marked["#?"]
 
 
 def test_code_lines_are_those_with_code():

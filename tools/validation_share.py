@@ -5,15 +5,17 @@
 A code line has a token of Python that is neither comment nor docstring; `checks` and `viz` are left out. Of these, the
 syntax tree finds as validation:
 
-- every `raise` of a new error, with the whole `if` or `except` that leads to nothing else (a bare `raise`, and
-  NotImplementedError, StopIteration and SystemExit, are something else); every `assert`;
+- every `raise` of a ValueError or TypeError, with the whole `if` that leads to nothing else; every `assert`;
 - every call, as a statement, of a function that is called `require...`, `check...` or `refuse...`, and all of the
   functions of these names, and of functions annotated to return an error;
 - every assignment whose names are read by counted lines alone, and every loop, `with`, `else` or function that holds
   nothing but counted lines.
 
 So a condition that is worked out beforehand counts, and so does a sentence that is put together in several lines. An
-annotation under `@shaped` is not counted: it says the shapes to the reader, with or without the check.
+annotation under `@shaped` or in `Settings` is not counted: it tells the reader, with or without the check.
+
+A second column counts every error: also those that say what went wrong outside (a file that is damaged or not there, no
+network, a package, a loss that is no number), which are `raise`s of other errors and `except`s that lead to a `raise`.
 """
 
 import argparse
@@ -26,7 +28,8 @@ from pathlib import Path
 LIB = Path(__file__).resolve().parent.parent / "course_lib"
 LEFT_OUT = ("checks", "viz")
 VALIDATOR = re.compile(r"_*(require|check|refuse)(_|$)")
-NO_COMPLAINTS = {"NotImplementedError", "StopIteration", "SystemExit"}
+OF_ARGUMENTS = {"ValueError", "TypeError"}
+NO_ERRORS = {"NotImplementedError", "StopIteration", "SystemExit"}
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 BLOCKS = ("body", "orelse", "finalbody")
 
@@ -37,30 +40,31 @@ def code_lines(code: str) -> set[int]:
     return lines - {n for node in ast.walk(ast.parse(code)) if _is_text(node) for n in _span(node)}
 
 
-def validation_lines(code: str) -> set[int]:
+def validation_lines(code: str, all_errors: bool = False) -> set[int]:
+    """The lines that check what a caller gave; or those that say any error."""
     tree, found = ast.parse(code), set()
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.Module):
             while True:  # an assignment can turn out to serve the check alone once that is found
-                more = found | {n for statement in function.body for n in _counted(statement, function, found)}
-                if more == found:
+                counted = [_counted(statement, function, found, all_errors) for statement in function.body]
+                if all(lines <= found for lines in counted):
                     break
-                found = more
+                found = found.union(*counted)
     return found & code_lines(code)
 
 
-def _counted(node: ast.stmt, function: ast.AST, found: set[int]) -> set[int]:
+def _counted(node: ast.stmt, function: ast.AST, found: set[int], all_errors: bool) -> set[int]:
     """The lines of one statement that are validation, `found` being known as such."""
-    if _complains(node) or _serves(node, function, found):
+    if _complains(node, all_errors) or _serves(node, function, found):
         return set(_span(node))
     lines = set()
     for block in BLOCKS:
         some = getattr(node, block, [])
-        lines |= {n for statement in some for n in _counted(statement, function, found)}
+        lines |= {n for statement in some for n in _counted(statement, function, found, all_errors)}
         if isinstance(node, ast.If) and _all(some, lines):  # the two arms of an `if` count by themselves
             lines |= set(range(node.lineno if block == "body" else node.body[-1].end_lineno + 1, some[0].lineno))
-    for handler in getattr(node, "handlers", []):
-        lines |= {n for statement in handler.body for n in _counted(statement, function, found)}
+    for handler in getattr(node, "handlers", []) if all_errors else []:
+        lines |= {n for statement in handler.body for n in _counted(statement, function, found, all_errors)}
         if _all(handler.body, lines):
             lines |= set(_span(handler))
     if not isinstance(node, ast.If | ast.Try) and _all(getattr(node, "body", []), lines):
@@ -68,12 +72,13 @@ def _counted(node: ast.stmt, function: ast.AST, found: set[int]) -> set[int]:
     return lines
 
 
-def _complains(node: ast.stmt) -> bool:
+def _complains(node: ast.stmt, all_errors: bool) -> bool:
     if isinstance(node, ast.Raise):
-        return node.exc is not None and _name(node.exc) not in NO_COMPLAINTS
+        name = None if node.exc is None else _name(node.exc)
+        return name in OF_ARGUMENTS or (all_errors and name is not None and name not in NO_ERRORS)
     if isinstance(node, ast.FunctionDef):
         returned = ast.unparse(node.returns) if node.returns else ""
-        return bool(VALIDATOR.match(node.name)) or returned.endswith(("Error", "Exception"))
+        return bool(VALIDATOR.match(node.name)) or returned.endswith(("ValueError", "Exception"))
     calls = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     return isinstance(node, ast.Assert) or (calls and bool(VALIDATOR.match(_name(node.value))))
 
@@ -111,10 +116,11 @@ def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def share(paths: list[Path]) -> dict[str, tuple[int, int]]:
-    """For each module: lines of validation, lines of code."""
+def share(paths: list[Path]) -> dict[str, tuple[int, int, int]]:
+    """For each module: lines of validation, lines that say any error, lines of code."""
     codes = {path.stem: path.read_text("utf-8") for path in paths}
-    return {name: (len(validation_lines(code)), len(code_lines(code))) for name, code in codes.items()}
+    return {name: (len(validation_lines(code)), len(validation_lines(code, all_errors=True)), len(code_lines(code)))
+            for name, code in codes.items()}  # fmt: skip
 
 
 def main() -> None:
@@ -128,8 +134,9 @@ def main() -> None:
         return
     table = share([path for path in sorted(LIB.rglob("*.py")) if path.relative_to(LIB).parts[0] not in LEFT_OUT])
     table["in all"] = tuple(map(sum, zip(*table.values())))
-    for name, (validation, code) in table.items():
-        print(f"{name:18} {validation:5} of {code:5} code lines  {validation / max(code, 1):5.1%}")
+    print(f"{'module':20} validation   all errors    lines of code")
+    for name, (*counted, code) in table.items():
+        print(f"{name:20}", *(f"{lines:5} {lines / code:6.1%}" for lines in counted), f"{code:8}")
 
 
 if __name__ == "__main__":
