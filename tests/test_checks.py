@@ -268,9 +268,15 @@ def test_lists_of_pairs(got, words):
     assert words in compare("pairs", lambda n: got, lambda n: PAIRS, [Case((3,))]).message
 
 
+def test_numpys_strings_are_strings():
+    assert compare("f", lambda n: np.array(["01", "1"]), lambda n: ["01", "1"], [Case((1,))]).status == "passed"
+    assert compare("f", lambda n: [np.str_("a")], lambda n: ["b"], [Case((1,))]).status == "failed"
+
+
 @pytest.mark.parametrize(("right", "wrong", "words"), [
     (["01", "1"], ["0", "1"], "in item 0, expected '01' and got '0'"),
     (["01", "1"], "01", "expected a list of 2 and got a str"),
+    ([("a", "b"), ("b", "a")], [("a", "b"), ("b", 1)], "item 1 should be ('b', 'a') and yours is ('b', 1)"),
     ((np.ones(2), np.ones((3, 2))), (np.ones(2), np.zeros((3, 2))), "in item 1, entry (0, 0) should be 1 and yours"),
     ((np.ones(2), np.ones((3, 2))), (np.ones(2),), "expected 2 items"),
     ({"a": 1}, {"b": 1}, "the key 'a' is missing"),

@@ -85,8 +85,10 @@ def test_a_gpt_learns_a_text_of_yours(tmp_path, monkeypatch, capsys):
         assert nats / len(held) < 2, "it has learned"
         assert model.head.weight is model.tokens.weight
         assert "head.weight" not in safetensors.torch.load_file(folder / "model.safetensors")
-    run(monkeypatch, tmp_path / "more", *SMALL_GPT, "--text", text, "--steps", 1, "--start-from", folder)
+    given = ["--text", text, "--steps", 1, "--weight-decay", 0.5]
+    run(monkeypatch, tmp_path / "more", *SMALL_GPT, *given, "--start-from", folder)
     more, _ = pretrain.load(tmp_path / "more")
+    assert json.loads((tmp_path / "more/card.json").read_text("utf-8"))["training"]["weight_decay"] == 0.5
     assert 0 < (more.tokens.weight - model.tokens.weight).abs().max() < 0.01
     letters = tmp_path / "characters"  # nobody says --tokens: the run that it starts from knows
     run(monkeypatch, tmp_path / "on", "--model", "gpt", "--text", text, "--steps", 1, "--start-from", letters)

@@ -248,7 +248,7 @@ def numbers(value: Any) -> np.ndarray | None:
 def difference(expected: Any, got: Any, tolerance: float) -> str | None:
     """None where `got` agrees with `expected`, else a clause that says where and how it does not."""
     if isinstance(expected, str | bytes | set | frozenset):
-        same = type(expected) is type(got) and expected == got
+        same = isinstance(got, type(expected)) and expected == got  # NumPy's strings are strings
         return None if same else f"expected {show(expected)} and got {show(got)}"
     if isinstance(expected, Mapping):
         return mapping_difference(expected, got, tolerance)
@@ -303,6 +303,8 @@ def sequence_difference(expected: Any, got: Any, tolerance: float) -> str | None
         return f"expected {len(expected)} items, {show(expected)}, and got {len(got)}, {show(got)}"
     for i, (right, yours) in enumerate(zip(expected, got, strict=True)):
         if text := difference(right, yours, tolerance):
+            if isinstance(right, tuple) and all(isinstance(part, str | int | float) for part in right):  # a short pair
+                return f"item {i} should be {show(right)} and yours is {show(yours)}"
             return f"in item {i}, {text}"
     return None
 

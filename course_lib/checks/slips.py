@@ -12,22 +12,25 @@ import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from course_lib.checks.base import (
     Case,
     Misconception,
     Outcome,
     Result,
+    Unfit,
     a_type,
     alike,
     call,
     complaint,
     difference,
     failed,
+    fresh,
     guarded,
     judge,
     numbers,
@@ -90,10 +93,14 @@ class Exercise:
     `right` is the lesson's solution, named as in the lesson after an underscore. The rounds are tried in turn, and the
     first that fails is told. `play(function, *inputs)` uses a function whose work shows elsewhere than in its value.
     `parts` names the things that come back where they are several, as in ("output", "weights").
+    `also` lists other right answers, each as (edits of `right`, what it is): an answer is compared with the nearest.
+    `called` is what `right` is, where the learner should hear which of them it was.
     """
 
-    def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = ()):
-        self.right, self.rounds, self.play, self.parts = right, rounds, play, parts
+    def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = (),
+                 also: Sequence[tuple[str | tuple[str, ...], str]] = (), called: str = ""):  # fmt: skip
+        self.right, self.rounds, self.play, self.parts, self.also = right, rounds, play, parts, also
+        self.called = called
         self.__name__ = self.name = right.__name__.removeprefix("_")
         self.__doc__ = f"Compares your {self.name} with the right one on {sum(len(r.cases) for r in rounds)} inputs."
         self._outcomes: dict[tuple, Outcome] = {}
@@ -102,16 +109,39 @@ class Exercise:
         return guarded(self.name)(self._ask)(learner)
 
     def _ask(self, learner: Callable) -> Result:
+        if not self.also:
+            return self._compare(learner)[0]
+        found = []
+        for exercise, words in [(self, self.called), *self.others]:
+            result, number, answers = exercise._compare(learner)
+            rank = result.status == "failed", result.diagnosis is None, -number, exercise._distance(number, answers)
+            found.append((rank, result, words))
+        _, result, words = min(found, key=lambda one: one[0])
+        if words:  # a stub is compared with nothing
+            words = {"passed": f" This is {words}.", "failed": f" (Compared with {words}.)"}.get(result.status, "")
+        return Result(result.status, result.message + words, result.diagnosis)
+
+    def _compare(self, learner: Callable) -> tuple[Result, int, list[Outcome]]:
+        """What there is to say, and the round that it is about with the learner's answers."""
         for number, this in enumerate(self.rounds):
             answers = [call(learner, *case.args, name=self.name, play=self.play, **case.kwargs) for case in this.cases]
             if stub := next((answer for answer in answers if answer.kind == "stub"), None):
-                return stub.error
+                return stub.error, number, answers
             result = self._judge(number, answers)
             if result.status != "passed":
                 break
         else:
             result = passed(self.name, f"all {sum(len(this.cases) for this in self.rounds)} cases hold.")
-        return with_warning(result, answers)
+        return with_warning(result, answers), number, answers
+
+    def _distance(self, number: int, answers: Sequence[Outcome]) -> float:
+        """How far the numbers of a round's answers are from the right ones, on the average."""
+        away = []
+        for case, answer in zip(self.rounds[number].cases, answers, strict=True):
+            right, got = entries(run_ours(self.right, case, self.play)), entries(answer.value)
+            fits = right is not None and got is not None and right.shape == got.shape
+            away.append(np.abs(1.0 * right - got).mean() if fits and right.size else 0.0 if fits else np.inf)
+        return float(np.nan_to_num(np.mean(away), nan=np.inf))
 
     def _judge(self, number: int, answers: Sequence[Outcome]) -> Result:
         this = self.rounds[number]
@@ -124,7 +154,7 @@ class Exercise:
         message, diagnosis = result.message, result.diagnosis
         for text, hint, key in this.hints:
             if text in message:
-                message, diagnosis = f"{message} {hint}", diagnosis or key
+                message, diagnosis = f"{message} {hint}".rstrip(), diagnosis or key
         if this.held:
             message = f"{self.name}: {this.held[0].upper()}{this.held[1:]}. {message.removeprefix(f'{self.name}: ')}"
         return Result("failed", message, diagnosis)
@@ -147,6 +177,24 @@ class Exercise:
     @property
     def slips(self) -> list[Slip]:
         return [slip for this in self.rounds for slip in this.slips]
+
+    @functools.cached_property
+    def others(self) -> list[tuple["Exercise", str]]:
+        """The same exercise for each other right answer, with the slips whose edits can be made in that one as well."""
+        def inside(edits: tuple, this: Round) -> Round:
+            return replace(this, slips=[Slip(one.key, one.words, variants) for one in this.slips if (
+                variants := [known for variant in one.variants if (known := self._both(edits, variant))])])
+
+        return [(Exercise(edited(self.right, edits), *[inside(edits, this) for this in self.rounds], play=self.play,
+                          parts=self.parts), words) for edits, words in self.also]  # fmt: skip
+
+    def _both(self, edits: str | tuple, variant: str | tuple | Callable) -> Callable | None:
+        """Another right answer's edits and then a slip's; None for a slip that is none of that answer."""
+        first, then = ((one,) if isinstance(one, str) else one for one in (edits, variant))
+        try:
+            return None if callable(variant) else edited(self.right, (*first, *then))
+        except ValueError:
+            return None
 
     # --- which slip? ---
 
@@ -177,6 +225,36 @@ class Exercise:
         return self._outcomes[key]
 
 
+def with_slopes(right: Callable, count: int) -> Callable:
+    """A `play` for losses: where the number is right and autograd can follow it, its slopes must be right too.
+
+    They are asked for the first `count` inputs. A loss may be right and still ruin training: by NaN in a slope, or by
+    a table that was cut off. An answer without slopes (NumPy's, a loop's) is taken for the number it is.
+    """
+    def play(function: Callable, *inputs) -> Any:
+        before = fresh(inputs)
+        value = function(*inputs)
+        if isinstance(value, torch.Tensor) and difference(right(*fresh(before)), value, 1e-5) is None:
+            try:
+                yours = slopes(function, before, count)
+            except Exception:
+                return value
+            for name, mine, ours in zip(inspect.signature(right).parameters, yours, slopes(right, before, count)):
+                if mine is None:
+                    raise Unfit(f"the number is right, but no slope leads from it to `{name}`: something cut it off, "
+                                "as .detach() or .item() does")  # fmt: skip
+                if text := difference(ours, mine, 1e-4):
+                    raise Unfit(f"the number is right, but not its slope for `{name}`, which training follows: {text}")
+        return value
+    return play
+
+
+def slopes(loss: Callable, inputs: Sequence, count: int) -> Sequence[torch.Tensor | None]:
+    """The gradients of a loss (of its sum) for the first inputs; None for one that the loss does not hang on."""
+    leaves = [table.detach().clone().requires_grad_() for table in inputs[:count]]
+    return torch.autograd.grad(loss(*leaves, *fresh(inputs[count:])).sum(), leaves, allow_unused=True)
+
+
 def constant(answers: Sequence[Outcome], rights: Sequence[Any]) -> Misconception | None:
     """An answer that is one and the same number, whatever comes in, where the right ones are not."""
     values, right_values = [entries(answer.value) for answer in answers], [entries(right) for right in rights]
@@ -184,6 +262,8 @@ def constant(answers: Sequence[Outcome], rights: Sequence[Any]) -> Misconception
         return None
     array, right = np.concatenate(values), np.concatenate(right_values)
     if array.dtype.kind not in "biuf" or not array.size or (array != array[0]).any() or (right == right[0]).all():
+        return None
+    if not np.isfinite(array[0]):  # infinite scores say something else
         return None
     if array.dtype.kind == "b":
         return Misconception("always-the-same-truth", constant, f"your answer is {array[0]}, whatever comes in")
