@@ -27,7 +27,16 @@ from torch import Tensor, nn
 
 from course_lib.attention import causal_mask, fused_attention, scaled_dot_product_attention
 from course_lib.batches import Batches
-from course_lib.settings import NotNegative, Settings, Share, Size, require, require_context, require_heads
+from course_lib.settings import (
+    NotNegative,
+    Settings,
+    Share,
+    Size,
+    require,
+    require_context,
+    require_heads,
+    require_sizes,
+)
 from course_lib.shapes import look_up, shaped
 from course_lib.training import evaluation_mode
 
@@ -275,12 +284,12 @@ class GPT(nn.Module):
 # --- What it learns from ----------------------------------------------------------------------------------------------
 
 
-@shaped
 def windows(ids: Int[Tensor, " N"], context_length: Size, batch_size: Size) -> Batches:
     """Rows of context_length + 1 tokens for `GPT.loss`: each epoch reads the text once, cut at other places.
 
     ValueError for a text shorter than one row.
     """
+    require_sizes(context_length=context_length, batch_size=batch_size)
     if len(ids) <= context_length:
         raise ValueError(f"The text has {len(ids)} tokens, and a row takes {context_length + 1}: give a longer text.")
 

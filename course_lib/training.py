@@ -301,7 +301,8 @@ class Run:
             self.scaler.scale(loss * share).backward()
             total, weight = total + loss.detach() * share, weight + share
         if all(parameter.grad is None for parameter in self.parameters):
-            raise ValueError("The loss depends on no parameter of this model: loss_fn got it, and must call no other.")
+            raise ValueError("The loss depends on no parameter of this model: loss_fn must call the model it is given, "
+                             "not another of the same name.")  # fmt: skip
         if self.team.together:
             sums = [torch.as_tensor(x, dtype=torch.float64, device=self.device) for x in (total * unit, weight * unit)]
             total, weight = self.team.sum(torch.stack(sums))

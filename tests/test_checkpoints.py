@@ -806,7 +806,7 @@ def test_a_gguf_file_that_is_cut_off_or_not_there_is_refused(tmp_path):
     path = write_gguf(tmp_path / "x.gguf", large_llama())
     cut(tmp_path, "x.gguf", -200)
     refused(ValueError, "x.gguf is damaged, cut off", load_llama, path)
-    refused(FileNotFoundError, "no file", load_llama, tmp_path / "y.gguf")
+    refused(FileNotFoundError, "no GGUF file at", load_llama, tmp_path / "y.gguf")
     path.rename(tmp_path / "weights")
     refused(ValueError, "is a file", load_llama, tmp_path / "weights")
 
