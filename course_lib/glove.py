@@ -29,7 +29,6 @@ from course_lib.counts import cooccurrence, finite_counts
 from course_lib.keyed_vectors import KeyedVectors
 from course_lib.progress import Listener, Progress, reporter  # noqa: F401  (what a listener is called with)
 from course_lib.settings import Count, Positive, Settings, Size
-from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
 EPSILON = 1e-10  # keeps AdaGrad from dividing by zero where no gradient was seen yet
@@ -64,7 +63,6 @@ def weight(counts: Real[Tensor, "..."], x_max: float = 100.0, alpha: float = 0.7
     return (counts / x_max).clamp(max=1) ** alpha
 
 
-@shaped
 def loss(
     w: Float[Tensor, "V D"],
     w_context: Float[Tensor, "V D"],
@@ -86,7 +84,6 @@ def _errors(w, w_context, b, b_context, rows, columns, counts) -> Float[Tensor, 
     return (w[rows] * w_context[columns]).sum(1) + b[rows] + b_context[columns] - counts.log()
 
 
-@shaped
 def gradients(
     w: Float[Tensor, "V D"],
     w_context: Float[Tensor, "V D"],

@@ -815,7 +815,7 @@ def test_a_gguf_files_tokenizer_belongs_to_its_model(tmp_path):
     whole = BPETokenizer(special_tokens=("<|endoftext|>", "<|im_start|>", "<|im_end|>"), digits=True)
     names, types = [*list(whole.vocab)[-3:], *list(whole.vocab)[:-3]], [3, 3, 3] + [1] * 256
     parts = (names, types, ["t h"], ("gpt2", "smollm"))
-    refused(ValueError, "which its merges use", load_llama,
+    refused(ValueError, "which its merges need", load_llama,
             write_gguf(tmp_path / "a.gguf", large_llama(vocab_size=259), tokenizer=parts))  # fmt: skip
     parts = ([*names, "th"], [*types, 1], *parts[2:])
     refused(ValueError, "has 260 tokens and its model 259", load_llama,

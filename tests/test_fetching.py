@@ -142,10 +142,14 @@ def test_a_full_disk_while_cleaning(shop, monkeypatch):
     assert list(data.load("plays")) == PLAY_WORDS * 2
 
 
+def raise_(error):
+    raise error
+
+
 def test_a_full_disk_while_downloading(shop, monkeypatch):
     with monkeypatch.context() as patch:
         said = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
-        patch.setattr(data, "_run", lambda *_: (1, said))
+        patch.setattr(fetching, "_run", lambda command, *_: raise_(subprocess.CalledProcessError(1, command, said)))
         fails(shop, "vectors", "The disk is full: vectors")
     assert data.path("vectors").read_bytes() == VECTORS
 
