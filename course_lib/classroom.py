@@ -46,6 +46,7 @@ LESSONS = Path(__file__).resolve().parents[1] / "notebooks"
 SECONDS, MEGABYTES = 30, 2000  # for one exercise: the slowest check takes 2 seconds, torch and the checks 400 MB
 LONGEST = 2_000_000  # characters of a notebook's code; the longest lesson has 60,000
 NOTHING_SENT = "Its process ended without an answer"
+PARSING = threading.Lock()  # Python 3.11 may fail when two threads build a syntax tree at once (its issue 106905)
 
 
 @dataclass(frozen=True)
@@ -330,13 +331,15 @@ def grades_of(submission: Submission, known: dict, seconds: float, megabytes: in
         yield Grade(submission.learner, "", "", "missing", "no-lesson", why)
         return
     lesson, stubs = known[submission.topic]
-    for name in stubs:
-        code, problem = needed(submission.sources, name)
+    for name, stub in stubs.items():
+        with PARSING:
+            code, problem = needed(submission.sources, name)
+            untouched = not problem and ast.unparse(functions(ast.parse(code))[name]) == stub
         if problem == "missing":
             yield Grade(submission.learner, lesson, name, "missing", "", f"{name} is not defined in this notebook.")
         elif problem:
             yield Grade(submission.learner, lesson, name, "not yet", "no-python", f"{name}: {problem}.")
-        elif ast.unparse(functions(ast.parse(code))[name]) == stubs[name]:
+        elif untouched:
             yield Grade(submission.learner, lesson, name, "not attempted", "", f"{name}: not attempted yet.")
         else:
             yield Grade(submission.learner, lesson, name, **ask(submission.topic, name, code, seconds, megabytes))
