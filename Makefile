@@ -7,7 +7,7 @@ NBVAL = --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 15
 # Over the cores, up to four; tests/conftest.py and notebooks/conftest.py say what stays together and what comes first.
 SHARED = -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help lab test unit nbval quick ruff lessons measure bench instructor clean data
+.PHONY: help lab test unit nbval quick ruff lessons measure bench instructor slides nbgrader site clean data
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,15 @@ instructor: .venv/test.done data  ## build the instructors' and the type-along n
 	$(PY) tools/build_lessons.py --only instructor
 	$(PY) tools/build_lessons.py --only live
 
+slides: .venv/test.done data  ## the lessons as slides with speaker notes, for a browser without a network, in build/slides/
+	$(PY) tools/build_slides.py
+
+site: .venv/test.done  ## all lessons as pages to read without Jupyter, in build/site/ (SITE_ARGS="--repository OWNER/NAME")
+	$(PY) tools/build_site.py $(SITE_ARGS)
+
+nbgrader: .venv/test.done  ## the lessons as assignments of nbgrader's, in build/nbgrader/
+	$(PY) tools/build_nbgrader.py
+
 measure: .venv/test.done data  ## measure each lesson's seconds and memory into notebooks/costs.json
 	$(PY) tools/measure_lessons.py
 	$(PY) tools/build_lessons.py --only learner --no-run
@@ -52,7 +61,10 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/finetuning.py
 	$(PY) benchmarks/fill_mask.py
 	$(PY) benchmarks/labels.py
+	$(PY) benchmarks/gpt.py
+	$(PY) benchmarks/decoding.py
 	$(PY) benchmarks/llama.py
+	$(PY) benchmarks/xray.py
 
 clean:  ## remove the environment, builds and caches; your lessons in work/ and the downloaded data stay
 	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info
@@ -73,7 +85,7 @@ data: .venv/lab.done
 	touch $@
 
 .venv/test.done: .venv/lab.done
-	$(PY) -m pip install -c constraints.txt -e ".[lab,hub,test]"
+	$(PY) -m pip install -c constraints.txt -e ".[lab,hub,test,site,slides]"
 	touch $@
 
 .venv/bench.done: .venv/lab.done

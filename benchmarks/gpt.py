@@ -13,8 +13,10 @@ of 8 rows of 256; a step is forward, backward, clipping at 1 and fused AdamW. "b
 How. All take turns in one process with one thread, a step each a round; a round's ratios compare its own steps, and the
 table gives the median of the rounds and the quarters beside it. "of the product's rate": the step's multiplications and
 additions (6 for each parameter and token, and the attention's) a second, over those of one large float32 matrix product
-timed in the same rounds. Memory is what a process of its own adds at its peak, over three steps; glibc is told to keep
-freed memory, as in benchmarks/attention.py. The table goes to results/gpt.json when it is whole.
+timed in the same rounds. nanoGPT bends with the exact GELU and the other two, as GPT-2, with its tanh form, which on a
+CPU is the dearer one: "GELU alone" is what six layers of each take, there and back. Memory is what a process of its own
+adds at its peak, over three steps; glibc is told to keep freed memory, as in benchmarks/attention.py. The table goes to
+results/gpt.json when it is whole.
 """
 
 import argparse
@@ -117,17 +119,29 @@ def measure_time(dtype: str, dropout: float, compiled: bool, rounds: int, device
             F.linear(a, w)
         return clock(device) - start
 
+    bent, slope = (torch.randn(BATCH * LENGTH, 1536, device=device) for _ in range(2))
+
+    def gelu(form: str) -> float:
+        start, x = clock(device), bent.requires_grad_()
+        for _ in range(6):
+            torch.autograd.grad(F.gelu(x, approximate=form), x, slope)
+        return clock(device) - start
+
+    others = [product, lambda: gelu("tanh"), lambda: gelu("none")]
     for _ in range(3):  # the first steps fetch code and memory, and compile
-        for step in (*steps, product):
+        for step in (*steps, *others):
             step()
-    seconds = list(zip(*([step() for step in (*steps, product)] for _ in range(rounds))))
-    rate = PRODUCTS * 2 * a.numel() * 1536 / statistics.median(seconds[-1])
+    seconds = list(zip(*([step() for step in (*steps, *others)] for _ in range(rounds))))
+    *seconds, products, tanh, exact = seconds
+    rate = PRODUCTS * 2 * a.numel() * 1536 / statistics.median(products)
     blocks = sizes[0] - LENGTH * 384  # the table of positions multiplies nothing
     work = BATCH * LENGTH * (6 * blocks + 6 * 6 * 384 * LENGTH)  # a causal query meets half of the keys
     found = summary(dict(zip(by, seconds)), OURS)
     share = {one: round(work / statistics.median(each) / rate, 2) for one, each in zip(by, seconds)}
     return {"parameters": sizes[0], "rounds": rounds, **found, "of_the_products_rate": share,
-            "gflops_of_the_product": round(rate / 1e9, 1)}  # fmt: skip
+            "gflops_of_the_product": round(rate / 1e9, 1),
+            "gelu_milliseconds": {"tanh": round(1e3 * statistics.median(tanh), 1),
+                                  "exact": round(1e3 * statistics.median(exact), 1)}}  # fmt: skip
 
 
 def measure_memory(dtype: str, dropout: float, compiled: bool, by: str, device: str, nanogpt: str | None) -> int:
@@ -188,6 +202,8 @@ def print_table(device: str) -> None:
             memory = f"{row['peak_mb'][by]:6,} MB" if "peak_mb" in row else ""
             print(f"    {by:13} {milliseconds:8,.0f} ms  {middle:5.2f} ({low:.2f} to {high:.2f})  "
                   f"{row['of_the_products_rate'][by]:.2f}  {memory}")  # fmt: skip
+        if gelu := row.get("gelu_milliseconds"):
+            print(f"    GELU alone, six layers: tanh {gelu['tanh']:.0f} ms, exact {gelu['exact']:.0f} ms")
 
 
 def main() -> None:

@@ -17,18 +17,20 @@ Shapes: B sequences, H heads, T queries, S keys, D size of a query (d_model / H 
 """
 
 import math
-import numbers
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from course_lib.settings import require, require_sizes
+from course_lib.settings import Rule, Share, Size, number, require_heads
 from course_lib.shapes import shaped
 
 # What broadcasts to the weights: from one boolean for all, or one a key, to one for each query and key.
 Mask = Bool[Tensor, "*#batch #T #S"] | Bool[Tensor, "#S"] | Bool[Tensor, ""]
+
+Dropout = Annotated[float, Rule(lambda value: number(value) and 0 <= value <= 1, "a share from 0 to 1")]
 
 # --- The equation ---------------------------------------------------------------------------------------------------
 
@@ -36,14 +38,13 @@ Mask = Bool[Tensor, "*#batch #T #S"] | Bool[Tensor, "#S"] | Bool[Tensor, ""]
 @shaped
 def scaled_dot_product_attention(
     query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"], value: Float[Tensor, "*batch S V"],
-    mask: Mask | None = None, dropout: float = 0.0,
+    mask: Mask | None = None, dropout: Dropout = 0.0,
 ) -> tuple[Float[Tensor, "*batch T V"], Float[Tensor, "*batch T S"]]:  # fmt: skip
     """softmax(Q K^T / sqrt(D)) V (2017, equation 1), and the softmax's weights, each row of which sums to one.
 
     `mask` is True where a query may attend. `dropout` sets that share of the weights to zero before they meet the
     values; the weights returned are those before.
     """
-    require(isinstance(dropout, numbers.Real) and 0 <= dropout <= 1, "dropout", dropout, "a share from 0 to 1")
     scores = query / math.sqrt(query.shape[-1]) @ key.mT  # (..., T, S); in float16 a product not yet scaled overflows
     weights = masked_softmax(scores, mask)
     return F.dropout(weights, dropout) @ value, weights  # (..., T, V), (..., T, S)
@@ -59,7 +60,8 @@ def masked_softmax(scores: Float[Tensor, "*batch T S"], mask: Mask | None = None
     """
     if mask is None:
         return scores.softmax(-1)
-    # The softmax of -inf alone is NaN, and so is its gradient: give such a row all keys, then take the weights away.
+    # A row of nothing but -inf has a softmax of NaN, and a gradient too: so a row without any key is given all of them,
+    # and then its weights are set to zero.
     nothing = ~mask.any(-1, keepdim=True)  # (..., T, 1)
     weights = scores.masked_fill(~(mask | nothing), -math.inf).softmax(-1)
     return weights.masked_fill(nothing, 0.0)  # (..., T, S)
@@ -87,7 +89,7 @@ def padding_mask(attention_mask: Bool[Tensor, "B S"]) -> Bool[Tensor, "B 1 1 S"]
 @shaped
 def fused_attention(
     query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"], value: Float[Tensor, "*batch S V"],
-    mask: Mask | None = None, dropout: float = 0.0, is_causal: bool = False, look_for_nan: bool = True,
+    mask: Mask | None = None, dropout: Dropout = 0.0, is_causal: bool = False, look_for_nan: bool = True,
 ) -> Float[Tensor, "*batch T V"]:  # fmt: skip
     """The output of `scaled_dot_product_attention`, in memory that grows with T + S instead of T * S.
 
@@ -96,7 +98,6 @@ def fused_attention(
     scores are all NaN: so this looks at queries and keys there first (`torch.vmap` fails at that), but not with
     `look_for_nan=False`, nor under `torch.compile`, whose graph it would break.
     """
-    require(isinstance(dropout, numbers.Real) and 0 <= dropout <= 1, "dropout", dropout, "a share from 0 to 1")
     T, S = query.shape[-2], key.shape[-2]
     if is_causal and (mask is not None or T != S):
         mask, is_causal = _and_causal(mask, T, S, query.device), False
@@ -164,14 +165,12 @@ class MultiHeadAttention(nn.Module):
     on the weights, in training alone. The projections start as Xavier uniform, their biases as zeros.
     """
 
-    def __init__(self, d_model: int, num_heads: int, *, dropout: float = 0.0, bias: bool = True,
-                 d_memory: int | None = None, rotary: nn.Module | None = None):  # fmt: skip
+    @shaped
+    def __init__(self, d_model: Size, num_heads: Size, *, dropout: Share = 0.0, bias: bool = True,
+                 d_memory: Size | None = None, rotary: nn.Module | None = None):  # fmt: skip
         super().__init__()
         d_memory = d_model if d_memory is None else d_memory
-        require_sizes(d_model=d_model, num_heads=num_heads, d_memory=d_memory)
-        if d_model % num_heads:
-            raise ValueError(f"d_model={d_model} is not divisible by num_heads={num_heads}: give a multiple of it.")
-        require(isinstance(dropout, numbers.Real) and 0 <= dropout < 1, "dropout", dropout, "a share from 0 to below 1")
+        require_heads(d_model, num_heads)
         self.d_model, self.d_memory, self.num_heads, self.dropout = d_model, d_memory, num_heads, dropout
         self.query = nn.Linear(d_model, d_model, bias=bias)
         self.key = nn.Linear(d_memory, d_model, bias=bias)
@@ -238,9 +237,9 @@ class MultiHeadAttention(nn.Module):
 class AdditiveAttention(nn.Module):
     """Attention as it began: the score of a query q and a key k is v . tanh(W q + U k) (2015, appendix A.1.2)."""
 
-    def __init__(self, d_query: int, d_key: int, d_hidden: int):
+    @shaped
+    def __init__(self, d_query: Size, d_key: Size, d_hidden: Size):
         super().__init__()
-        require_sizes(d_query=d_query, d_key=d_key, d_hidden=d_hidden)
         self.d_query, self.d_key = d_query, d_key
         self.query = nn.Linear(d_query, d_hidden, bias=False)
         self.key = nn.Linear(d_key, d_hidden, bias=False)

@@ -27,6 +27,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, pairwise, repeat
 from operator import add
 
+from course_lib.files import to_bytes
+
 # ---- GPT-2's words ---------------------------------------------------------------------------------------------------
 
 # Unicode's white space. Python's \s has four control characters more (1C to 1F), which GPT-2 takes for symbols.
@@ -94,18 +96,6 @@ def checked_text(text: str) -> str:
     if not isinstance(text, str):
         raise ValueError(f"A text is a string, not {text!r:.40}: give strings.")
     return text
-
-
-def to_bytes(text: str) -> bytes:
-    """The text as UTF-8. ValueError for a surrogate, half of a character that nothing follows: UTF-8 has no such."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        half = text[error.start]
-        raise ValueError(
-            f"The text holds the surrogate {half!r}, half a character, which no file of UTF-8 can hold: "
-            "take it out, for example with text.encode(errors='replace').decode()."
-        ) from None
 
 
 # ---- bytes with names ------------------------------------------------------------------------------------------------

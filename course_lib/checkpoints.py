@@ -5,269 +5,58 @@
     model, tokenizer = load_llama(data.path("smollm2"), "int4")    # or a GGUF file; weights kept in 4 bits
     save_pretrained(model, "my_gpt", tokenizer)           # transformers' from_pretrained("my_gpt") reads it
 
-What it is. A Hugging Face folder holds config.json (the sizes), model.safetensors (a name and numbers for each tensor)
-and the tokenizer's files. BERT, GPT-2 and Llama are the same equations there and here; what differs is names, that
-GPT-2's matrices lie the other way round, and that some of Llama's are parts of one of ours. Three tables translate,
-`BERT`, `GPT` and `LLAMA`, in both directions; `GGUF` is for the files of llama.cpp. Whatever a folder or file holds
-that the course's model would not compute is an error with its name: a wrong setting read in silence gives a model that
-answers, wrongly.
+What it is. Every tensor of theirs to its place in ours, and back, by the names of `checkpoint_names` and the files of
+`checkpoint_folders`: all of them, each once, in its shape. Whatever is missing or left over is an error with its name.
 
-What it leaves out. Other architectures; quantised weights but those of GGUF files; weights in Python's pickle format,
-which can run code when they are read; the names of labels, which stay in config.json. Folders of `course_lib.pretrain`:
-see its `load`.
+What it leaves out. Other architectures; quantised weights but those of GGUF files; the names of labels, which stay in
+config.json. Folders of `course_lib.pretrain`: see its `load`.
 
 Sources. Devlin et al. (2019), "BERT", and Radford et al. (2019), "Language Models are Unsupervised Multitask Learners",
-with the weights that they released; Wolf et al. (2020), "Transformers: State-of-the-Art Natural Language Processing",
-whose names these are; the format of safetensors, huggingface.co/docs/safetensors; for the rest `llama`, `gguf_file`.
+with the weights that they released; for the rest `llama`, `gguf_file`.
 """
 
 import json
 import os
-import re
-import warnings
 from collections.abc import Iterable, Sequence
-from numbers import Real
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from course_lib import bert, gpt, llama, tokenizers
+from course_lib import bert, gpt, llama
+from course_lib.checkpoint_folders import (
+    CONFIG,
+    WEIGHTS,
+    fitting,
+    full_names,
+    our_settings,
+    read_config,
+    read_tensors,
+    read_tokenizer,
+    require_values,
+    some,
+)
+from course_lib.checkpoint_names import (
+    ARCHITECTURES,
+    BERT,
+    GGUF,
+    GPT,
+    LACKS,
+    LLAMA,
+    TIED,
+    Family,
+    family_of,
+    several,
+    their_names,
+    turned,
+)
 from course_lib.device import give_back_memory
 from course_lib.gguf_file import GGUFFile, Stored
 from course_lib.linear import FEWER_BITS, KINDS, small
-from course_lib.settings import require
+from course_lib.shapes import shaped
 from course_lib.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
-
-# --- Their names and ours ---------------------------------------------------------------------------------------------
-
-
-class Family(NamedTuple):
-    """What is to be known about one architecture of theirs."""
-
-    model_type: str  # as config.json calls it
-    config: type  # ours
-    prefix: str  # of the body's tensors; a file of the body alone leaves it out
-    heads: tuple[str, ...]  # how the names of heads begin
-    names: dict[str, str | tuple[str, ...]]  # the parts of the model, ours: theirs; # is the number of a block; several
-    # of theirs are the rows of one of ours, one below the other
-    settings: dict[str, str]  # the settings, ours: theirs
-    silent: set[str]  # settings of which a config may be silent: both sides then mean the same
-    fixed: dict[str, tuple]  # settings of theirs of which ours computes these values alone; the first is the default
-    dropouts: tuple[str, ...]  # ours has one dropout for all of these
-    buffers: str  # a pattern: tensors in old files that are no weights
-
-
-BERT = Family(
-    model_type="bert",
-    config=bert.BertConfig,
-    prefix="bert.",
-    heads=("cls.", "classifier."),
-    names={
-        "tokens": "bert.embeddings.word_embeddings",
-        "positions": "bert.embeddings.position_embeddings",
-        "segments": "bert.embeddings.token_type_embeddings",
-        "norm": "bert.embeddings.LayerNorm",
-        "blocks.#.attention.query": "bert.encoder.layer.#.attention.self.query",
-        "blocks.#.attention.key": "bert.encoder.layer.#.attention.self.key",
-        "blocks.#.attention.value": "bert.encoder.layer.#.attention.self.value",
-        "blocks.#.attention.output": "bert.encoder.layer.#.attention.output.dense",
-        "blocks.#.attention_norm": "bert.encoder.layer.#.attention.output.LayerNorm",
-        "blocks.#.hidden": "bert.encoder.layer.#.intermediate.dense",
-        "blocks.#.output": "bert.encoder.layer.#.output.dense",
-        "blocks.#.norm": "bert.encoder.layer.#.output.LayerNorm",
-        "pooler": "bert.pooler.dense",
-        "transform": "cls.predictions.transform.dense",
-        "transform_norm": "cls.predictions.transform.LayerNorm",
-        "": "cls.predictions",  # the bias of the decoder belongs to no part
-        "next": "cls.seq_relationship",
-        "classifier": "classifier",
-    },
-    settings={
-        "vocab_size": "vocab_size",
-        "context_length": "max_position_embeddings",
-        "d_model": "hidden_size",
-        "num_layers": "num_hidden_layers",
-        "num_heads": "num_attention_heads",
-        "d_ff": "intermediate_size",
-        "num_segments": "type_vocab_size",
-        "dropout": "hidden_dropout_prob",
-        "eps": "layer_norm_eps",
-    },
-    silent={"num_segments", "dropout", "eps"},
-    fixed={
-        "hidden_act": ("gelu",),
-        "position_embedding_type": ("absolute",),
-        "is_decoder": (False,),
-        "add_cross_attention": (False,),
-    },
-    dropouts=("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"),
-    buffers=r"^(bert\.)?embeddings\.(position_ids|token_type_ids)$",
-)
-
-GPT = Family(
-    model_type="gpt2",
-    config=gpt.GPTConfig,
-    prefix="transformer.",
-    heads=("lm_head.",),
-    names={
-        "tokens": "transformer.wte",
-        "positions": "transformer.wpe",
-        "blocks.#.attention_norm": "transformer.h.#.ln_1",
-        "blocks.#.attention.qkv": "transformer.h.#.attn.c_attn",
-        "blocks.#.attention.output": "transformer.h.#.attn.c_proj",
-        "blocks.#.norm": "transformer.h.#.ln_2",
-        "blocks.#.hidden": "transformer.h.#.mlp.c_fc",
-        "blocks.#.output": "transformer.h.#.mlp.c_proj",
-        "norm": "transformer.ln_f",
-        "head": "lm_head",
-    },
-    settings={
-        "vocab_size": "vocab_size",
-        "context_length": "n_positions",
-        "d_model": "n_embd",
-        "num_layers": "n_layer",
-        "num_heads": "n_head",
-        "d_ff": "n_inner",
-        "dropout": "resid_pdrop",
-        "eps": "layer_norm_epsilon",
-    },
-    silent={"d_ff", "dropout", "eps"},
-    fixed={
-        "activation_function": ("gelu_new", "gelu_pytorch_tanh"),  # two names of the same function
-        "scale_attn_weights": (True,),
-        "scale_attn_by_inverse_layer_idx": (False,),
-        "add_cross_attention": (False,),
-    },
-    dropouts=("resid_pdrop", "embd_pdrop", "attn_pdrop"),
-    buffers=r"^(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)$",  # the causal mask
-)
-
-LLAMA = Family(
-    model_type="llama",
-    config=llama.LlamaConfig,
-    prefix="model.",
-    heads=("lm_head.",),
-    names={
-        "tokens": "model.embed_tokens",
-        "blocks.#.attention_norm": "model.layers.#.input_layernorm",
-        "blocks.#.attention.qkv": tuple(f"model.layers.#.self_attn.{part}_proj" for part in "qkv"),
-        "blocks.#.attention.output": "model.layers.#.self_attn.o_proj",
-        "blocks.#.norm": "model.layers.#.post_attention_layernorm",
-        "blocks.#.hidden": ("model.layers.#.mlp.gate_proj", "model.layers.#.mlp.up_proj"),
-        "blocks.#.output": "model.layers.#.mlp.down_proj",
-        "norm": "model.norm",
-        "head": "lm_head",
-    },
-    settings={
-        "vocab_size": "vocab_size",
-        "context_length": "max_position_embeddings",
-        "d_model": "hidden_size",
-        "num_layers": "num_hidden_layers",
-        "num_heads": "num_attention_heads",
-        "num_kv_heads": "num_key_value_heads",
-        "d_ff": "intermediate_size",
-        "rope_theta": "rope_theta",
-        "dropout": "attention_dropout",
-        "eps": "rms_norm_eps",
-        "tied": "tie_word_embeddings",
-    },
-    silent=set(),
-    fixed={"hidden_act": ("silu",), "attention_bias": (False,), "mlp_bias": (False,)},
-    dropouts=("attention_dropout",),
-    buffers=r"^(model\.)?layers\.\d+\.self_attn\.rotary_emb\.inv_freq$",
-)
-
-# The same model in a GGUF file of llama.cpp: its names, and its settings.
-GGUF = LLAMA._replace(
-    names={
-        "tokens": "token_embd",
-        "blocks.#.attention_norm": "blk.#.attn_norm",
-        "blocks.#.attention.qkv": ("blk.#.attn_q", "blk.#.attn_k", "blk.#.attn_v"),
-        "blocks.#.attention.output": "blk.#.attn_output",
-        "blocks.#.norm": "blk.#.ffn_norm",
-        "blocks.#.hidden": ("blk.#.ffn_gate", "blk.#.ffn_up"),
-        "blocks.#.output": "blk.#.ffn_down",
-        "norm": "output_norm",
-        "head": "output",
-    },
-    settings={
-        "context_length": "llama.context_length",
-        "d_model": "llama.embedding_length",
-        "num_layers": "llama.block_count",
-        "num_heads": "llama.attention.head_count",
-        "num_kv_heads": "llama.attention.head_count_kv",
-        "d_ff": "llama.feed_forward_length",
-        "rope_theta": "llama.rope.freq_base",
-        "eps": "llama.attention.layer_norm_rms_epsilon",
-    },
-)
-
-# Theirs. OpenAI's code computed x @ W where nn.Linear computes x @ W.T: these four matrices are transposed.
-TURNED = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
-
-# Theirs. One tensor with two names, of which a file may hold the first, the second, or both.
-TIED = {
-    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
-    "cls.predictions.decoder.bias": "cls.predictions.bias",
-    "lm_head.weight": "transformer.wte.weight",
-}
-
-# What these architectures of theirs do not have, though our class does: no answer of theirs depends on it.
-LACKS = {
-    "BertForTokenClassification": ("bert.pooler.",),
-    "BertForMaskedLM": ("bert.pooler.", "cls.seq_relationship."),
-}
-
-ARCHITECTURES = {
-    "BertModel": bert.BertModel,
-    "BertForPreTraining": bert.BertForPreTraining,
-    "BertForSequenceClassification": bert.BertForSequenceClassification,
-    "BertForTokenClassification": bert.BertForTokenClassification,
-    "GPT2LMHeadModel": gpt.GPT,
-    "LlamaForCausalLM": llama.Llama,
-}
-
-
-def their_names(model: nn.Module, family: Family | None = None) -> dict[str, str | tuple[str, ...]]:
-    """Each name in the model's state_dict, and what transformers calls that tensor in a model with heads.
-
-    A Llama has matrices of which theirs are parts, one below the other: there the answer is their several names.
-    `family`: whose names, `GGUF` for those in such a file; None for transformers'. ValueError for a model that is none
-    of `ARCHITECTURES`, and for a part that theirs does not have.
-    """
-    family, found = family or _family(model), {}
-    for name in model.state_dict():
-        part, _, what = name.removeprefix("bert.").rpartition(".")
-        number = re.search(r"(?<=\.)\d+(?=\.)", part)
-        pattern = part.replace(f".{number[0]}.", ".#.", 1) if number else part
-        if pattern not in family.names:
-            raise ValueError(f"transformers has no name for {name} of this {type(model).__name__}: take that part out "
-                             "of the model, or save its state_dict with safetensors.")  # fmt: skip
-        theirs = family.names[pattern]
-        full = tuple(f"{one.replace('#', number[0] if number else '')}.{what}" for one in _several(theirs))
-        found[name] = full if isinstance(theirs, tuple) else full[0]
-    return found
-
-
-def _several(theirs: str | tuple[str, ...]) -> tuple[str, ...]:
-    return theirs if isinstance(theirs, tuple) else (theirs,)
-
-
-def turned(name: str, tensor: Tensor) -> Tensor:
-    """A tensor of theirs as ours, or of ours as theirs, by their name: transposed, or as it is."""
-    return tensor.T if name.endswith(TURNED) else tensor
-
-
-def _family(model: nn.Module) -> Family:
-    if type(model) not in ARCHITECTURES.values():
-        raise ValueError(f"A {type(model).__name__} cannot be saved for transformers: its architecture is none of "
-                         f"{', '.join(ARCHITECTURES)}.")  # fmt: skip
-    return {gpt.GPT: GPT, llama.Llama: LLAMA}.get(type(model), BERT)
-
 
 # --- Loading ----------------------------------------------------------------------------------------------------------
 
@@ -286,18 +75,17 @@ def load_bert(path_or_name: str | Path, head: type[nn.Module] | None = None) -> 
     config.json of another architecture or with a setting that the course's BERT does not compute. A warning where it
     names several dropouts: the course has one, and they change no answer.
     """
-    folder, found, config = _read_config(path_or_name, BERT)
-    tensors = _full_names(_read_tensors(folder), BERT, folder)
+    folder, found, config = read_config(path_or_name, BERT)
+    tensors = full_names(read_tensors(folder), BERT, folder)
     head = _head(tensors, found, folder) if head is None else head
     if head not in ARCHITECTURES.values() or head in (gpt.GPT, llama.Llama):
-        raise ValueError(f"head={head!r} cannot be used: head must be None or one of bert's four classes, such as "
-                         "bert.BertModel for the body alone.")  # fmt: skip
+        raise ValueError(f"head={head!r} cannot be used: head must be None or a class of bert, such as BertModel.")
     if head is bert.BertModel:
         tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("bert.")}
     with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
         unlabelled = head in (bert.BertModel, bert.BertForPreTraining)
         model = head(config) if unlabelled else head(config, _num_labels(found))
-    return _fill(model, tensors, found, folder), _read_tokenizer(folder, config.vocab_size)
+    return _fill(model, tensors, found, folder), read_tokenizer(folder, config.vocab_size)
 
 
 def load_gpt(path_or_name: str | Path) -> tuple[gpt.GPT, Tokenizer | None]:
@@ -306,14 +94,15 @@ def load_gpt(path_or_name: str | Path) -> tuple[gpt.GPT, Tokenizer | None]:
     The head is the token table, as in GPT-2, whether or not the file writes it down. Errors as `load_bert`'s; also
     ValueError for a head that is another table.
     """
-    folder, found, config = _read_config(path_or_name, GPT)
-    tensors = _full_names(_read_tensors(folder), GPT, folder)
+    folder, found, config = read_config(path_or_name, GPT)
+    tensors = full_names(read_tensors(folder), GPT, folder)
     with torch.device("meta"):
         model = gpt.GPT(config)
-    return _fill(model, tensors, found, folder), _read_tokenizer(folder, config.vocab_size)
+    return _fill(model, tensors, found, folder), read_tokenizer(folder, config.vocab_size)
 
 
-def load_llama(path_or_name: str | Path, kind: str = "float32") -> tuple[llama.Llama, Tokenizer | None]:
+@shaped
+def load_llama(path_or_name: str | Path, kind: Literal[KINDS] = "float32") -> tuple[llama.Llama, Tokenizer | None]:
     """A Llama of others, on the CPU, ready to answer; and its tokenizer, None where there is none.
 
     From a folder, a name on the hub, or a GGUF file (whatever ends in .gguf). `kind`: what the matrices become,
@@ -323,20 +112,15 @@ def load_llama(path_or_name: str | Path, kind: str = "float32") -> tuple[llama.L
     Errors as `load_bert`'s; also ValueError for a GGUF file that is cut off, of another architecture or with weights of
     a kind that is not read, and for positions that are stretched (rope_type, rope scaling).
     """
-    require(kind in KINDS, "kind", kind, f"one of {', '.join(KINDS)}")
     if Path(path_or_name).suffix == ".gguf":
         return _load_gguf(Path(path_or_name), kind)
-    folder, found, config = _read_config(path_or_name, LLAMA)
-    size = config.d_model // config.num_heads
-    if found.get("head_dim", size) != size:
-        raise ValueError(f"{folder / CONFIG} says head_dim={found['head_dim']!r}, and the course's model {size} "
-                         "(hidden_size / num_attention_heads): take another model.")  # fmt: skip
-    tensors = _full_names(_read_tensors(folder), LLAMA, folder)
+    folder, found, config = read_config(path_or_name, LLAMA)
+    tensors = full_names(read_tensors(folder), LLAMA, folder)
     head, table = "lm_head.weight", "model.embed_tokens.weight"
     if config.tied and head in tensors and not _same(tensors.pop(head), tensors.get(table)):
-        raise ValueError(f"{folder} has a {head} of its own, and its {CONFIG} says tie_word_embeddings=True: take the "
-                         "two files from one model.")  # fmt: skip
-    return _poured(config, tensors, LLAMA, folder, kind), _read_tokenizer(folder, config.vocab_size)
+        raise ValueError(f"{folder} has a {head} of its own, though its {CONFIG} says tie_word_embeddings=True: take "
+                         "both files from one model.")  # fmt: skip
+    return _poured(config, tensors, LLAMA, folder, kind), read_tokenizer(folder, config.vocab_size)
 
 
 # Of a GGUF file. llama.cpp turns neighbours, numbers 2i and 2i + 1 of a head, where Hugging Face and `llama.turn` turn
@@ -350,34 +134,18 @@ def _load_gguf(path: Path, kind: str) -> tuple[llama.Llama, Tokenizer]:
     for name, tensor in file.tensors.items():
         if name.endswith(NEIGHBOURS):
             tensor.head_size = config.d_model // config.num_heads
-    return _poured(config, file.tensors, GGUF, path, kind), _fitting(file.tokenizer(), config.vocab_size, path)
+    return _poured(config, file.tensors, GGUF, path, kind), fitting(file.tokenizer(), config.vocab_size, path)
 
 
 def _gguf_config(file: GGUFFile) -> llama.LlamaConfig:
     """Our settings from a GGUF file's. ValueError for what ours does not compute."""
-    found, path = file.settings, file.path
-    kind = found.get("general.architecture")
-    if kind != GGUF.model_type:
-        raise ValueError(f"{path} says general.architecture={kind!r} where 'llama' is read here: take a model that "
-                         "this course builds.")  # fmt: skip
-    heads = found.get("llama.attention.head_count")
-    found = {"llama.attention.head_count_kv": heads, "llama.rope.freq_base": 10_000.0} | found
-    missing = [theirs for theirs in GGUF.settings.values() if found.get(theirs) is None]
-    table = file.tensors.get("token_embd.weight")
-    if missing:
-        raise ValueError(f"{path} does not say {', '.join(missing)}: take a whole model.")
-    try:
-        settings = {ours: found[theirs] for ours, theirs in GGUF.settings.items()}
-        config = llama.LlamaConfig(**settings, vocab_size=1 if table is None else table.shape[0],
-                                   tied="output.weight" not in file.tensors)  # fmt: skip
-    except ValueError as error:
-        raise ValueError(f"{path} describes no model: {error}") from None
-    size = config.d_model // config.num_heads
-    for name, value in (("rope.scaling.type", "none"), ("rope.scale_linear", 1), ("rope.dimension_count", size),
-                        ("attention.key_length", size), ("attention.value_length", size), ("expert_count", 0)):
-        if found.get(f"llama.{name}", value) != value:
-            raise ValueError(f"{path} says llama.{name}={found[f'llama.{name}']!r}, and the course's model computes "
-                             f"{value!r}: take another model.")  # fmt: skip
+    heads, table = file.settings.get("llama.attention.head_count"), file.tensors.get("token_embd.weight")
+    found = {"llama.attention.head_count_kv": heads, "llama.rope.freq_base": 10_000.0} | file.settings
+    found = {name: value for name, value in found.items() if value is not None}
+    config = our_settings(found, GGUF, file.path, vocab_size=1 if table is None else table.shape[0],
+                          tied="output.weight" not in file.tensors)  # fmt: skip
+    sizes = ("rope.dimension_count", "attention.key_length", "attention.value_length")
+    require_values(found, {f"llama.{name}": (config.d_model // config.num_heads,) for name in sizes}, file.path)
     return config
 
 
@@ -392,7 +160,7 @@ def _poured(config: llama.LlamaConfig, tensors: dict[str, Tensor | Stored], fami
             part.weight = model.tokens.weight
         else:
             weight = torch.empty(part.weight.shape)
-            for name, rows in zip(_several(theirs), _split(weight, ours, config)):
+            for name, rows in zip(several(theirs), _split(weight, ours, config)):
                 stored = tensors.pop(name)
                 rows.copy_(stored) if isinstance(stored, Tensor) else stored.read(rows)
                 parts.append(stored)
@@ -418,7 +186,7 @@ def rows_of(model: llama.Llama, family: Family = LLAMA) -> dict[str, Tensor]:
     found = {}
     for ours, theirs in their_names(model, family).items():
         if ours != "head.weight" or not model.config.tied:
-            found |= zip(_several(theirs), _split(model.get_parameter(ours).data, ours, model.config))
+            found |= zip(several(theirs), _split(model.get_parameter(ours).data, ours, model.config))
     return found
 
 
@@ -437,8 +205,8 @@ def _head(tensors: Iterable[str], found: dict, folder: Path) -> type[nn.Module]:
         return bert.BertModel
     named = _architecture(found)
     if named not in ("BertForSequenceClassification", "BertForTokenClassification"):
-        raise ValueError(f"{folder} holds a classifier, and its config.json says architectures={named!r}: say with "
-                         "head= whether bert.BertForSequenceClassification or bert.BertForTokenClassification.")
+        raise ValueError(f"{folder} holds a classifier, and its config.json says architectures={named!r}: give head="
+                         "bert.BertForSequenceClassification or bert.BertForTokenClassification.")  # fmt: skip
     return ARCHITECTURES[named]
 
 
@@ -482,11 +250,10 @@ def _untie(tensors: dict[str, Tensor], model: nn.Module, found: dict, folder: Pa
             tensor = tensors.pop(second)
             other = tensors.setdefault(first, tensor)
             if not _same(tensor, other):
-                raise ValueError(f"{folder} has a {second} of its own, and the course's model takes {first} for both: "
-                                 "take a model with tied weights.")  # fmt: skip
+                raise ValueError(f"{folder} has a {second} of its own, where ours is {first}: take a tied model.")
         elif found.get("tie_word_embeddings") is False and second.endswith("weight") and first in needed:
-            raise ValueError(f"{folder / CONFIG} says tie_word_embeddings=False, and there is no {second}: take the "
-                             "two files from one model.")  # fmt: skip
+            raise ValueError(f"{folder / CONFIG} says tie_word_embeddings=False, and there is no {second}: take both "
+                             "files from one model.")  # fmt: skip
 
 
 def _same(a: Tensor, b: Tensor | None) -> bool:
@@ -497,8 +264,8 @@ def _compare(places: dict[str, Tensor], tensors: dict[str, Tensor], model: nn.Mo
     """ValueError for tensors that are missing, left over, of another shape, or no numbers with a fraction."""
     sizes = CONFIG if folder.is_dir() else "its head"  # of a GGUF file
     missing, left = places.keys() - tensors.keys(), tensors.keys() - places.keys()
-    parts = [f"lack {_some(missing)}"] if missing else []
-    parts += [f"have {_some(left)}, for which there is no place"] if left else []
+    parts = [f"lack {some(missing)}"] if missing else []
+    parts += [f"have {some(left)}, for which there is no place"] if left else []
     if parts:
         of_heads = isinstance(model, bert.BertForPreTraining) and not any(n.startswith("bert.") for n in missing | left)
         advice = "load the body alone with head=bert.BertModel" if of_heads else "take all files from one model"
@@ -510,203 +277,8 @@ def _compare(places: dict[str, Tensor], tensors: dict[str, Tensor], model: nn.Mo
             raise ValueError(f"{name} in {folder} has the shape {got} where {sizes} asks for {expected}: take what "
                              "belongs to one model.")  # fmt: skip
         if not tensors[name].is_floating_point():
-            raise ValueError(f"{name} in {folder} holds {str(tensors[name].dtype).removeprefix('torch.')} numbers: "
-                             "quantised weights are not read, so take the model in float32 or float16.")  # fmt: skip
-
-
-def _some(names: Iterable[str]) -> str:
-    names = sorted(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-# --- The files of a folder --------------------------------------------------------------------------------------------
-
-CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
-HUB_FILES = [CONFIG, "model*.safetensors", INDEX, "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json",
-             "merges.txt"]  # fmt: skip
-
-
-def _read_config(path_or_name: str | Path, family: Family) -> tuple[Path, dict, bert.BertConfig | gpt.GPTConfig]:
-    """The folder, its config.json, and our settings."""
-    folder = _folder(path_or_name)
-    path = folder / CONFIG
-    if not path.is_file():
-        own = (folder / "card.json").is_file()
-        advice = "read it with course_lib.pretrain.load" if own else "name one that transformers wrote"
-        raise FileNotFoundError(f"There is no {CONFIG} in the folder {folder}: {advice}.")
-    found = _read_json(path)
-    found = _spelled_out(found, path) if family is LLAMA else found
-    kind = found.get("model_type")
-    if kind != family.model_type:
-        right = {"bert": "load_bert", "gpt2": "load_gpt", "llama": "load_llama"}.get(kind)
-        advice = f"use {right}" if right else "take a model that this course builds"
-        raise ValueError(f"{path} says model_type={kind!r} where {family.model_type!r} is read here: {advice}.")
-    for name, values in family.fixed.items():
-        if found.get(name, values[0]) not in values:
-            raise ValueError(f"{path} says {name}={found[name]!r}, and the course's model computes "
-                             f"{' or '.join(map(repr, values))}: take another model.")  # fmt: skip
-    for name in ("quantization_config", "pruned_heads"):
-        if found.get(name):
-            raise ValueError(f"{path} has a {name}, which this course does not read: take the whole model.")
-    missing = [theirs for ours, theirs in family.settings.items() if theirs not in found and ours not in family.silent]
-    if missing:
-        raise ValueError(f"{path} does not say {', '.join(missing)}: take the config.json that came with the weights.")
-    shares = {name: found[name] for name in family.dropouts if found.get(name) is not None}
-    if len(set(map(str, shares.values()))) > 1:
-        warnings.warn(f"{path} says {shares}, and the course's model has one dropout, {family.dropouts[0]}: its "
-                      "answers are the same, further training is not.", stacklevel=3)  # fmt: skip
-    try:
-        settings = {ours: found[theirs] for ours, theirs in family.settings.items() if theirs in found}
-        for name in settings.keys() & {"dropout", "eps"}:
-            number = isinstance(settings[name], Real) and 0 <= settings[name] < 1
-            require(number, family.settings[name], settings[name], "a number from 0 to below 1")
-        return folder, found, family.config(**settings)
-    except ValueError as error:
-        raise ValueError(f"{path} describes no model: {error}") from None
-
-
-def _spelled_out(found: dict, path: Path) -> dict:
-    """A Llama's config.json with what theirs means where it is silent, and positions in its older word, rope_theta."""
-    rope = found.get("rope_parameters") or found.get("rope_scaling") or {}
-    if not isinstance(rope, dict):
-        raise ValueError(f"{path} says rope_parameters={rope!r}, where names and values are expected: take the file "
-                         "that came with the weights.")  # fmt: skip
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind != "default":
-        raise ValueError(f"{path} stretches positions (rope_type={kind!r}), and the course's model does not: take "
-                         "another model.")  # fmt: skip
-    unsaid = {"num_key_value_heads": found.get("num_attention_heads"), "rms_norm_eps": 1e-6, "rope_theta": 10_000.0,
-              "attention_dropout": 0.0, "tie_word_embeddings": False}  # fmt: skip
-    found = unsaid | {name: value for name, value in found.items() if value is not None}
-    return found | {"rope_theta": rope.get("rope_theta", found["rope_theta"])}
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        raise ValueError(f"{path} is damaged or cut off: copy it again.") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} holds a {type(found).__name__} where names and values are expected: copy it again.")
-    return found
-
-
-def _read_tensors(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder, under the names in its file or files."""
-    if (folder / WEIGHTS).is_file():
-        return _read_safetensors(folder / WEIGHTS)
-    if not (folder / INDEX).is_file():
-        raise _no_weights(folder)
-    places = _read_json(folder / INDEX).get("weight_map")
-    if not isinstance(places, dict) or any(Path(str(file)).name != file for file in places.values()):
-        raise ValueError(f"{folder / INDEX} does not say in which file of its folder each tensor is: copy it again.")
-    tensors = {}
-    for file in sorted(set(places.values())):
-        if not (folder / file).is_file():
-            raise FileNotFoundError(f"There is no {file} in {folder}, though {INDEX} names it: copy the whole folder.")
-        part = _read_safetensors(folder / file)
-        wrong = part.keys() ^ {name for name, place in places.items() if place == file}
-        if wrong:
-            raise ValueError(f"{file} in {folder} and {INDEX} do not agree about {_some(wrong)}: copy the whole "
-                             "folder.")  # fmt: skip
-        tensors |= part
-    return tensors
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return safetensors.torch.load_file(path)
-    except (SafetensorError, ValueError):
-        raise ValueError(f"{path} is damaged or cut off: copy it again.") from None
-
-
-def _no_weights(folder: Path) -> Exception:
-    """FileNotFoundError; or ValueError where there are weights, but in Python's pickle format."""
-    pickles = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLES)
-    if pickles:
-        return ValueError(f"The weights in {folder} are in {pickles[0]}, Python's pickle format, which can run code of "
-                          f"its author when it is read: take a version of the model with {WEIGHTS}.")  # fmt: skip
-    return FileNotFoundError(f"There is no {WEIGHTS} in {folder}, and no {INDEX}: name a folder with weights.")
-
-
-def _full_names(tensors: dict[str, Tensor], family: Family, folder: Path) -> dict[str, Tensor]:
-    """The tensors under the names that transformers gives them today in a model with heads; old buffers left out."""
-    short = not any(name.startswith(family.prefix) for name in tensors)
-    full = {}
-    for name, tensor in tensors.items():
-        if re.search(family.buffers, name):
-            continue
-        new = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-        new = family.prefix + new if short and not new.startswith(family.heads) else new
-        if new in full:
-            raise ValueError(f"{folder} holds {new} twice, once as {name}: take a version with one of the two.")
-        full[new] = tensor
-    return full
-
-
-def _read_tokenizer(folder: Path, vocab_size: int) -> Tokenizer | None:
-    """The tokenizer of a folder, None where it has no file of one."""
-    if (folder / "tokenizer.json").is_file():
-        tokenizer = tokenizers.load(folder)
-    elif (folder / "vocab.txt").is_file():
-        tokenizer = WordPieceTokenizer.load(folder, _lowercase(folder / "tokenizer_config.json"))
-    elif (folder / "merges.txt").is_file():
-        tokenizer = BPETokenizer.load(folder)
-    else:
-        tokenizer = None
-    return _fitting(tokenizer, vocab_size, folder)
-
-
-def _fitting(tokenizer: Tokenizer | None, vocab_size: int, place: Path) -> Tokenizer | None:
-    """The tokenizer; it may have fewer tokens than the model, as some tables are filled up to a round number."""
-    if tokenizer is not None and len(tokenizer) > vocab_size:
-        raise ValueError(f"The tokenizer in {place} has {len(tokenizer)} tokens and its model {vocab_size}: they "
-                         "belong to two models.")  # fmt: skip
-    return tokenizer
-
-
-def _lowercase(path: Path) -> bool:
-    """Whether a vocab.txt is of lower-cased text, which only this file beside it says; without it, yes, as theirs."""
-    found = _read_json(path) if path.is_file() else {}
-    lowercase = found.get("do_lower_case", True)
-    if found.get("strip_accents") not in (None, lowercase) or not found.get("tokenize_chinese_chars", True):
-        raise ValueError(f"{path} cleans text otherwise than BERT (strip_accents or tokenize_chinese_chars), which "
-                         "this course does not read: take another model.")  # fmt: skip
-    return lowercase
-
-
-def _folder(path_or_name: str | Path) -> Path:
-    """The folder itself, or where the files of that name on the hub lie on this machine."""
-    folder = Path(path_or_name)
-    if folder.is_dir():
-        return folder
-    if folder.is_file():
-        why = ", in Python's pickle format, which can run code when it is read" if folder.suffix in PICKLES else ""
-        raise ValueError(f"{folder} is a file{why}: name a folder with {CONFIG} and {WEIGHTS}.")
-    if isinstance(path_or_name, Path) or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", path_or_name):
-        raise FileNotFoundError(f"There is no folder {path_or_name}: name one, or a model on the Hugging Face hub.")
-    return _from_hub(path_or_name)
-
-
-def _from_hub(name: str) -> Path:
-    """Fetch what is missing of a model; without a network, take what an earlier call left in the hub's own cache."""
-    try:
-        import huggingface_hub  # a large package, for whoever asks the hub
-    except ImportError:
-        raise ImportError(f"There is no folder {name}, and asking the hub takes the package huggingface_hub: "
-                          "pip install huggingface_hub, or name a folder.") from None  # fmt: skip
-    try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=HUB_FILES))
-    except Exception as error:  # of many kinds: no network, no such name, a name for members only
-        reason = type(error).__name__
-    cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
-    try:
-        held = sorted(repo.repo_id for repo in huggingface_hub.scan_cache_dir(cache).repos if repo.repo_type == "model")
-    except (huggingface_hub.errors.CacheNotFound, OSError, ValueError):
-        held = []
-    raise FileNotFoundError(f"There is no folder {name}, the hub gave nothing ({reason}), and its cache {cache} holds "
-                            f"{_some(held) or 'no model'}: name one of these or a folder, or ask again with a network.")
+            kind = str(tensors[name].dtype).removeprefix("torch.")
+            raise ValueError(f"{name} in {folder} holds {kind} numbers, which are not read: take float32 or float16.")
 
 
 # --- Saving -----------------------------------------------------------------------------------------------------------
@@ -720,18 +292,17 @@ def save_pretrained(model: nn.Module, folder: str | Path, tokenizer: Tokenizer |
     ValueError for another model, weights in fewer bits, a head that is no longer tied, and a tokenizer that cannot be
     saved or has more tokens than the model.
     """
-    folder, family = Path(folder), _family(model)
+    folder, family = Path(folder), family_of(model)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file: give the name of a folder.")
     if tokenizer is not None and (len(tokenizer) > _config(model).vocab_size or not hasattr(tokenizer, "save")):
         raise ValueError(f"{tokenizer!r} does not belong to a model of {_config(model).vocab_size:,} tokens, or has no "
-                         "file format: give the tokenizer that the model learned with.")  # fmt: skip
+                         "file format: give the model's own.")  # fmt: skip
     if any(isinstance(part, FEWER_BITS) for part in model.modules()):
-        raise ValueError(f"This {type(model).__name__} holds its weights in fewer bits, which are not saved: save the "
-                         "model that it was made of.")  # fmt: skip
+        raise ValueError(f"This {type(model).__name__} holds weights in fewer bits: save the model it was made of.")
     if getattr(model, "head", None) and _tied(model) and not torch.equal(model.head.weight, model.tokens.weight):
-        raise ValueError(f"The head of this {type(model).__name__} is not its token table any more, and config.json "
-                         "would say that it is: set model.head.weight = model.tokens.weight.")  # fmt: skip
+        raise ValueError(f"The head of this {type(model).__name__} is not its token table any more, which config.json "
+                         "would say: set model.head.weight = model.tokens.weight.")  # fmt: skip
     architecture = next(name for name, kind in ARCHITECTURES.items() if kind is type(model))
     tensors = {name: tensor.cpu().contiguous() for name, tensor in _to_save(model, family, architecture).items()}
     folder.mkdir(parents=True, exist_ok=True)
@@ -765,7 +336,7 @@ def _their_config(model: nn.Module, architecture: str, family: Family, tokenizer
     config = _config(model)
     written = {"architectures": [architecture], "model_type": family.model_type}
     written |= {theirs: getattr(config, ours) for ours, theirs in family.settings.items()}
-    written |= {name: values[0] for name, values in family.fixed.items()}
+    written |= {name: values[0] for name, values in family.fixed.items() if values[0] is not None}
     written |= dict.fromkeys(family.dropouts, config.dropout)
     written |= {"initializer_range": bert.STD, "tie_word_embeddings": _tied(model)}
     written["dtype"] = str(next(model.parameters()).dtype).removeprefix("torch.")

@@ -15,62 +15,50 @@ Distributional Similarity with Lessons Learned from Word Embeddings" (smoothing,
 Shapes: V words, N words of a piece of text, P pairs of words in it.
 """
 
-import math
-import numbers
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Annotated
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, svds
 from tqdm.auto import tqdm
 
 from course_lib.keyed_vectors import KeyedVectors
-from course_lib.settings import require, whole
+from course_lib.settings import Count, NotNegative, Rule, Settings, Size, number, require, whole
+from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
 PIECE = 1 << 20  # words encoded at once: sentences of so many words in all
 PAIRS = 1 << 20  # pairs added up at once: arrays so small stay in the cache, and their memory is used again
 
 
+Smoothing = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "above 0 and at most 1 (1: none)")]
+
+
 @dataclass(frozen=True)
-class CountsConfig:
+class CountsConfig(Settings):
     """Settings of `train`. `vector_size`: numbers a word; `max_size`: only so many words, the most frequent ones;
     `smoothing`: see `ppmi`; `power`: see `svd` (0, all directions alike, scores best on the course corpus);
     `seed`: of the start vector of the SVD.
     """
 
-    vector_size: int = 100
-    window: int = 5
-    min_count: int = 5
-    max_size: int | None = None
-    smoothing: float = 0.75
-    power: float = 0.0
-    seed: int = 1
-
-    def __post_init__(self):
-        for name in ("vector_size", "window", "min_count"):
-            require(whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of 1 or more")
-        require(self.max_size is None or whole(self.max_size, 1), "max_size", self.max_size, "None or 1 or more")
-        _check_smoothing(self.smoothing)
-        _check_power(self.power)
-        require(whole(self.seed, 0), "seed", self.seed, "a whole number of 0 or more")
-
-
-def _check_smoothing(value: float) -> None:
-    require(isinstance(value, numbers.Real) and 0 < value <= 1, "smoothing", value, "above 0 and at most 1 (1: none)")
-
-
-def _check_power(value: float) -> None:
-    require(isinstance(value, numbers.Real) and 0 <= value < math.inf, "power", value, "a number of 0 or more")
+    vector_size: Size = 100
+    window: Size = 5
+    min_count: Size = 5
+    max_size: Size | None = None
+    smoothing: Smoothing = 0.75
+    power: NotNegative = 0.0
+    seed: Count = 1
 
 
 # --- Counting -------------------------------------------------------------------------------------------------------
 
 
-def window_counts(sentences: Sequence[Sequence[int]], vocab_size: int, window: int) -> Int[np.ndarray, "V V"]:
+@shaped
+def window_counts(sentences: Sequence[Sequence[int]], vocab_size: Size, window: Size) -> Int[np.ndarray, "V V"]:
     """How often each word (row) has each other word (column) at most `window` places to its left or right.
 
     Windows end with the sentence. A word is not its own neighbour, but a second occurrence of it is. Plain and slow:
@@ -80,7 +68,6 @@ def window_counts(sentences: Sequence[Sequence[int]], vocab_size: int, window: i
     array([[0, 2],
            [2, 0]])
     """
-    require(whole(window, 1), "window", window, "a whole number of 1 or more")
     counts = np.zeros((vocab_size, vocab_size), dtype=np.int64)
     for sentence in sentences:
         if strange := [word for word in sentence if not 0 <= word < vocab_size]:
@@ -92,8 +79,9 @@ def window_counts(sentences: Sequence[Sequence[int]], vocab_size: int, window: i
     return counts
 
 
+@shaped
 def cooccurrence(
-    corpus: Iterable[Sequence[str]], vocab: Vocab, window: int = 5, harmonic: bool = False, upper: bool = False
+    corpus: Iterable[Sequence[str]], vocab: Vocab, window: Size = 5, harmonic: bool = False, upper: bool = False
 ) -> sparse.csr_array:
     """`window_counts` of a whole corpus, an iterable of sentences (lists of words): float32 [V, V], symmetric.
 
@@ -104,9 +92,6 @@ def cooccurrence(
     Each pair is counted once, as (smaller id, larger id); to mirror the matrix and add the two is to count both sides.
     Raises ValueError for a corpus without a word of the vocabulary, or of strings instead of lists of words.
     """
-    require(whole(window, 1), "window", window, "a whole number of 1 or more")
-    if isinstance(corpus, str):
-        raise ValueError(f"A corpus is a list of sentences, each a list of words, not one string: {corpus[:30]!r}.")
     V = len(vocab)
     parts, words = [sparse.csr_array((V, V))], 0
     for ids, starts in _pieces(corpus, vocab):
@@ -136,7 +121,7 @@ def _pieces(corpus: Iterable[Sequence[str]], vocab: Vocab) -> Iterator[tuple[np.
             if words >= PIECE:
                 return
 
-    rest = iter(corpus)
+    rest = iter([corpus] if isinstance(corpus, str) else corpus)  # a string is no corpus, as `vocab` will say
     for first in rest:
         yield vocab.encode_corpus(some(chain([first], rest)))
 
@@ -178,7 +163,8 @@ def _sum_pairs(
 # --- From counts to vectors -----------------------------------------------------------------------------------------
 
 
-def ppmi(matrix: sparse.sparray | Float[np.ndarray, "R C"], smoothing: float = 0.75) -> sparse.csr_array:
+@shaped
+def ppmi(matrix: sparse.sparray | Real[np.ndarray, "R C"], smoothing: Smoothing = 0.75) -> sparse.csr_array:
     """Positive pointwise mutual information: max(0, log p(word, context) / (p(word) p(context))), natural logarithm.
 
     Rows are words, columns contexts; the matrix need be neither square nor symmetric. p(context) is proportional to
@@ -186,8 +172,7 @@ def ppmi(matrix: sparse.sparray | Float[np.ndarray, "R C"], smoothing: float = 0
     smoothing the result is not symmetric, even if the counts are. Cells that were never seen stay empty.
     Raises ValueError for cells that are negative, NaN or infinite, and where all are zero.
     """
-    _check_smoothing(smoothing)
-    counts = _checked(matrix)
+    counts = finite_counts(matrix)
     rows = counts.sum(axis=1, dtype=np.float64)
     contexts = counts.sum(axis=0, dtype=np.float64) ** smoothing
     if not rows.any():
@@ -204,7 +189,7 @@ def ppmi(matrix: sparse.sparray | Float[np.ndarray, "R C"], smoothing: float = 0
     return result
 
 
-def _checked(matrix) -> sparse.csr_array:
+def finite_counts(matrix: sparse.sparray | Real[np.ndarray, "R C"]) -> sparse.csr_array:
     """The matrix as csr with float cells, or a ValueError that names the first cell that is no count."""
     matrix = sparse.csr_array(matrix)
     if not matrix.has_canonical_format:
@@ -223,8 +208,9 @@ def _checked(matrix) -> sparse.csr_array:
     return matrix
 
 
+@shaped
 def svd(
-    matrix: sparse.sparray | Float[np.ndarray, "V C"], rank: int, power: float = 0.5, seed: int = 1
+    matrix: sparse.sparray | Real[np.ndarray, "V C"], rank: int, power: NotNegative = 0.5, seed: int = 1
 ) -> Float[np.ndarray, "V rank"]:
     """The word vectors U S^power of the largest `rank` singular values, largest first: float32.
 
@@ -232,15 +218,12 @@ def svd(
     0.5 or 0 best. A direction's sign is free: the largest entry of each column is made positive.
     Raises ValueError for a rank outside 1..min(V, C) - 1 and for NaN, infinite or only zero cells.
     """
-    _check_power(power)
-    most = min(matrix.shape) - 1
-    if not whole(rank, 1) or rank > most:
-        raise ValueError(f"rank={rank!r} cannot be used: a {matrix.shape[0]} x {matrix.shape[1]} matrix gives vectors "
-                         f"of 1 to {most} numbers; lower it or take more words.")
+    most, size = min(matrix.shape) - 1, f"{matrix.shape[0]} x {matrix.shape[1]}"
+    require(whole(rank, 1) and rank <= most, "rank", rank, f"1 to {most}, for the matrix is {size}")
     cells = sparse.csr_array(matrix).data
     if not np.isfinite(cells).all() or not cells.any():
-        raise ValueError(f"The {matrix.shape[0]} x {matrix.shape[1]} matrix "
-                         f"{'is all zeros' if not cells.any() else 'holds NaN or infinity'}: it has no directions.")
+        what = "holds NaN or infinity" if cells.any() else "is all zeros"
+        raise ValueError(f"The {size} matrix {what}: it has no directions.")
     matrix = matrix.astype(np.float32, copy=False)
 
     def right(x):

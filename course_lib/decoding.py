@@ -22,9 +22,8 @@ Shapes: B texts, T tokens of a prompt, V = vocab_size, K = num_beams.
 
 import copy
 import math
-import numbers
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -32,10 +31,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib import linear
-from course_lib.settings import require, whole
+from course_lib.settings import Count, NotNegative, Positive, Rule, Size, number, require
+from course_lib.shapes import shaped
 from course_lib.training import evaluation_mode
 
 Model = TypeVar("Model", bound=nn.Module)
+Portion = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "a number above 0 and at most 1")]
 
 # --- Rules: logits in, logits out -------------------------------------------------------------------------------------
 
@@ -105,24 +106,14 @@ def probabilities(
 
 
 @torch.no_grad()
+@shaped
 def generate(
-    model: nn.Module,
-    input_ids: Int[Tensor, "B T"],
-    max_new_tokens: int,
-    *,
-    attention_mask: Bool[Tensor, "B T"] | None = None,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    repetition_penalty: float = 1.0,
-    num_beams: int = 1,
-    length_penalty: float = 1.0,
-    eos_token_id: int | None = None,
-    generator: torch.Generator | None = None,
-    slide: bool = False,
-    use_cache: bool = True,
-    stream: Callable[[list[int]], None] | None = None,
-) -> Int[Tensor, "B T+N"]:
+    model: nn.Module, input_ids: Int[Tensor, "B T"], max_new_tokens: Size, *,
+    attention_mask: Bool[Tensor, "B T"] | None = None, temperature: NotNegative = 1.0, top_k: Size | None = None,
+    top_p: Portion | None = None, repetition_penalty: Positive = 1.0, num_beams: Size = 1, length_penalty: float = 1.0,
+    eos_token_id: Count | None = None, generator: torch.Generator | None = None, slide: bool = False,
+    use_cache: bool = True, stream: Callable[[list[int]], None] | None = None,
+) -> Int[Tensor, "B T+N"]:  # fmt: skip
     """The prompts and what the model writes behind them: at most `max_new_tokens` each.
 
     Prompts of different length are padded, in front or behind, with `attention_mask` False there; in the answer all
@@ -139,7 +130,11 @@ def generate(
     reads everything again for each token, and gives the same. stream: called with the new token of each text, in every
     step.
     """
-    _check(temperature, top_k, top_p, repetition_penalty, num_beams, max_new_tokens, stream, eos_token_id, model)
+    V = model.config.vocab_size
+    require(eos_token_id is None or eos_token_id < V, "eos_token_id", eos_token_id, f"a token's id, below {V}")
+    if num_beams > 1 and (temperature != 1 or top_k is not None or top_p is not None or stream is not None):
+        raise ValueError("A beam search draws nothing and knows its text at the end alone: leave out temperature, "
+                         "top_k, top_p and stream, or num_beams.")  # fmt: skip
     ids, mask = _front_padded(input_ids, attention_mask)
     context = model.config.context_length
     if ids.shape[1] + max_new_tokens > context + 1 and not slide:  # the last token is written, and never read
@@ -238,57 +233,29 @@ def _beam(reader, ids, mask, max_new_tokens, K, length_penalty, repetition_penal
 
 def _front_padded(ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"] | None) -> tuple[Tensor, Tensor]:
     """The prompts with all their padding in front, and the mask of that."""
-    if not isinstance(ids, Tensor) or ids.dim() != 2 or ids.is_floating_point() or 0 in ids.shape:
-        shape = tuple(ids.shape) if isinstance(ids, Tensor) else type(ids).__name__
-        raise ValueError(f"input_ids ({shape}) must be a tensor of whole numbers, one row a prompt, with at least one "
-                         "token in each.")  # fmt: skip
     if mask is None:
         return ids, torch.ones_like(ids, dtype=torch.bool)
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != ids.shape:
-        raise ValueError(f"attention_mask must be booleans of the shape {tuple(ids.shape)}, True for a token.")
     if not mask.any(1).all():
         raise ValueError(f"Prompt {int((~mask.any(1)).nonzero()[0])} is all padding: give it one token at least.")
     holes = (mask[:, 1:] & ~mask[:, :-1]).sum(1) + mask[:, 0] > 1  # more than one run of tokens
     if holes.any():
-        raise ValueError(f"The mask of prompt {int(holes.nonzero()[0])} has a hole: padding stands before a text or "
-                         "behind it, not within.")  # fmt: skip
+        raise ValueError(f"The mask of prompt {int(holes.nonzero()[0])} has a hole: padding stands around a text.")
     order = mask.byte().argsort(dim=1, stable=True)  # padding first, tokens in their order
     longest = int(mask.sum(1).max())
     return ids.gather(1, order)[:, -longest:], mask.gather(1, order)[:, -longest:]
 
 
-def _check(temperature, top_k, top_p, repetition_penalty, num_beams, max_new_tokens, stream, eos_token_id, model):
-    """ValueError for the first setting that cannot be used."""
-
-    def above(value, low: float) -> bool:
-        return isinstance(value, numbers.Real) and low < value < math.inf
-
-    require(whole(max_new_tokens, 1), "max_new_tokens", max_new_tokens, "a whole number of 1 or more")
-    fits = above(temperature, 0) or temperature == 0
-    require(fits, "temperature", temperature, "0 (greedy) or a number above it")
-    require(top_k is None or whole(top_k, 1), "top_k", top_k, "None or a whole number of 1 or more")
-    require(top_p is None or above(top_p, 0) and top_p <= 1, "top_p", top_p, "None or a number above 0 and at most 1")
-    require(above(repetition_penalty, 0), "repetition_penalty", repetition_penalty, "a number above 0 (1 is none)")
-    require(whole(num_beams, 1), "num_beams", num_beams, "a whole number of 1 or more")
-    V = model.config.vocab_size
-    fits = eos_token_id is None or whole(eos_token_id, 0) and eos_token_id < V
-    require(fits, "eos_token_id", eos_token_id, f"None or a token's id, from 0 to {V - 1}")
-    if num_beams > 1 and (temperature != 1 or top_k is not None or top_p is not None or stream is not None):
-        raise ValueError("A beam search draws nothing and knows its text at the end alone: leave out temperature, "
-                         "top_k, top_p and stream, or num_beams.")  # fmt: skip
-
-
 # --- Smaller weights --------------------------------------------------------------------------------------------------
 
 
-def quantize(model: Model, kind: str = "int8") -> Model:
+@shaped
+def quantize(model: Model, kind: Literal[linear.KINDS[1:]] = "int8") -> Model:
     """A copy of the model for the CPU in which every linear layer holds weights of 8 or 4 bits; the model is as it was.
 
     `kind`: "int8", "int8_dynamic" or "int4" (see `linear`); with "int4" the head, after which nothing evens out an
     error, has 8. What that costs is for you to measure: compare losses on a text. A table of vectors (tokens,
     positions) stays as it is, so a tied head becomes a second, smaller copy of it. ValueError for another `kind`.
     """
-    require(kind in linear.KINDS[1:], "kind", kind, f"one of {', '.join(linear.KINDS[1:])}")
     small = copy.deepcopy(model).float().cpu().eval()
     for part in list(small.modules()):
         for name, child in part.named_children():

@@ -4,6 +4,7 @@ Everything in the course takes a `device` and returns its results on it; this mo
 than one device in a process.
 """
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 
 def pick(prefer: str | torch.device | None = None) -> torch.device:
@@ -43,6 +45,18 @@ def _available(kind: str, index: int = 0) -> bool:
     return kind == "cpu"
 
 
+def of(model: nn.Module) -> torch.device:
+    """Where a model is."""
+    return next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
+
+
+def as_numbers(values: list[float | Tensor]) -> list[float]:
+    """Plain numbers out of numbers and tensors of one number. Here a GPU is waited for, once for all of them."""
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    read = iter(torch.stack(tensors).tolist() if tensors else [])
+    return [next(read) if isinstance(value, Tensor) else value for value in values]
+
+
 def seed_everything(seed: int) -> None:
     """Start the random numbers of Python, NumPy and torch from one seed; ValueError unless 0 <= seed < 2**32."""
     if not 0 <= seed < 2**32:
@@ -50,6 +64,36 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (for code that uses NumPy's global numbers; ours takes a Generator)
     torch.manual_seed(seed)
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """Where torch's random numbers stand, on the CPU and on the device."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_random_state(device: torch.device, states: dict[str, Tensor]) -> None:
+    """Let torch's random numbers go on from where `random_state` found them."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(states["mps"])
+
+
+@contextmanager
+def own_random_numbers(device: torch.device, seed: int) -> Iterator[None]:
+    """Within it torch's random numbers start from `seed`; afterwards they go on from where they were."""
+    before = random_state(device)
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        set_random_state(device, before)
 
 
 def describe(device: str | torch.device | None = None) -> str:
@@ -85,6 +129,12 @@ def autocast_dtype(device: str | torch.device) -> torch.dtype:
     if torch.device(device).type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def autocast(device: torch.device, mixed: bool = True) -> contextlib.AbstractContextManager:
+    """Within it torch computes in 16 bits, if so wished and if the device is made for it."""
+    dtype = autocast_dtype(device)
+    return torch.autocast(device.type, dtype) if mixed and dtype != torch.float32 else contextlib.nullcontext()
 
 
 def give_back_memory() -> None:

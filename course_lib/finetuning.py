@@ -28,16 +28,18 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from course_lib import device as devices
 from course_lib.bert import BertConfig, BertModel
-from course_lib.losses import IGNORED, Loss, check_mask, mean_cross_entropy
-from course_lib.settings import require, whole
+from course_lib.losses import IGNORED, Loss, mean_cross_entropy
+from course_lib.settings import Size
+from course_lib.shapes import shaped
 from course_lib.training import evaluation_mode
 
 Text = Sequence[int] | Int[Tensor, " T"]
@@ -58,22 +60,21 @@ class Learning(NamedTuple):
         return f"{self.learning:,} of {self.all:,} parameters learn"
 
 
-def prepare(model: nn.Module, how: str, pretrained: BertModel | None = None) -> Learning:
+@shaped
+def prepare(model: nn.Module, how: Literal[WAYS], pretrained: BertModel | None = None) -> Learning:
     """Make a model with a body `model.bert` ready to learn, and say how many of its parameters will.
 
     how: "scratch" leaves it as it is, random; "full" gives the body `pretrained`'s weights; "frozen" does too, and then
     only the head learns. The pooler is of the body. A frozen body keeps its dropout in training, as one that learns: it
     is the weights that are frozen. The head is never touched. ValueError where the two bodies are not of one build.
     """
-    require(how in WAYS, "how", how, "one of " + ", ".join(map(repr, WAYS)))
     if (pretrained is None) != (how == "scratch"):
-        raise ValueError(f"how={how!r} came with{'out' if pretrained is None else ''} a pretrained body: 'full' and "
-                         "'frozen' need one, 'scratch' has no use for it.")  # fmt: skip
+        came = "without a pretrained body: name one" if pretrained is None else "with a pretrained body: leave it out"
+        raise ValueError(f"how={how!r} came {came}.")
     if pretrained is not None:
         ours, theirs = _build(model.bert.config), _build(pretrained.config)
         if ours != theirs:
-            raise ValueError(f"The pretrained body is {theirs} and the model's is {ours}: build the model with the "
-                             "pretrained one's config.")  # fmt: skip
+            raise ValueError(f"The pretrained body is {theirs} and the model's is {ours}: build both with one config.")
         model.bert.load_state_dict(pretrained.state_dict())
     model.requires_grad_(True)
     model.bert.requires_grad_(how != "frozen")
@@ -108,8 +109,9 @@ class Padded(NamedTuple):
 Epoch = Callable[[torch.Generator], Iterator[Packed | Padded]]
 
 
+@shaped
 def packed_batches(
-    texts: Sequence[Text], labels: Labels, *, batch_size: int | None = None, max_tokens: int | None = None
+    texts: Sequence[Text], labels: Labels, *, batch_size: Size | None = None, max_tokens: Size | None = None
 ) -> Epoch:
     """Padding-free batches for `train`, each epoch in a new order: of `batch_size` texts, or of up to `max_tokens`.
 
@@ -118,9 +120,8 @@ def packed_batches(
     texts, labels = _examples(texts, labels)
     if (batch_size is None) == (max_tokens is None):
         raise ValueError(f"batch_size={batch_size} and max_tokens={max_tokens}: give one of the two.")
-    _require_size("batch_size", batch_size)
     longest = max(map(len, texts))
-    if max_tokens is not None and not whole(max_tokens, longest):
+    if max_tokens is not None and max_tokens < longest:
         raise ValueError(f"max_tokens={max_tokens!r} leaves no room for a text of {longest} tokens: give as many.")
 
     def epoch(generator: torch.Generator) -> Iterator[Packed]:
@@ -131,14 +132,14 @@ def packed_batches(
     return epoch
 
 
-def bucketed_batches(texts: Sequence[Text], labels: Labels, *, batch_size: int, pad_id: int = 0) -> Epoch:
+@shaped
+def bucketed_batches(texts: Sequence[Text], labels: Labels, *, batch_size: Size, pad_id: int = 0) -> Epoch:
     """Padded batches of texts of like length, for `train`: what to do where a model cannot read packed rows.
 
     Each epoch 50 batches at a time are drawn, sorted by length and cut, and all batches come in random order: a text
     meets others of its length, but not always the same. ValueError for texts or labels that cannot be used.
     """
     texts, labels = _examples(texts, labels)
-    _require_size("batch_size", batch_size)
 
     def epoch(generator: torch.Generator) -> Iterator[Padded]:
         order = torch.randperm(len(texts), generator=generator).tolist()
@@ -170,10 +171,9 @@ def loss(model: nn.Module, batch: Packed | Padded) -> Loss:
 
 
 def logits(model: nn.Module, batch: Packed | Padded) -> Float[Tensor, "B labels"] | Float[Tensor, "B T labels"]:
-    """The model's answers to a batch of either kind. ValueError for an attention mask that is none."""
+    """The model's answers to a batch of either kind."""
     if isinstance(batch, Packed):
         return model(batch.input_ids, lengths=batch.lengths)
-    check_mask(batch.attention_mask, batch.input_ids)
     return model(batch.input_ids, batch.attention_mask)
 
 
@@ -191,10 +191,6 @@ def _filled(order: Sequence[int], texts: Sequence[Tensor], max_tokens: int) -> I
         batch.append(i)
         tokens += len(texts[i])
     yield batch
-
-
-def _require_size(name: str, size: int | None) -> None:
-    require(size is None or whole(size, 1), name, size, "a whole number of 1 or more")
 
 
 def _examples(texts: Sequence[Text], labels: Labels) -> tuple[list[Tensor], list[Tensor]]:
@@ -293,11 +289,11 @@ def predict(model: nn.Module, texts: Sequence[Text], max_tokens: int = 8192) -> 
     The texts are packed, up to `max_tokens` a batch: a matter of memory, not of the answer.
     """
     texts, labels = _examples(texts, [0] * len(texts))
-    place, answers = next(model.parameters()).device, []
+    device, answers = devices.of(model), []
     with evaluation_mode(model), torch.no_grad():
         for rows in _filled(range(len(texts)), texts, max_tokens):
             batch = pack([texts[i] for i in rows], [labels[i] for i in rows])
-            best = logits(model, batch._replace(input_ids=batch.input_ids.to(place))).argmax(-1)
+            best = logits(model, batch._replace(input_ids=batch.input_ids.to(device))).argmax(-1)
             answers += best.tolist() if best.ndim == 1 else [some.tolist() for some in best[0].split(batch.lengths)]
     return answers
 
@@ -309,11 +305,11 @@ def mean_vectors(body: BertModel, texts: Sequence[Text], max_tokens: int = 8192)
     off. The texts are packed, up to `max_tokens` a batch.
     """
     texts, labels = _examples(texts, [0] * len(texts))
-    place, vectors = body.tokens.weight.device, []
+    device, vectors = devices.of(body), []
     with evaluation_mode(body), torch.no_grad():
         for rows in _filled(range(len(texts)), texts, max_tokens):
             batch = pack([texts[i] for i in rows], [labels[i] for i in rows])
-            hidden = body(batch.input_ids.to(place), lengths=batch.lengths).hidden[0]  # (N, D)
+            hidden = body(batch.input_ids.to(device), lengths=batch.lengths).hidden[0]  # (N, D)
             vectors += [part.mean(0) for part in hidden.split(batch.lengths)]
     return nn.functional.normalize(torch.stack(vectors), dim=-1)
 
@@ -357,8 +353,7 @@ def macro_f1(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> float:
 
 def _as_many(gold: Sequence, predicted: Sequence) -> None:
     if not len(gold) or len(gold) != len(predicted):
-        raise ValueError(f"There are {len(gold)} right answers and {len(predicted)} predicted ones: give as many of "
-                         "each, and one or more.")  # fmt: skip
+        raise ValueError(f"There are {len(gold)} right answers and {len(predicted)} predicted ones: give as many.")
 
 
 def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:

@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.files import existing
 from course_lib.linear import BLOCK, Blocks
 from course_lib.tokenizers import BPETokenizer, checked_merges
 
@@ -65,8 +66,8 @@ class Stored:
                 rows[i : i + step] = halves(torch.from_numpy(gguf.dequantize(stored, self._type)), self.head_size)
             return into
         except NotImplementedError:
-            raise ValueError(f"{self.name} in {self.path} is stored as {self.kind}, which this course does not read: "
-                             "take a file in F16, Q8_0 or Q4_1.") from None  # fmt: skip
+            where = f"{self.name} in {self.path}"
+            raise ValueError(f"{where} is stored as {self.kind}: take a file in F16, Q8_0 or Q4_1.") from None
 
     def blocks(self) -> Blocks | None:
         """Of a tensor in 4 bits the whole numbers, scales and least values (see `linear.Int4Linear`); else None."""
@@ -94,9 +95,7 @@ class GGUFFile:
     """What a file says. ImportError without the package `gguf`, ValueError for what is no whole GGUF file."""
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise FileNotFoundError(f"There is no file {path}: name a file that ends in .gguf.")
+        self.path = existing(path, "GGUF file")
         try:
             import gguf  # a package of its own, for whoever reads such files
         except ImportError:
@@ -115,8 +114,8 @@ class GGUFFile:
             return None
         kind, pre = found["model"], found.get("pre")
         if kind != "gpt2" or pre not in ("gpt-2", "smollm"):
-            raise ValueError(f"The tokenizer in {self.path} is of the kind {kind!r}, {pre!r}, which this course does "
-                             "not read: take a model of the kind 'gpt2', 'gpt-2' or 'smollm'.")  # fmt: skip
+            raise ValueError(f"The tokenizer in {self.path} is of the kind {kind!r}, {pre!r}: take a model of the kind "
+                             "'gpt2', 'gpt-2' or 'smollm'.")  # fmt: skip
         missing = [name for name in ("tokens", "token_type", "merges") if not found.get(name)]
         if missing:
             raise ValueError(f"{self.path} has a tokenizer without {', '.join(missing)}: take a whole model.")

@@ -14,31 +14,29 @@ Shapes: V words, D vector size, N cells (pairs of words that meet), R and C the 
 """
 
 import math
-import numbers
-import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from course_lib import device as devices
-from course_lib.counts import cooccurrence
+from course_lib.counts import cooccurrence, finite_counts
 from course_lib.keyed_vectors import KeyedVectors
-from course_lib.settings import require, whole
+from course_lib.progress import Listener, Progress, reporter  # noqa: F401  (what a listener is called with)
+from course_lib.settings import Count, Positive, Settings, Size
+from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
 EPSILON = 1e-10  # keeps AdaGrad from dividing by zero where no gradient was seen yet
 
 
 @dataclass(frozen=True)
-class GloVeConfig:
+class GloVeConfig(Settings):
     """Settings, with the released code's names and meanings.
 
     `window`: how far two words may be apart; a pair d places apart counts 1/d. `max_size`: at most so many words, the
@@ -47,35 +45,26 @@ class GloVeConfig:
     serves many cells, so steps are fewer and longer. `epochs`: times that each cell is trained on.
     """
 
-    vector_size: int = 100
-    window: int = 5
-    min_count: int = 5
-    max_size: int | None = None
-    x_max: float = 10.0
-    alpha: float = 0.75
-    learning_rate: float = 0.15
-    epochs: int = 50
-    seed: int = 1
-
-    def __post_init__(self):
-        for name in ("vector_size", "window", "min_count", "epochs"):
-            require(whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of 1 or more")
-        require(self.max_size is None or whole(self.max_size, 1), "max_size", self.max_size, "None or 1 or more")
-        require(whole(self.seed, 0), "seed", self.seed, "a whole number of 0 or more")
-        for name in ("x_max", "alpha", "learning_rate"):
-            value = getattr(self, name)
-            finite = isinstance(value, numbers.Real) and math.isfinite(value)
-            require(finite and value > 0, name, getattr(self, name), "a number above 0")
+    vector_size: Size = 100
+    window: Size = 5
+    min_count: Size = 5
+    max_size: Size | None = None
+    x_max: Positive = 10.0
+    alpha: Positive = 0.75
+    learning_rate: Positive = 0.15
+    epochs: Size = 50
+    seed: Count = 1
 
 
 # --- The pieces, as the paper says them (lesson 04) -----------------------------------------------------------------
 
 
-def weight(counts: Float[Tensor, "..."], x_max: float = 100.0, alpha: float = 0.75) -> Float[Tensor, "..."]:
+def weight(counts: Real[Tensor, "..."], x_max: float = 100.0, alpha: float = 0.75) -> Float[Tensor, "..."]:
     """How much each cell matters: (X / x_max) ** alpha, and 1 from x_max on (equation 9). 0 for a pair never seen."""
     return (counts / x_max).clamp(max=1) ** alpha
 
 
+@shaped
 def loss(
     w: Float[Tensor, "V D"],
     w_context: Float[Tensor, "V D"],
@@ -83,7 +72,7 @@ def loss(
     b_context: Float[Tensor, " V"],
     rows: Int[Tensor, " N"],
     columns: Int[Tensor, " N"],
-    counts: Float[Tensor, " N"],
+    counts: Real[Tensor, " N"],
     x_max: float = 100.0,
     alpha: float = 0.75,
 ) -> Float[Tensor, ""]:
@@ -97,6 +86,7 @@ def _errors(w, w_context, b, b_context, rows, columns, counts) -> Float[Tensor, 
     return (w[rows] * w_context[columns]).sum(1) + b[rows] + b_context[columns] - counts.log()
 
 
+@shaped
 def gradients(
     w: Float[Tensor, "V D"],
     w_context: Float[Tensor, "V D"],
@@ -104,7 +94,7 @@ def gradients(
     b_context: Float[Tensor, " V"],
     rows: Int[Tensor, " N"],
     columns: Int[Tensor, " N"],
-    counts: Float[Tensor, " N"],
+    counts: Real[Tensor, " N"],
     x_max: float = 100.0,
     alpha: float = 0.75,
 ) -> tuple[Float[Tensor, "V D"], Float[Tensor, "V D"], Float[Tensor, " V"], Float[Tensor, " V"]]:
@@ -140,21 +130,11 @@ def adagrad_step(
 STEPS = 40  # tiles in a row of them, and so the steps that a word takes in an epoch
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a training run stands: epochs done, of how many, the epoch's mean loss a cell, and cells a second."""
-
-    epoch: int
-    epochs: int
-    loss: float
-    cells_per_second: float
-
-
 def train(
     corpus: Iterable[list[str]],
     config: GloVeConfig | None = None,
     device: torch.device | str | None = None,
-    progress: bool | Callable[[Progress], None] = True,
+    progress: bool | Listener = True,
 ) -> KeyedVectors:
     """Train word vectors on an iterable of sentences (lists of words) that can be read twice: count, then fit.
 
@@ -173,7 +153,7 @@ def train_counts(
     vocab: Vocab,
     config: GloVeConfig | None = None,
     device: torch.device | str | None = None,
-    progress: bool | Callable[[Progress], None] = True,
+    progress: bool | Listener = True,
 ) -> KeyedVectors:
     """The same from a finished matrix of counts, V x V and symmetric: the vectors are w + w~.
 
@@ -187,30 +167,23 @@ def train_counts(
     matrix = _checked(matrix, len(vocab))
     with devices.one_thread():
         model = Model(matrix, config, where)
-        with _reporter(progress, config.epochs, model.cells) as report:
+        total = config.epochs * model.cells
+        with reporter(progress, total, unit="cells", name="GloVe", digits=4, seconds=0) as report:
             for epoch in range(1, config.epochs + 1):
                 mean = model.train_epoch(epoch)
                 if not (math.isfinite(mean) and model.is_finite()):
                     raise RuntimeError(f"Training diverged in epoch {epoch}, its loss is {mean}: "
                                        f"lower learning_rate={config.learning_rate}.")  # fmt: skip
-                report(epoch, mean)
+                report(epoch * model.cells, mean)
     return KeyedVectors(vocab.index_to_key, model.vectors())
 
 
-def _checked(matrix, words: int) -> sp.csr_array:
+def _checked(matrix: sp.sparray, words: int) -> sp.csr_array:
     """The matrix as float32 CSR, not copied where it is that already, or a ValueError that says what is wrong."""
-    matrix = sp.csr_array(matrix, dtype=np.float32)
+    matrix = finite_counts(sp.csr_array(matrix, dtype=np.float32))
     if matrix.shape != (words, words):
         raise ValueError(f"The matrix is {matrix.shape[0]} x {matrix.shape[1]} but the vocabulary has {words} words: "
                          "give the vocabulary that the matrix was counted with.")  # fmt: skip
-    if not matrix.has_canonical_format:  # a cell may stand there in several parts
-        matrix = matrix.copy()
-        matrix.sum_duplicates()
-    bad = np.flatnonzero(~(matrix.data >= 0) | np.isinf(matrix.data))
-    if len(bad):
-        row, column = np.searchsorted(matrix.indptr, bad[0], side="right") - 1, matrix.indices[bad[0]]
-        raise ValueError(f"The cell ({row}, {column}) of the matrix is {matrix.data[bad[0]]}: "
-                         "a count is a finite number of 0 or more.")  # fmt: skip
     if not matrix.data.any():
         raise ValueError("The matrix is empty, no two words meet in it: give more text or a wider window.")
     _check_symmetry(matrix)
@@ -218,34 +191,14 @@ def _checked(matrix, words: int) -> sp.csr_array:
 
 
 def _check_symmetry(matrix: sp.csr_array) -> None:
-    mirror = matrix.T.tocsr()
-    if np.array_equal(matrix.indptr, mirror.indptr) and np.array_equal(matrix.indices, mirror.indices):
-        gaps = np.subtract(matrix.data, mirror.data, out=mirror.data)  # in place: the matrix is most of the memory
-        if (np.abs(gaps, out=gaps) <= 1e-4 * matrix.data).all():  # sums of 1/d differ in their last digits
-            return
-        mirror = matrix.T.tocsr()
-    gap = abs(matrix - mirror).tocoo()
-    if gap.nnz:  # else the two differ in zeros that are written out
-        row, column = (int(axis[gap.data.argmax()]) for axis in (gap.row, gap.col))
-        raise ValueError(
-            f"The matrix is not symmetric: cell ({row}, {column}) is {matrix[row, column]} but cell ({column}, {row}) "
-            f"is {matrix[column, row]}; count both sides of a word, or add the transposed matrix."
-        )
-
-
-@contextmanager
-def _reporter(progress: bool | Callable[[Progress], None], epochs: int, cells: int) -> Iterator[Callable]:
-    """Turns (epoch, loss) into a progress bar, into calls of a function, or into nothing."""
-    began = time.perf_counter()
-    with tqdm(total=epochs * cells, unit=" cells", unit_scale=True, desc="GloVe", disable=progress is not True) as bar:
-
-        def report(epoch: int, loss: float) -> None:
-            bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
-            bar.update(cells)
-            if callable(progress):
-                progress(Progress(epoch, epochs, loss, epoch * cells / (time.perf_counter() - began)))
-
-        yield report
+    """X v = X^T v for every v only where X = X^T, so a random v tells; but sums of 1/d differ in their last digits."""
+    probe = np.random.default_rng(0).standard_normal(matrix.shape[0])
+    gaps = np.abs(matrix @ probe - matrix.T @ probe) - 1e-5 * (matrix @ np.abs(probe))
+    if gaps.max() > 0:
+        i = int(gaps.argmax())
+        j = int(np.abs(matrix[[i]].toarray() - matrix[:, [i]].toarray().T).argmax())
+        raise ValueError(f"The matrix is not symmetric: cell ({i}, {j}) is {matrix[i, j]} but cell ({j}, {i}) is "
+                         f"{matrix[j, i]}; count both sides of a word, or add the transposed matrix.")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -26,36 +26,41 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.attention import causal_mask, fused_attention, scaled_dot_product_attention
-from course_lib.settings import require, require_sizes, whole
-from course_lib.shapes import shaped
-from course_lib.training import Batches, evaluation_mode
+from course_lib.batches import Batches
+from course_lib.settings import (
+    NotNegative,
+    Settings,
+    Share,
+    Size,
+    require,
+    require_context,
+    require_heads,
+    require_sizes,
+)
+from course_lib.shapes import look_up, shaped
+from course_lib.training import evaluation_mode
 
 
 @dataclass(frozen=True)
-class GPTConfig:
+class GPTConfig(Settings):
     """Settings of a GPT; without arguments, those of the smallest released GPT-2.
 
     `d_ff`: None for 4 * d_model. `dropout` falls on embeddings, attention weights and each sublayer's output.
     ValueError for a setting that cannot be used.
     """
 
-    vocab_size: int = 50_257
-    context_length: int = 1024
-    d_model: int = 768
-    num_layers: int = 12
-    num_heads: int = 12
-    d_ff: int | None = None
-    dropout: float = 0.1
-    eps: float = 1e-5
+    vocab_size: Size = 50_257
+    context_length: Size = 1024
+    d_model: Size = 768
+    num_layers: Size = 12
+    num_heads: Size = 12
+    d_ff: Size | None = None
+    dropout: Share = 0.1
+    eps: NotNegative = 1e-5
 
     def __post_init__(self):
-        sizes = ("vocab_size", "context_length", "d_model", "num_layers", "num_heads")
-        require_sizes(**{name: getattr(self, name) for name in sizes})
-        fits = self.d_ff is None or whole(self.d_ff, 1)
-        require(fits, "d_ff", self.d_ff, "None or a whole number of 1 or more")
-        whole_heads = self.d_model % self.num_heads == 0
-        require(whole_heads, "d_model", self.d_model, f"a multiple of num_heads={self.num_heads}")
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "a share from 0 to below 1")
+        super().__post_init__()
+        require_heads(self.d_model, self.num_heads)
 
 
 SIZES = {
@@ -64,6 +69,7 @@ SIZES = {
     "gpt2-large": GPTConfig(d_model=1280, num_layers=36, num_heads=20),
     "gpt2-xl": GPTConfig(d_model=1600, num_layers=48, num_heads=25),
     "small": GPTConfig(context_length=256, d_model=384, num_layers=6, num_heads=6),  # 10.6 M parameters in the blocks
+    "letters": GPTConfig(context_length=256, d_model=352, num_layers=4, num_heads=4),  # the course's own GPT of letters
     "mini": GPTConfig(context_length=256, d_model=256, num_layers=4, num_heads=4),
     "tiny": GPTConfig(context_length=128, d_model=128, num_layers=4, num_heads=4),
 }
@@ -80,10 +86,10 @@ class Cache:
     token. `real` is False where a token is padding.
     """
 
-    def __init__(self, config: GPTConfig, batch_size: int, max_length: int | None = None, *,
+    @shaped
+    def __init__(self, config: GPTConfig, batch_size: Size, max_length: Size | None = None, *,
                  device: torch.device | str | None = None, dtype: torch.dtype | None = None):  # fmt: skip
         self.max_length = config.context_length if max_length is None else max_length
-        require_sizes(batch_size=batch_size, max_length=self.max_length)
         B, H, S = batch_size, getattr(config, "num_kv_heads", config.num_heads), self.max_length  # in Llama heads share
         room = (config.num_layers, B, H, S, config.d_model // config.num_heads)
         self.keys, self.values = (torch.zeros(room, device=device, dtype=dtype) for _ in range(2))
@@ -98,8 +104,7 @@ class Cache:
         """
         compiled = torch.compiler.is_compiling()
         if not compiled and self.length + T > self.max_length:
-            raise ValueError(f"The cache has room for {self.max_length} tokens and {self.length + T} came: make a "
-                             "larger one.")  # fmt: skip
+            raise ValueError(f"The cache has room for {self.max_length} tokens and {self.length + T} came: enlarge it.")
         if self.real.shape[0] != B:
             raise ValueError(f"The cache holds {self.real.shape[0]} texts and {B} came: use one for each batch.")
         places = self.length + torch.arange(T, device=self.real.device)  # (T,)
@@ -252,15 +257,10 @@ class GPT(nn.Module):
     def embed(self, input_ids: Int[Tensor, "B T"], positions: Int[Tensor, "*B T"]) -> Float[Tensor, "B T D"]:
         """What a token is and where it stands: two vectors, added."""
         try:
-            return self.tokens(input_ids) + self.positions(positions)
+            return look_up(self.tokens, input_ids) + self.positions(positions)
         except IndexError:  # on the CPU; elsewhere nobody waits to look
-            pass
-        V, longest = self.config.vocab_size, int(positions.max()) + 1
-        wrong = [int(i) for i in (input_ids.min(), input_ids.max()) if not 0 <= i < V]
-        if wrong:
-            raise ValueError(f"There is no token {wrong[0]}: ids go from 0 to {V - 1}.")
-        raise ValueError(f"A text has {longest} tokens and the model reads {self.config.context_length}: cut it, or "
-                         "make a model with a larger context_length.")  # fmt: skip
+            require_context(int(positions.max()) + 1, self.config.context_length)
+            raise
 
     def loss(
         self, input_ids: Int[Tensor, "B T"], attention_mask: Bool[Tensor, "B T"] | None = None
@@ -284,15 +284,14 @@ class GPT(nn.Module):
 # --- What it learns from ----------------------------------------------------------------------------------------------
 
 
-def windows(ids: Int[Tensor, " N"], context_length: int, batch_size: int) -> Batches:
+def windows(ids: Int[Tensor, " N"], context_length: Size, batch_size: Size) -> Batches:
     """Rows of context_length + 1 tokens for `GPT.loss`: each epoch reads the text once, cut at other places.
 
     ValueError for a text shorter than one row.
     """
     require_sizes(context_length=context_length, batch_size=batch_size)
     if len(ids) <= context_length:
-        raise ValueError(f"The text has {len(ids)} tokens, and a row takes {context_length + 1}: give a longer text or "
-                         "a smaller context_length.")  # fmt: skip
+        raise ValueError(f"The text has {len(ids)} tokens, and a row takes {context_length + 1}: give a longer text.")
 
     def epoch(generator: torch.Generator) -> Iterator[Tensor]:
         start = torch.randint(min(context_length, len(ids) - context_length), (), generator=generator)

@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.settings import require
+from course_lib.settings import Positive, require
 from course_lib.shapes import shaped
 from course_lib.training import evaluation_mode
 
@@ -106,14 +106,13 @@ def prefix_matching(attention: Float[Tensor, "*L T T"], input_ids: Int[Tensor, "
 
 @shaped
 def fit_linear(
-    x: Float[Tensor, "N D"], y: Float[Tensor, "N K"], ridge: float = 1e-3
+    x: Float[Tensor, "N D"], y: Float[Tensor, "N K"], ridge: Positive = 1e-3
 ) -> tuple[Float[Tensor, "D K"], Float[Tensor, " K"]]:
     """Weight and bias with the least mean squared error of x @ weight + bias, plus ridge times the weight's squares.
 
     The columns of x count alike in the penalty, whatever their scale: it is as if each had standard deviation 1. Solved
     in float64. ValueError for a penalty that is not above 0 (columns may be combinations of each other).
     """
-    require(ridge > 0, "ridge", ridge, "a number above 0")
     x, y = x.double(), y.double()
     mean, middle, scale = x.mean(0), y.mean(0), x.std(0, correction=0) + 1e-9
     z = (x - mean) / scale

@@ -17,6 +17,7 @@ Q4_1, whose blocks of 32 these are. The kernels are torch's own.
 Shapes: N rows of the matrix (numbers that come out), D columns (numbers that go in).
 """
 
+import functools
 import warnings
 
 import torch
@@ -32,8 +33,9 @@ KINDS = ("float32", "int8", "int8_dynamic", "int4")
 class Linear(nn.Linear):
     """`nn.Linear`; but oneDNN multiplies where it can and no gradient is asked for: a CPU, float32, a large matrix.
 
-    Elsewhere torch gives float32 to MKL, which on an AMD processor with AVX-512 took up to twice as long for the same
-    (benchmarks/llama.py). Each sums in an order of its own, so the last digits differ.
+    Elsewhere torch gives float32 to MKL, Intel's own: on an AMD processor with AVX-512 it took up to twice as long for
+    the same, on an Intel Xeon a tenth less (benchmarks/llama.py), so there it stays. Each sums in an order of its own,
+    and the last digits differ.
     """
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... N"]:
@@ -45,7 +47,13 @@ class Linear(nn.Linear):
 def _fits(x: Tensor, weight: Tensor) -> bool:
     """Whether oneDNN's kernel is there, and takes these two."""
     return (weight.numel() >= FEW and weight.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
-            and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled)  # fmt: skip
+            and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled and not _by_intel())  # fmt: skip
+
+
+@functools.cache
+def _by_intel() -> bool:
+    tell = getattr(torch.cpu, "get_capabilities", dict)  # torch 2.9 and before do not say
+    return "Intel" in tell().get("cpu_name", "")
 
 
 class Int8Linear(nn.Module):

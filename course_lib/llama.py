@@ -23,7 +23,7 @@ K = num_kv_heads, d = D / H numbers a head.
 
 import math
 from dataclasses import dataclass
-from numbers import Real
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -33,13 +33,13 @@ from torch import Tensor, nn
 from course_lib.attention import causal_mask, fused_attention, scaled_dot_product_attention
 from course_lib.gpt import GPT, STD, Cache, GPTOutput, Trace
 from course_lib.linear import Linear
-from course_lib.settings import require, require_sizes
-from course_lib.shapes import shaped
+from course_lib.settings import NotNegative, Positive, Settings, Share, Size, require, require_context
+from course_lib.shapes import look_up, shaped
 from course_lib.training import evaluation_mode
 
 
 @dataclass(frozen=True)
-class LlamaConfig:
+class LlamaConfig(Settings):
     """Settings of a Llama; without arguments, those of SmolLM2-135M.
 
     `num_kv_heads`: so many heads of keys and values, each for num_heads / num_kv_heads heads of queries. `rope_theta`:
@@ -47,29 +47,24 @@ class LlamaConfig:
     whether the head is the token table. ValueError for a setting that cannot be used.
     """
 
-    vocab_size: int = 49_152
-    context_length: int = 8192
-    d_model: int = 576
-    num_layers: int = 30
-    num_heads: int = 9
-    num_kv_heads: int = 3
-    d_ff: int = 1536
-    rope_theta: float = 100_000.0
-    dropout: float = 0.0
-    eps: float = 1e-5
-    tied: bool = True
+    vocab_size: Size = 49_152
+    context_length: Size = 8192
+    d_model: Size = 576
+    num_layers: Size = 30
+    num_heads: Size = 9
+    num_kv_heads: Size = 3
+    d_ff: Size = 1536
+    rope_theta: Positive = 100_000.0
+    dropout: Share = 0.0
+    eps: NotNegative = 1e-5
+    tied: Literal[True, False] = True
 
     def __post_init__(self):
-        sizes = ("vocab_size", "context_length", "d_model", "num_layers", "num_heads", "num_kv_heads", "d_ff")
-        require_sizes(**{name: getattr(self, name) for name in sizes})
+        super().__post_init__()
         pairs = self.d_model % (2 * self.num_heads) == 0
         require(pairs, "d_model", self.d_model, f"a multiple of {2 * self.num_heads}, for num_heads of pairs")
         groups = self.num_heads % self.num_kv_heads == 0
         require(groups, "num_kv_heads", self.num_kv_heads, f"a divisor of num_heads={self.num_heads}")
-        fits = isinstance(self.rope_theta, Real) and self.rope_theta > 0
-        require(fits, "rope_theta", self.rope_theta, "a number above 0")
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "a share from 0 to below 1")
-        require(isinstance(self.tied, bool), "tied", self.tied, "True or False")
 
 
 SIZES = {
@@ -256,16 +251,8 @@ class Llama(nn.Module):
 
     def embed(self, input_ids: Int[Tensor, "B T"], longest: int) -> Float[Tensor, "B T D"]:
         """What a token is. Where it stands, its query and key will say."""
-        if longest > self.config.context_length:
-            raise ValueError(f"A text has {longest} tokens and the model reads {self.config.context_length}: cut it, "
-                             "or make a model with a larger context_length.")  # fmt: skip
-        try:
-            return self.tokens(input_ids)
-        except IndexError:  # on the CPU; elsewhere nobody waits to look
-            pass
-        V = self.config.vocab_size
-        wrong = next(int(i) for i in (input_ids.min(), input_ids.max()) if not 0 <= i < V)
-        raise ValueError(f"There is no token {wrong}: ids go from 0 to {V - 1}.")
+        require_context(longest, self.config.context_length)
+        return look_up(self.tokens, input_ids)
 
     def turns(self, positions: Int[Tensor, "*B T"]) -> tuple[Tensor, Tensor]:
         """`rotary` of these positions, the same for every block: (T, d) both, or (B, 1, T, d) for all heads."""

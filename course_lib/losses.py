@@ -11,32 +11,58 @@ What it leaves out. Label smoothing, class weights, soft labels.
 Shapes: B sequences, T places, V symbols or classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor, nn
 
-from course_lib.settings import require, whole
-from course_lib.shapes import check_tensor
+from course_lib.settings import Rule, number, require, whole
+from course_lib.shapes import shaped
 
 IGNORED = -100  # torch's own default
 
 Loss = tuple[Float[Tensor, ""], Int[Tensor, ""]]  # (the mean, over how many answers)
+LossFunction = Callable[[nn.Module, Any], Tensor | tuple[Tensor, float | Tensor]]
+AnyWhole = Annotated[int, Rule(lambda value: whole(value, -(2**63)), "a whole number")]
+NOTHING = "loss_fn returned a mean over 0 things: a batch must hold at least one that counts."
 
 
-def mean_cross_entropy(logits: Float[Tensor, "... V"], labels: Int[Tensor, "..."], ignore_index: int = IGNORED) -> Loss:
+def loss_and_count(answer: Tensor | tuple[Tensor, float | Tensor]) -> tuple[Tensor, float | Tensor]:
+    """What a loss function returned as a pair, looked at without reading a tensor. Where nothing counts the loss is 0.
+
+    A mean on its own counts once. ValueError for what is no mean, and for a count that is no number of 0 or more.
+    """
+    loss, count = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, 1.0)
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+        raise ValueError(f"loss_fn returned {got}: it must return one number as a tensor, the mean loss of the batch.")
+    loss = loss.reshape(())
+    if number(count) and count > 0:
+        return loss, float(count)
+    count = torch.zeros((), device=loss.device) if number(count) and count == 0 else count
+    if not isinstance(count, Tensor) or count.numel() != 1 or count.is_complex():
+        got = count if isinstance(count, float | int) else f"a {type(count).__name__}"
+        raise ValueError(f"loss_fn returned {got} beside the loss: return the mean, or with it how many things count.")
+    count = count.detach().reshape(()).to(loss.device, non_blocking=loss.is_cuda)
+    return loss.masked_fill(count == 0, 0.0), count  # the mean over nothing is NaN
+
+
+@shaped
+def mean_cross_entropy(
+    logits: Float[Tensor, "*N V"], labels: Integer[Tensor, "*N"], ignore_index: AnyWhole = IGNORED
+) -> Loss:
     """Mean of -log p(label) in nats over the labels that are not `ignore_index`, and how many they are.
 
-    The logits are not copied where they lie in one piece. ValueError for labels of another shape or of no whole
-    numbers, and on the CPU, where to look costs nothing, for labels that have no score.
+    The logits are not copied where they lie in one piece. ValueError for labels that do not fit, such as (B, 1) beside
+    (B,), and on the CPU, where to look costs nothing, for labels that have no score.
 
     >>> mean_cross_entropy(torch.zeros(3, 4), torch.tensor([0, -100, 3]))
     (tensor(1.3863), tensor(2))
     """
-    require(whole(ignore_index, -(2**63)), "ignore_index", ignore_index, "a whole number")
-    _check_labels(labels, logits.shape[:-1])
     labels = labels.long()
     try:
         mean = F.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=ignore_index)
@@ -47,6 +73,30 @@ def mean_cross_entropy(logits: Float[Tensor, "... V"], labels: Int[Tensor, "..."
     return mean, (labels != ignore_index).sum()
 
 
+def perplexity(
+    log_probs: Float[Tensor, "..."] | Float[np.ndarray, "..."], mask: Bool[Tensor, "..."] | None = None
+) -> float:
+    """exp of the mean of -log p, p in nats: among how many equally likely symbols the model is, on average, in doubt.
+
+    `mask`: True where a symbol counts; padding does not, neither above nor below the fraction line.
+
+    >>> round(perplexity(np.log([0.5, 0.125])), 6)  # 1/2 and 1/8: as good as 1/4 twice
+    4.0
+    """
+    log_probs = torch.as_tensor(log_probs).double()
+    if mask is not None:
+        mask = torch.as_tensor(mask)
+        if mask.dtype != torch.bool or mask.shape != log_probs.shape:
+            got, wanted = f"{mask.dtype} of shape {tuple(mask.shape)}", tuple(log_probs.shape)
+            raise ValueError(f"mask is {got}: give booleans of the shape of log_probs, {wanted}.")
+        log_probs = log_probs[mask]
+    if not log_probs.numel():
+        raise ValueError("There is no symbol to take the perplexity of: none was given, or all of it is masked.")
+    if (log_probs > 1e-6).any():
+        raise ValueError(f"log_probs holds {log_probs.max():.4g}, and none is above 0: give log p and not -log p.")
+    return float(torch.exp(-log_probs.mean()))
+
+
 def next_token_loss(model: nn.Module, batch: Tensor | Sequence[Tensor]) -> Loss:
     """Mean of -log p(next token) in nats, and over how many tokens. A batch is input_ids (B, T), perhaps with a mask.
 
@@ -54,18 +104,21 @@ def next_token_loss(model: nn.Module, batch: Tensor | Sequence[Tensor]) -> Loss:
     neither is an answer nor gives one. ValueError for ids or masks that cannot be used.
     """
     input_ids, attention_mask = (*batch, None)[:2] if isinstance(batch, (tuple, list)) else (batch, None)
-    check_tensor("input_ids", input_ids)
-    if input_ids.ndim != 2 or input_ids.shape[1] < 2:
-        raise ValueError(f"input_ids has the shape {tuple(input_ids.shape)}: a next token needs a length of 2 or more.")
-    if not _whole_numbers(input_ids):
-        raise ValueError(f"The token ids are of type {input_ids.dtype}: give whole numbers, of type torch.int64.")
-    answers = input_ids[:, 1:].long()
-    if attention_mask is not None:  # before the model meets it
-        check_mask(attention_mask, input_ids)
-        answers = answers.masked_fill(~(attention_mask[:, 1:] & attention_mask[:, :-1]), IGNORED)
-    labels = F.pad(answers, (0, 1), value=IGNORED)  # (B, T): labels are moved, so that no logits need be
+    labels = next_tokens(input_ids, attention_mask)  # before the model meets what may not be one
     logits = model(input_ids) if attention_mask is None else model(input_ids, attention_mask)
     return mean_cross_entropy(logits, labels)
+
+
+@shaped
+def next_tokens(
+    input_ids: Integer[Tensor, "B T"], attention_mask: Bool[Tensor, "B T"] | None = None
+) -> Int[Tensor, "B T"]:
+    """The label of each place: the token after it, or `IGNORED`. So labels are moved, and no logits need be."""
+    require(input_ids.shape[1] > 1, "input_ids", tuple(input_ids.shape), "of a length of 2 or more, for a next token")
+    answers = input_ids[:, 1:].long()
+    if attention_mask is not None:
+        answers = answers.masked_fill(~(attention_mask[:, 1:] & attention_mask[:, :-1]), IGNORED)
+    return F.pad(answers, (0, 1), value=IGNORED)  # (B, T)
 
 
 def classification_loss(model: nn.Module, batch: Sequence[Tensor]) -> Loss:
@@ -77,29 +130,10 @@ def classification_loss(model: nn.Module, batch: Sequence[Tensor]) -> Loss:
 def accuracy(model: nn.Module, batch: Sequence[Tensor]) -> Loss:
     """The share of labels that have the highest score, and of how many: for `training.evaluate`."""
     *inputs, labels = batch
-    best = model(*inputs).argmax(-1)
-    _check_labels(labels, best.shape)
+    return share_right(model(*inputs), labels)
+
+
+@shaped
+def share_right(scores: Float[Tensor, "*N V"], labels: Integer[Tensor, "*N"]) -> Loss:
     count = (labels != IGNORED).sum()
-    return (best == labels).sum() / count, count
-
-
-def check_mask(attention_mask: Bool[Tensor, "B T"], input_ids: Int[Tensor, "B T"]) -> None:
-    """ValueError unless the mask is boolean and as large as the ids: as an index, 0 and 1 would be two *places*."""
-    check_tensor("attention_mask", attention_mask)
-    if attention_mask.dtype != torch.bool or attention_mask.shape != input_ids.shape:
-        got = f"{attention_mask.dtype} of shape {tuple(attention_mask.shape)}"
-        raise ValueError(f"attention_mask is {got}: it must be boolean, True for text, and of the shape of input_ids, "
-                         f"{tuple(input_ids.shape)}.")  # fmt: skip
-
-
-def _check_labels(labels: Tensor, shape: torch.Size) -> None:
-    check_tensor("batch of labels", labels)
-    if not _whole_numbers(labels):
-        raise ValueError(f"The labels are of type {labels.dtype}: give whole numbers, of type torch.int64.")
-    if labels.shape != shape:  # (B, 1) beside (B,) would compare each text with every other's label
-        raise ValueError(f"There are labels of shape {tuple(labels.shape)} for answers of shape {tuple(shape)}: "
-                         "give one label a text.")  # fmt: skip
-
-
-def _whole_numbers(x: Tensor) -> bool:
-    return not (x.is_floating_point() or x.is_complex() or x.dtype == torch.bool)
+    return (scores.argmax(-1) == labels).sum() / count, count

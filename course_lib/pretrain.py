@@ -6,12 +6,12 @@
     python -m course_lib.pretrain FOLDER --start-from OTHER                 the weights and tokenizer of another run
     torchrun --nproc-per-node 2 -m course_lib.pretrain FOLDER               two processes, a batch each for every step
 
-What it is. Texts, a tokenizer learned from them, what the model learns from (`bert.SentencePairs`, `gpt.windows`), and
-the one loop (`training`). What comes out is a folder: `model.safetensors` in float16, the tokenizer's files, and
-`card.json` with settings, loss curve, held-out scores, seconds and device. Without `--text` the texts are the course's:
-film reviews; passages of definitions, facts, Shakespeare and Wikipedia; and for letters Shakespeare's plays. Held out
-are the reviews that lessons 08 and 16 hold out, the plays of lessons 09 and 17, or the last twentieth of your texts.
-Options that are not given are those the course's own BERT was trained with.
+What it is. Texts, a tokenizer learned from them, what the model learns from (`bert_data.SentencePairs`, `gpt.windows`),
+weights to begin with (`head_start`), and the one loop (`training`). What comes out is a folder: `model.safetensors` in
+float16, the tokenizer's files, and `card.json` with settings, loss curve, held-out scores, seconds and device. Without
+`--text` the texts are the course's: film reviews; passages of definitions, facts, Shakespeare and Wikipedia; and for
+letters Shakespeare's plays. Held out are the reviews that lessons 08 and 16 hold out, the plays of lessons 09 and 17,
+or the last twentieth of your texts. Options that are not given are those the course's own BERT was trained with.
 
 What it leaves out. Anything larger than one machine's afternoon: shards of data, parts of a model on several devices.
 """
@@ -19,7 +19,6 @@ What it leaves out. Anything larger than one machine's afternoon: shards of data
 import argparse
 import itertools
 import json
-import math
 import os
 import platform
 import re
@@ -32,18 +31,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import safetensors
 import safetensors.torch
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 
-from course_lib import bert, data, device, gpt, tokenizers, training, word2vec
-from course_lib.settings import require
+from course_lib import bert, data, device, gpt, tokenizers, training, training_files
+from course_lib.files import existing
+from course_lib.head_start import begin, log_frequencies, look_around, look_at, look_back, skipgram_table  # noqa: F401
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer
 from course_lib.wordpiece import count_score
 
+WEIGHTS = "model.safetensors"
 PASSAGE = 20  # sentences of a corpus without documents that are read as one
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 SCORED_PLAYS = ("The Tempest", "King John", "Macbeth")  # as benchmarks/ngram.py: scored there, held out here
@@ -144,88 +144,6 @@ def mixed_lengths(short: bert.SentencePairs, long: bert.SentencePairs, share: fl
     return all_steps
 
 
-def log_frequencies(ids: Int[Tensor, " N"], vocab_size: int) -> Float[Tensor, " V"]:
-    """log p of each piece, counted with one more of each: the bias to begin with.
-
-    A model that knows nothing but the bias then has the loss of counting, the unigram's, and need not find it first.
-    """
-    counts = torch.bincount(ids.long(), minlength=vocab_size) + 1.0  # (V,)
-    return (counts / counts.sum()).log()
-
-
-class _Pieces:
-    """The sentences of an exercise for word2vec, which reads words: the numbers of the pieces, written out."""
-
-    def __init__(self, exercise: bert.SentencePairs):
-        self.exercise = exercise
-
-    def __iter__(self) -> Iterator[list[str]]:
-        for first, last in itertools.pairwise(self.exercise.ends):
-            yield [str(i) for i in self.exercise.ids[first:last].tolist()]
-
-
-def skipgram_table(exercise: bert.SentencePairs, vocab_size: int, d_model: int) -> Float[Tensor, "V D"]:
-    """Vectors of the pieces by skip-gram (lesson 03), as small as BERT's random ones: the token table to begin with."""
-    config = word2vec.Word2VecConfig(vector_size=d_model, min_count=1, epochs=2, sample=1e-4)
-    found = word2vec.train(_Pieces(exercise), config)
-    vectors = torch.from_numpy(found.vectors - found.vectors.mean(0))
-    table = torch.randn(vocab_size, d_model) * bert.STD  # for what never came, such as [PAD]
-    table[[int(piece) for piece in found.index_to_key]] = vectors / vectors.std() * bert.STD
-    return table
-
-
-@torch.no_grad()
-def begin(model: bert.BertForPreTraining, exercise: bert.SentencePairs) -> None:
-    """Start where earlier lessons ended, instead of at random: the model is the same, and less is left to learn.
-
-    The bias holds frequencies (01), the token table skip-gram vectors (03), and heads look at neighbours (13).
-    """
-    config = model.bert.config
-    model.bias.copy_(log_frequencies(exercise.ids, config.vocab_size))
-    model.bert.tokens.weight.copy_(skipgram_table(exercise, config.vocab_size, config.d_model))
-    look_around(model)
-
-
-def look_around(model: bert.BertForPreTraining) -> None:
-    """The first block's heads begin by looking one token back, one ahead, two back, two ahead, ...; see `look_at`."""
-    attention, heads = model.bert.blocks[0].attention, range(model.bert.config.num_heads)
-    offsets = [-(h // 2 + 1) if h % 2 else h // 2 + 1 for h in heads]
-    look_at(offsets, model.bert.positions.weight, attention.query.weight, attention.key.weight, loudness=2 * bert.STD)
-
-
-def look_back(model: gpt.GPT) -> None:
-    """Head h of the first block begins by looking h + 1 tokens back, as an n-gram does (09); see `look_at`."""
-    query, key, _ = model.blocks[0].attention.qkv.weight.split(model.config.d_model)  # (D, D) each, head by head
-    loudness = 2 * model.tokens.weight.std().item()
-    look_at(range(1, model.config.num_heads + 1), model.positions.weight, query, key, loudness)
-
-
-@torch.no_grad()
-def look_at(
-    offsets: Sequence[int], positions: Float[Tensor, "T D"], query: Float[Tensor, "D D"], key: Float[Tensor, "D D"],
-    loudness: float, sharpness: float = 1.5,
-) -> None:  # fmt: skip
-    """Write into a position table and a block's query and key: head h looks offsets[h] tokens back (below 0: ahead).
-
-    The positions become waves (13), a frequency each. To all of them, b tokens are a turn by a fixed angle: so a head's
-    keys are some of the waves, and its queries the same waves, turned back. Nothing holds the head there later.
-    `loudness` is the waves' standard deviation, beside the tokens'. ValueError for heads of an odd size, as waves come
-    in pairs.
-    """
-    D, d = len(query), len(query) // len(offsets)
-    require(d % 2 == 0, "d_model / num_heads", d, "even")
-    frequencies, places = math.pi * torch.rand(D // 2), torch.arange(len(positions))[:, None]
-    waves = torch.cat([(places * frequencies).sin(), (places * frequencies).cos()], 1)  # (T, D)
-    positions.copy_(waves / waves.std() * loudness)
-    sines, cosines = torch.eye(D).split(D // 2)  # each row picks one wave
-    for h, back in enumerate(offsets):
-        some, rows = slice(h * d // 2, (h + 1) * d // 2), slice(h * d, (h + 1) * d)
-        turn, sine, cosine = back * frequencies[some, None], sines[some], cosines[some]
-        key[rows] = sharpness * torch.cat([sine, cosine])
-        query[rows] = sharpness * torch.cat([turn.cos() * sine - turn.sin() * cosine,
-                                             turn.cos() * cosine + turn.sin() * sine])  # fmt: skip
-
-
 def loss(
     model: bert.BertForPreTraining, batch: bert.PreTrainingBatch, bfloat16: bool = False
 ) -> tuple[Tensor, int]:
@@ -262,27 +180,22 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokeniz
     and names is read: weights in Python's pickle format, which can run code, are not.
     """
     folder = Path(folder)
-    for name in ("card.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"There is no {name} in {folder}: name a folder that course_lib.pretrain wrote.")
+    path, weights = (existing(folder / name, f"{name} of course_lib.pretrain") for name in ("card.json", WEIGHTS))
     tokenizer = tokenizers.load(folder)
     try:
-        card = json.loads((folder / "card.json").read_text("utf-8"))
+        card = json.loads(path.read_text("utf-8"))
         build, config = MODELS[card.get("architecture", "bert")]
         config = config(**card["model"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder / 'card.json'} does not describe a model ({error}): copy it again.") from None
-    try:
-        tensors = safetensors.torch.load((folder / "model.safetensors").read_bytes())
-    except (safetensors.SafetensorError, ValueError):
-        raise ValueError(f"{folder / 'model.safetensors'} is damaged or cut off: copy the folder again.") from None
+        raise ValueError(f"{path} does not describe a model ({error}): copy it again.") from None
+    tensors = training_files.read_tensors(weights)
     if len(tokenizer) != config.vocab_size:
-        raise ValueError(f"The tokenizer in {folder} has {len(tokenizer)} pieces and its model {config.vocab_size}: "
-                         "they belong to two runs.")  # fmt: skip
+        pieces = f"{len(tokenizer)} pieces and its model {config.vocab_size}"
+        raise ValueError(f"The tokenizer in {folder} has {pieces}: they belong to two runs.")
     model = build(config)
     if isinstance(model, gpt.GPT) and "tokens.weight" in tensors:
         tensors["head.weight"] = tensors["tokens.weight"]  # the file holds what is tied once
-    training.load_tensors(tensors, model, f"The model in {folder}")
+    training_files.load_tensors(tensors, model, f"The model in {folder}")
     return model.eval(), tokenizer
 
 
@@ -375,7 +288,7 @@ def configured(size, options: argparse.Namespace, tokenizer: Tokenizer):
 
 def begun(folder: Path) -> bool:
     """Whether there is a run in it to go on from."""
-    return (folder / "run" / training.RECORD).is_file()
+    return (folder / "run" / training_files.RECORD).is_file()
 
 
 def parsed() -> argparse.Namespace:
@@ -393,6 +306,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--context-length", type=int)
     parser.add_argument("--short-share", type=float, default=0.5, help="of BERT's steps: rows of a quarter of it")
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--weight-decay", type=float, default=0.01, help="more of it where a text is read many times")
     parser.add_argument("--dropout", type=float)
     parser.add_argument("--start-from", type=Path, help="an earlier run's folder: its model, tokenizer, length")
     parser.add_argument("--bfloat16", action="store_true", help="compute in 16 bits, on a CPU that is made for it")
@@ -426,11 +340,12 @@ def main() -> None:
         tokenizer.save(options.folder)
     torch.manual_seed(1)
     task = (bert_task if options.model == "bert" else gpt_task)(options, tokenizer, earlier)
-    place = device.pick()
-    model = task.model.train().to(place)
+    chosen = device.pick()
+    model = task.model.train().to(chosen)
     settings = training.TrainingConfig(
         steps=options.steps, learning_rate=options.learning_rate, warmup_steps=options.steps // 20, betas=(0.9, 0.98),
-        accumulate=options.accumulate, checkpoint_every=100, evaluate_every=500, log_every=10)  # fmt: skip
+        weight_decay=options.weight_decay, accumulate=options.accumulate, checkpoint_every=100, evaluate_every=500,
+        log_every=10)  # fmt: skip
     began = time.time() - (float(clock.read_text()) if clock.exists() else 0.0)
 
     def note_seconds(progress: training.Progress) -> None:
@@ -444,14 +359,14 @@ def main() -> None:
         return
     clock.write_text(f"{time.time() - began:.1f}")
     state = {name: parameter.detach().half().cpu() for name, parameter in model.named_parameters()}  # tied ones once
-    safetensors.torch.save_file(state, options.folder / "model.safetensors")
+    safetensors.torch.save_file(state, options.folder / WEIGHTS)
     told = {name: getattr(options, name) for name in ("size", "tokens", "context_length", "batch_size", "bfloat16")}
     card = {
         "architecture": options.model, "model": asdict(model.config), "training": asdict(settings), **told,
         "texts": [path.name for path in options.text] if options.text else "the course's",
         **({"short_share": options.short_share} if options.model == "bert" else {}),
         "held_out": task.scores(), "losses_every": 20, "losses": [round(x, 3) for x in history.losses[::20]],
-        "held_out_losses": history.held_out, "seconds": round(float(clock.read_text())), "device": str(place),
+        "held_out_losses": history.held_out, "seconds": round(float(clock.read_text())), "device": str(chosen),
         "machine": platform.machine(), "torch": torch.__version__, "before": before,
     }  # fmt: skip
     (options.folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

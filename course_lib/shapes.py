@@ -5,9 +5,11 @@ What it is. A decorator for the public doors of a module: functions, and `forwar
     def attend(query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"], mask: Bool[Tensor, "#T #S"] | None)
 
 the key must have the query's batch and D. `*batch` stands for any number of axes, an axis marked # may also be 1, and
-one named like a whole number of `self` has that size; each holds 1 or more. jaxtyping keeps count of them.
+one named like a whole number of `self` has that size; each holds 1 or more. jaxtyping keeps count of them. Where an
+array of NumPy is asked for, anything that NumPy makes one of will do. The limits of `settings` hold as well: `topn:
+Size` refuses 0.
 
-What it leaves out. Results, arguments that are no tensors, and every call from within a checked call: a stack of twelve
+What it leaves out. Results, arguments of other kinds, and every call from within a checked call: a stack of twelve
 blocks pays once, at its own door (10 to 30 microseconds on a CPU), and no block pays again. Nor does `torch.compile`.
 """
 
@@ -15,6 +17,7 @@ import contextlib
 import functools
 import inspect
 import io
+import itertools
 import re
 import threading
 import types
@@ -22,9 +25,12 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Shaped, jaxtyped, print_bindings
-from torch import Tensor
+from jaxtyping import Bool, Float, Int, Integer, Real, Shaped, jaxtyped, print_bindings
+from torch import Tensor, nn
+
+from course_lib.settings import require, rule_of
 
 
 class _Doors(threading.local):
@@ -39,19 +45,19 @@ def shaped(function: Callable) -> Callable:
     parameters = inspect.signature(function).parameters
     hints = {name: parts for name, parameter in parameters.items() if (parts := _parts(parameter.annotation))}
     axes = {axis.lstrip("*#") for parts in hints.values() for part in parts for axis in _axes_of(part)}
+    names = list(itertools.takewhile(lambda name: parameters[name].kind in BY_POSITION, parameters))
+    rules = {name: rule for name, parameter in parameters.items() if (rule := rule_of(parameter.annotation))}
 
     @functools.wraps(function)
     def checked(*args, **kwargs):
         if _doors.entered or torch.compiler.is_compiling():
             return function(*args, **kwargs)
-        given = dict(zip(parameters, args)) | kwargs
-        with jaxtyped("context"):
-            if "self" in given:
-                _remember({name: size for name, size in vars(given["self"]).items() if name in axes})
-            for name, parts in hints.items():
-                value = given.get(name)
-                if name in given and (not isinstance(value, parts) or 0 in getattr(value, "shape", ())):
-                    _refuse(name, given, hints)
+        given = dict(zip(names, args)) | kwargs
+        for name, rule in rules.items():
+            if name in given:
+                require(rule.holds(given[name]), name, given[name], rule.words)
+        if hints:
+            _check_shapes(given, hints, axes)
         _doors.entered = True
         try:
             return function(*args, **kwargs)
@@ -61,10 +67,36 @@ def shaped(function: Callable) -> Callable:
     return checked
 
 
+BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _check_shapes(given: dict[str, object], hints: dict[str, tuple], axes: set[str]) -> None:
+    with jaxtyped("context"):
+        if "self" in given:
+            _remember({name: size for name, size in vars(given["self"]).items() if name in axes})
+        for name, parts in hints.items():
+            value = _seen(given.get(name), parts)
+            if name in given and (not isinstance(value, parts) or 0 in getattr(value, "shape", ())):
+                _refuse(name, given | {name: value}, hints)
+
+
 def _parts(hint: Any) -> tuple[type, ...]:
     """What an annotation allows, if one of it is a tensor with axes."""
     parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
     return parts if any(hasattr(part, "dim_str") for part in parts) else ()
+
+
+def _seen(value: Any, parts: tuple[type, ...]) -> Any:
+    """The value as NumPy sees it, where one of its arrays is asked for and it can: a list of numbers is as good."""
+    if np.ndarray not in map(_kind, parts) or isinstance(value, parts):
+        return value
+    with contextlib.suppress(TypeError, ValueError, RuntimeError):
+        return np.asarray(value)
+    return value
+
+
+def _kind(part: type) -> type | None:
+    return getattr(part, "array_type", None)
 
 
 def _axes_of(part: type) -> list[str]:
@@ -82,9 +114,22 @@ def _anything(axes: tuple[str, ...]) -> type:
     return Shaped[Any, " ".join(axes)]
 
 
+def look_up(table: nn.Embedding, ids: Int[Tensor, "*B T"], what: str = "token") -> Float[Tensor, "*B T D"]:
+    """The table's rows. ValueError for an id that it does not have: on the CPU, as elsewhere to look would be to wait.
+
+    There CUDA looks by itself, and stops.
+    """
+    try:
+        return table(ids)
+    except IndexError:
+        wrong = next(i for i in ids.flatten().tolist() if not 0 <= i < len(table.weight))
+        raise ValueError(f"There is no {what} {wrong}: ids go from 0 to {len(table.weight) - 1}.") from None
+
+
 # --- What is wrong, in one sentence ---------------------------------------------------------------------------------
 
-WORDS = {Float: "floats", Int: "whole numbers (torch.int64)", Bool: "booleans, True for what counts"}
+WHOLE = "whole numbers (torch.int64)"
+WORDS = {Float: "floats", Int: WHOLE, Integer: WHOLE, Bool: "booleans, True for what counts", Real: "numbers"}
 
 
 def check_tensor(name: str, x: object) -> None:
@@ -95,8 +140,11 @@ def check_tensor(name: str, x: object) -> None:
 
 def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> None:
     value, parts = given[name], [part for part in hints[name] if hasattr(part, "dim_str")]
-    check_tensor(name, value)
-    if not any(isinstance(value, part.dtype[Tensor, "..."]) for part in parts):
+    if all(_kind(part) is Tensor for part in parts):
+        check_tensor(name, value)
+    elif not isinstance(value, np.ndarray):
+        raise ValueError(f"{name} is a {type(value).__name__}: give an array, or lists of numbers of equal lengths.")
+    if not any(isinstance(value, part.dtype[_kind(part), "..."]) for part in parts):
         words = WORDS.get(parts[0].dtype, parts[0].dtype.__name__)
         if parts[0].dtype is Bool:
             way = "== 0 makes them out of a mask of 0 and -inf" if value.is_floating_point() else "!= 0 makes them"
@@ -111,6 +159,6 @@ def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> Non
     wanted = " or ".join(f"({text})" for text in texts)
     notes = (", where # may be 1" if "#" in wanted else "") + (", each 1 or more" if 0 in value.shape else "")
     earlier = list(hints)[: list(hints).index(name)]
-    beside = [f"{other} {tuple(given[other].shape)}" for other in earlier if isinstance(given.get(other), Tensor)]
+    beside = [f"{other} {tuple(given[other].shape)}" for other in earlier if hasattr(given.get(other), "shape")]
     beside = f" beside {', '.join(beside)}" if beside else ""
     raise ValueError(f"{name} has shape {tuple(value.shape)}{beside}: give {wanted}{notes}.")

@@ -13,6 +13,9 @@ from itertools import chain, islice, repeat
 import numpy as np
 from jaxtyping import Int32, Int64
 
+from course_lib.settings import Size
+from course_lib.shapes import shaped
+
 
 class Vocab:
     """Words and their ids.
@@ -29,16 +32,18 @@ class Vocab:
     key_to_index: dict[str, int]
     counts: Int64[np.ndarray, " vocab_size"]
 
+    @shaped
     def __init__(
-        self, counts: Mapping[str, int] | Iterable[tuple[str, int]], min_count: int = 1, max_size: int | None = None
+        self, counts: Mapping[str, int] | Iterable[tuple[str, int]], min_count: Size = 1, max_size: Size | None = None
     ):
-        if min_count < 1:
-            raise ValueError(f"min_count is {min_count}: it must be 1 or more.")
-        if max_size is not None and max_size < 1:
-            raise ValueError(f"max_size is {max_size}: it must be 1 or more, or None for no limit.")
         pairs = list(counts.items() if isinstance(counts, Mapping) else counts)
         pairs.sort(key=lambda pair: -pair[1])  # a stable sort: equal counts keep their order
-        _check_pairs(pairs, min_count)
+        if strange := [word for word, count in pairs[-1:] if count < 0] or _repeated(pairs):
+            raise ValueError(f"The word {strange[0]!r} has a count below 0, or two of them: give each word one count.")
+        word, most = pairs[0] if pairs else ("", 0)
+        if most < min_count:
+            found = f"the most frequent, {word!r}, comes {most} times" if pairs else "the counts are empty"
+            raise ValueError(f"No word comes {min_count} times or more: {found}; lower min_count or give more text.")
         kept = [pair for pair in pairs[:max_size] if pair[1] >= min_count]
         self.index_to_key = [word for word, _ in kept]
         self.key_to_index = {word: index for index, word in enumerate(self.index_to_key)}
@@ -98,33 +103,16 @@ class Vocab:
         return np.asarray(all_ids), np.asarray(starts)
 
 
-def _check_pairs(pairs: list[tuple[str, int]], min_count: int) -> None:
-    """Refuse counts out of which no vocabulary can be made; `pairs` are sorted by falling count."""
-    if not pairs:
-        raise ValueError("There are no words to number: the counts are empty; count some text first.")
-    if pairs[-1][1] < 0:
-        raise ValueError(f"The word {pairs[-1][0]!r} has the count {pairs[-1][1]}: a count cannot be negative.")
-    if len({word for word, _ in pairs}) < len(pairs):
-        twice = next(word for word, times in Counter(word for word, _ in pairs).items() if times > 1)
-        raise ValueError(f"The word {twice!r} comes twice in the counts: add its counts up first.")
-    word, count = pairs[0]
-    if count < min_count:
-        raise ValueError(
-            f"No word comes {min_count} times or more: the most frequent, {word!r}, comes {count} "
-            f"{'time' if count == 1 else 'times'}; lower min_count or give more text."
-        )
+def _repeated(pairs: list[tuple[str, int]]) -> list[str]:
+    return [word for word, times in Counter(word for word, _ in pairs).items() if times > 1]
 
 
 def _sentences(corpus: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
     """The corpus as it is, unless it is a string, or its sentences are: those would be read letter by letter."""
-    if isinstance(corpus, str):
-        raise ValueError(f"A corpus is a list of sentences, each a list of words, not one string: {_short(corpus)}.")
-    for sentence in corpus:
+    for sentence in [corpus] if isinstance(corpus, str) else corpus:
         if isinstance(sentence, str):
-            raise ValueError(
-                f"A sentence of a corpus is a list of words, not the string {_short(sentence)}: "
-                "split each sentence, or wrap a single one in a list."
-            )
+            raise ValueError(f"A corpus is a list of sentences, each a list of words, not the string "
+                             f"{_short(sentence)}: split each sentence, or wrap a single one in a list.")  # fmt: skip
         yield sentence
 
 

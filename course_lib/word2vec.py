@@ -21,28 +21,32 @@ import math
 import queue
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from course_lib import device as devices
 from course_lib.keyed_vectors import KeyedVectors
-from course_lib.settings import require, whole
+from course_lib.progress import Listener, Progress, reporter  # noqa: F401  (what a listener is called with)
+from course_lib.settings import Count, Rule, Settings, Share, Size, number, require, whole
+from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
+
+Window = Annotated[int, Rule(lambda n: whole(n, 1) and n <= 50, "1 to 50: some tables grow with its third power")]
+Rate = Annotated[float, Rule(lambda x: number(x) and 0 < x <= 1, "a learning rate above 0 and at most 1")]
 
 
 @dataclass(frozen=True)
-class Word2VecConfig:
+class Word2VecConfig(Settings):
     """Settings, with gensim's names and meanings (but with `cbow_mean=False` each context word gets the whole gradient,
     where gensim gives it a share).
 
@@ -52,30 +56,23 @@ class Word2VecConfig:
     processes that train the same tables at once without locks (Hogwild); only `workers=1` gives one result.
     """
 
-    vector_size: int = 100
-    window: int = 5
-    min_count: int = 5
-    negative: int = 5
+    vector_size: Size = 100
+    window: Window = 5
+    min_count: Size = 5
+    negative: Count = 5
     hs: bool = False
-    sg: int = 1
+    sg: Literal[1, 0] = 1
     cbow_mean: bool = True
     ns_exponent: float = 0.75
-    sample: float = 1e-3
-    alpha: float = 0.025
+    sample: Share = 1e-3
+    alpha: Rate = 0.025
     min_alpha: float = 1e-4
-    epochs: int = 5
-    seed: int = 1
-    workers: int = 1
+    epochs: Size = 5
+    seed: Count = 1
+    workers: Size = 1
 
     def __post_init__(self):
-        for name in ("vector_size", "window", "min_count", "epochs", "workers"):
-            require(whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of 1 or more")
-        for name in ("negative", "seed"):
-            require(whole(getattr(self, name), 0), name, getattr(self, name), "a whole number of 0 or more")
-        require(self.window <= 50, "window", self.window, "at most 50: some tables grow with its third power")
-        require(self.sg in (0, 1), "sg", self.sg, "1 (skip-gram) or 0 (CBOW)")
-        require(0 <= self.sample < 1, "sample", self.sample, "a share of the text: at least 0 and below 1")
-        require(0 < self.alpha <= 1, "alpha", self.alpha, "a learning rate above 0 and at most 1")
+        super().__post_init__()
         require(0 <= self.min_alpha <= self.alpha, "min_alpha", self.min_alpha, f"between 0 and alpha ({self.alpha})")
         require(self.negative > 0 or self.hs, "negative", self.negative, "1 or more unless hs=True: or nothing learns")
 
@@ -83,7 +80,10 @@ class Word2VecConfig:
 # --- The pieces, as the papers say them (lessons 02 and 03) ---------------------------------------------------------
 
 
-def window_pairs(sentence: Sequence[int], window: int, rng: np.random.Generator | None = None) -> list[tuple[int, int]]:
+@shaped
+def window_pairs(
+    sentence: Sequence[int], window: Size, rng: np.random.Generator | None = None
+) -> list[tuple[int, int]]:
     """All (centre, context) pairs of one sentence: a word, and a word at most `window` places away.
 
     With `rng`, each centre first draws its own reach from 1..window, so that near words are seen more often.
@@ -91,8 +91,6 @@ def window_pairs(sentence: Sequence[int], window: int, rng: np.random.Generator 
     >>> window_pairs([7, 8, 9], window=1)
     [(7, 8), (8, 7), (8, 9), (9, 8)]
     """
-    if window < 1:
-        raise ValueError(f"window={window} leaves no neighbours: use 1 or more.")
     pairs = []
     for i, centre in enumerate(sentence):
         reach = window if rng is None else int(rng.integers(1, window + 1))
@@ -102,6 +100,7 @@ def window_pairs(sentence: Sequence[int], window: int, rng: np.random.Generator 
     return pairs
 
 
+@shaped
 def softmax_loss(
     w_in: Float[Tensor, "V D"], w_out: Float[Tensor, "V D"], centres: Int[Tensor, " B"], contexts: Int[Tensor, " B"]
 ) -> Float[Tensor, ""]:
@@ -110,6 +109,7 @@ def softmax_loss(
     return F.cross_entropy(scores, contexts)
 
 
+@shaped
 def softmax_gradients(
     w_in: Float[np.ndarray, "V D"], w_out: Float[np.ndarray, "V D"], centre: int, context: int
 ) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, "V D"]]:
@@ -125,6 +125,7 @@ def softmax_gradients(
     return w_out.T @ error, np.outer(error, v)
 
 
+@shaped
 def cbow_input(w_in: Float[Tensor, "V D"], sentence: Int[Tensor, " T"], window: int) -> Float[Tensor, "T D"]:
     """For each position: the mean vector of the words present within `window` of it, itself left out (none: zeros)."""
     places = torch.arange(len(sentence), device=w_in.device)
@@ -133,7 +134,8 @@ def cbow_input(w_in: Float[Tensor, "V D"], sentence: Int[Tensor, " T"], window: 
     return present @ w_in[sentence] / present.sum(1, keepdim=True).clamp(min=1)
 
 
-def keep_probability(counts: Float[np.ndarray, " V"], sample: float) -> Float[np.ndarray, " V"]:
+@shaped
+def keep_probability(counts: Real[np.ndarray, " V"], sample: float) -> Float[np.ndarray, " V"]:
     """Chance that one occurrence of each word survives subsampling: the released C code's min(1, (sqrt(f/t) + 1) t/f).
 
     f is the word's share of the text, t is `sample`. (The paper prints sqrt(t/f), which is smaller by t/f.)
@@ -145,14 +147,16 @@ def keep_probability(counts: Float[np.ndarray, " V"], sample: float) -> Float[np
     return np.minimum(1.0, np.sqrt(ratio) + ratio)
 
 
-def noise_distribution(counts: Float[np.ndarray, " V"], ns_exponent: float = 0.75) -> Float[np.ndarray, " V"]:
+@shaped
+def noise_distribution(counts: Real[np.ndarray, " V"], ns_exponent: float = 0.75) -> Float[np.ndarray, " V"]:
     """The words' chances of being drawn as noise: counts to the power `ns_exponent`, made to sum to one."""
     powered = np.asarray(counts, dtype=np.float64) ** ns_exponent
     return powered / powered.sum()
 
 
+@shaped
 def sample_noise(
-    probabilities: Float[np.ndarray, " V"], shape: int | tuple[int, ...], rng: np.random.Generator
+    probabilities: Real[np.ndarray, " V"], shape: int | tuple[int, ...], rng: np.random.Generator
 ) -> Int[np.ndarray, "..."]:
     """Words drawn with replacement from `probabilities`: a uniform number, looked up in the running sum."""
     edges = np.cumsum(probabilities)
@@ -160,6 +164,7 @@ def sample_noise(
     return np.minimum(draws, len(edges) - 1)
 
 
+@shaped
 def negative_sampling_loss(
     centre: Float[Tensor, "B D"], context: Float[Tensor, "B D"], noise: Float[Tensor, "B K D"]
 ) -> Float[Tensor, " B"]:
@@ -203,21 +208,11 @@ BATCH = 21  # blocks a step; with more, the summed steps of a frequent word grow
 CHUNK = 64  # batches whose indices are prepared at once
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a training run stands: words read of all epochs, the latest loss a pair (nats), words a second."""
-
-    done: int
-    total: int
-    loss: float
-    words_per_second: float
-
-
 def train(
     corpus: Iterable[list[str]],
     config: Word2VecConfig | None = None,
     device: torch.device | str | None = None,
-    progress: bool | Callable[[Progress], None] = True,
+    progress: bool | Listener = True,
 ) -> KeyedVectors:
     """Train word vectors on an iterable of sentences (lists of words) that can be read twice.
 
@@ -240,7 +235,7 @@ def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable,
     ids, starts = vocab.encode_corpus(corpus)
     if not len(ids):
         raise ValueError("The corpus gave nothing when it was read a second time: give a list, not a generator.")
-    with devices.one_thread(), _reporter(progress, config.epochs * len(ids), name) as report:
+    with devices.one_thread(), reporter(progress, config.epochs * len(ids), unit="words", name=name) as report:
         tables = new_tables(vocab, config, where)
         run = _epochs if config.workers == 1 else _hogwild
         for done, loss in run(tables, ids, starts, config):
@@ -248,24 +243,6 @@ def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable,
                 raise RuntimeError(f"The loss is {loss} after {done:,} words: lower alpha={config.alpha}.")
             report(done, loss)
     return vocab, tables
-
-
-@contextmanager
-def _reporter(progress: bool | Callable[[Progress], None], total: int, name: str):
-    """Turns (done, loss) into a progress bar, into calls of a function (at most four a second), or into nothing."""
-    began, said = time.perf_counter(), 0.0
-    with tqdm(total=total, unit=" words", unit_scale=True, desc=name, disable=progress is not True) as bar:
-
-        def report(done: int, loss: float) -> None:
-            nonlocal said
-            bar.set_postfix_str(f"loss {loss:.2f}", refresh=False)
-            bar.update(done - bar.n)
-            now = time.perf_counter()
-            if callable(progress) and (now - said > 0.25 or done == total):
-                said = now
-                progress(Progress(done, total, loss, done / (now - began)))
-
-        yield report
 
 
 class Tables:
@@ -328,13 +305,13 @@ def _window_table(window: int, block: int) -> Float[Tensor, "W H"]:
 
 def _paths(codes: list[str]) -> tuple[Int[Tensor, "V L"], Float[Tensor, "V L"], Float[Tensor, "V L"]]:
     """For each word: the inner nodes on its way from the root, the turn taken at each, and 1 where the path goes on."""
-    numbers: dict[str, int] = {}
+    row_of: dict[str, int] = {}
     longest = max(map(len, codes))
     nodes = np.zeros((len(codes), longest), dtype=np.int32)
     bits, on_path = np.zeros((2, len(codes), longest), dtype=np.float32)
     for word, code in enumerate(codes):
         for depth, bit in enumerate(code):
-            nodes[word, depth] = numbers.setdefault(code[:depth], len(numbers))
+            nodes[word, depth] = row_of.setdefault(code[:depth], len(row_of))
             bits[word, depth], on_path[word, depth] = float(bit), 1.0
     return torch.from_numpy(nodes), torch.from_numpy(bits), torch.from_numpy(on_path)
 

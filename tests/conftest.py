@@ -15,6 +15,7 @@ import hypothesis  # noqa: E402
 import matplotlib  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from wheel_shop import shop  # noqa: E402, F401  (a fixture)
 
 matplotlib.use("agg")  # in this process; a notebook's kernel chooses its own
 

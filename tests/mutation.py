@@ -9,6 +9,7 @@ import ast
 import copy
 import functools
 import inspect
+import signal
 import textwrap
 from collections.abc import Callable, Iterator
 
@@ -49,7 +50,29 @@ def mutants(function: Callable) -> Iterator[tuple[str, Callable]]:
             seen.add(text)
             space = dict(function.__globals__)
             exec(code, space)
-            yield described(ast.unparse(tree), text), space[function.__name__]
+            yield described(ast.unparse(tree), text), limited(space[function.__name__])
+
+
+def limited(function: Callable, seconds: float = 1.0) -> Callable:
+    """`function`, stopped with a TimeoutError where it seems to run for ever, and in every call after that."""
+    over = False
+
+    def stop(*_):
+        nonlocal over
+        over = True
+        raise TimeoutError
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        if over:
+            raise TimeoutError
+        before, left = signal.signal(signal.SIGALRM, stop), signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            return function(*args, **kwargs)
+        finally:  # pytest's own alarm goes on
+            signal.signal(signal.SIGALRM, before), signal.setitimer(signal.ITIMER_REAL, *left)
+
+    return run
 
 
 def described(old: str, new: str) -> str:

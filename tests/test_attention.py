@@ -678,7 +678,7 @@ TRUE = torch.ones(T, S, dtype=torch.bool)
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: MultiHeadAttention(10, 4), "d_model=10 is not divisible by num_heads=4: give a multiple"),
+        (lambda: MultiHeadAttention(10, 4), "d_model=10 cannot be used: d_model must be a multiple of num_heads=4"),
         (lambda: MultiHeadAttention(0, 1), "d_model=0 cannot be used.*whole number of 1 or more"),
         (lambda: MultiHeadAttention(8, 2.0), "num_heads=2.0 cannot be used"),
         (lambda: MultiHeadAttention(8, True), "num_heads=True cannot be used"),

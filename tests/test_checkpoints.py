@@ -649,7 +649,7 @@ BAD_BERT = [
     (says(add_cross_attention=True), ValueError, "add_cross_attention=True"),
     (says(quantization_config={"bits": 8}), ValueError, "quantization_config"),
     (silent("hidden_size", "vocab_size"), ValueError, "does not say vocab_size, hidden_size"),
-    (says(hidden_size="12"), ValueError, "d_model='12'"),
+    (says(hidden_size="12"), ValueError, "hidden_size='12'"),
     (says(num_attention_heads=5), ValueError, "num_heads=5"),
     (says(hidden_dropout_prob="x", attention_probs_dropout_prob="x", classifier_dropout="x"), ValueError,
      "hidden_dropout_prob='x'"),
@@ -712,15 +712,15 @@ BAD_LLAMA = [
     (says(rope_parameters={"rope_theta": "x"}), ValueError, "rope_theta='x'"),
     (says(head_dim=8), ValueError, "head_dim=8"),
     (says(quantization_config={"bits": 4}), ValueError, "quantization_config"),
-    (says(num_key_value_heads=4), ValueError, "num_kv_heads=4"),
+    (says(num_key_value_heads=4), ValueError, "num_key_value_heads=4"),
     (says(num_key_value_heads=3), ValueError, "k_proj.weight"),
     (says(num_attention_heads=4), ValueError, "head_dim=4"),
     (lambda folder: configure(folder, ["head_dim"], num_attention_heads=4), ValueError, "k_proj.weight"),
-    (says(num_attention_heads=5), ValueError, "d_model=24"),
-    (says(num_attention_heads="6"), ValueError, "num_heads='6'"),
+    (says(num_attention_heads=5), ValueError, "hidden_size=24"),
+    (says(num_attention_heads="6"), ValueError, "num_attention_heads='6'"),
     (says(intermediate_size=21), ValueError, "mlp.gate_proj.weight"),
     (says(tie_word_embeddings=False), ValueError, "lack lm_head.weight"),
-    (says(tie_word_embeddings="no"), ValueError, "tied='no'"),
+    (says(tie_word_embeddings="no"), ValueError, "tie_word_embeddings='no'"),
     (says(rms_norm_eps=None), None, ""),
     (says(rms_norm_eps="x"), ValueError, "rms_norm_eps='x'"),
     (silent("hidden_size"), ValueError, "does not say hidden_size"),
@@ -780,7 +780,7 @@ BAD_GGUF = [
     ({"context_length": None}, "does not say llama.context_length"),
     ({"attention.head_count": None}, "does not say llama.attention.head_count"),
     ({"embedding_length": 72, "rope.dimension_count": None}, "has the shape (96, 64) where its head asks for (96, 72)"),
-    ({"embedding_length": 63}, "d_model=63"),
+    ({"embedding_length": 63}, "llama.embedding_length=63"),
     ({"attention.head_count_kv": 4}, "blk.0.attn_k.weight"),
     ({"block_count": 3}, "of the sizes in its head the weights in"),
     ({"block_count": 1}, "have blk.1."),
@@ -806,7 +806,7 @@ def test_a_gguf_file_that_is_cut_off_or_not_there_is_refused(tmp_path):
     path = write_gguf(tmp_path / "x.gguf", large_llama())
     cut(tmp_path, "x.gguf", -200)
     refused(ValueError, "x.gguf is damaged, cut off", load_llama, path)
-    refused(FileNotFoundError, "no file", load_llama, tmp_path / "y.gguf")
+    refused(FileNotFoundError, "no GGUF file at", load_llama, tmp_path / "y.gguf")
     path.rename(tmp_path / "weights")
     refused(ValueError, "is a file", load_llama, tmp_path / "weights")
 

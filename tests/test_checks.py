@@ -142,6 +142,57 @@ def test_the_stub_is_not_attempted():
     assert ask(stub).status == "not attempted"
 
 
+def given_line(counts):
+    """Some exercises come with a first line."""
+    table = np.zeros(counts.shape)  # noqa: F841  it waits for the learner
+    raise NotImplementedError
+
+
+def answer_below(counts):
+    raise NotImplementedError
+    return log_share(counts)
+
+
+def answer_above(counts):
+    total = counts.sum()
+    table = np.log(counts / total)  # noqa: F841  the `return` is missing
+    raise NotImplementedError()
+
+
+def answer_in_a_branch(counts):
+    if counts.size == 6:
+        return log_share(counts)
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(("function", "below", "words"), [
+    (answer_below, 1, "above what you wrote, and Python goes no further: delete that line"),
+    (answer_above, 3, "below what you wrote, and is reached before anything is returned"),
+    (answer_in_a_branch, 3, "below what you wrote"),
+])
+def test_a_stub_left_standing_beside_an_answer_is_named_with_its_line(function, below, words):
+    line = inspect.getsourcelines(function)[1] + below
+    result = ask(function)
+    assert (result.status, result.diagnosis) == ("failed", "stub-left-standing")
+    assert f"`raise NotImplementedError` still stands in line {line}, {words}" in result.message
+
+
+def test_a_stub_that_is_never_reached_is_told_with_the_pass():
+    def answer(counts):
+        return log_share(counts)
+        raise NotImplementedError
+
+    @guarded("pmi")
+    def outer(learner):
+        return ask(learner)
+
+    line = inspect.getsourcelines(answer)[1] + 2
+    for check in (ask, outer):
+        assert check(answer) == Result("passed", "pmi: all 2 cases hold. (`raise NotImplementedError` still stands in "
+                                       f"line {line}, where it is never reached: you can delete it.)")
+    assert repr(ask(given_line)) == "pmi: not attempted yet."
+
+
 def test_not_implemented_by_torch_is_an_error_and_not_a_stub():
     def refused(counts):
         raise NotImplementedError("'addmm' is not implemented for 'Half'")
@@ -268,9 +319,22 @@ def test_lists_of_pairs(got, words):
     assert words in compare("pairs", lambda n: got, lambda n: PAIRS, [Case((3,))]).message
 
 
+def test_numpys_strings_are_strings():
+    assert compare("f", lambda n: np.array(["01", "1"]), lambda n: ["01", "1"], [Case((1,))]).status == "passed"
+    assert compare("f", lambda n: [np.str_("a")], lambda n: ["b"], [Case((1,))]).status == "failed"
+
+
+def test_whole_numbers_are_compared_exactly():
+    right, large = [167_652], np.array([3_826_002_220])
+    assert compare("hash", lambda n: [167_653], lambda n: right, [Case((3,))]).status == "failed"
+    assert compare("hash", lambda n: large + 1, lambda n: large, [Case((3,))]).status == "failed"
+    assert compare("hash", lambda n: [167_652.0], lambda n: right, [Case((3,))]).status == "passed"
+
+
 @pytest.mark.parametrize(("right", "wrong", "words"), [
     (["01", "1"], ["0", "1"], "in item 0, expected '01' and got '0'"),
     (["01", "1"], "01", "expected a list of 2 and got a str"),
+    ([("a", "b"), ("b", "a")], [("a", "b"), ("b", 1)], "item 1 should be ('b', 'a') and yours is ('b', 1)"),
     ((np.ones(2), np.ones((3, 2))), (np.ones(2), np.zeros((3, 2))), "in item 1, entry (0, 0) should be 1 and yours"),
     ((np.ones(2), np.ones((3, 2))), (np.ones(2),), "expected 2 items"),
     ({"a": 1}, {"b": 1}, "the key 'a' is missing"),

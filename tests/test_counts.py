@@ -142,7 +142,7 @@ def test_memory_does_not_grow_with_the_text(monkeypatch):
 @pytest.mark.parametrize(
     ("corpus", "message"),
     [
-        ("a b a", "not one string: 'a b a'"),
+        ("a b a", "not the string 'a b a'"),
         (["a b", "b a"], "list of words, not the string 'a b'"),
         ([], "no word of the vocabulary \\(2 words\\).*empty"),
         ([["x", "y"]], "no word of the vocabulary"),
@@ -256,7 +256,7 @@ def test_svd_gives_one_result_with_the_largest_entries_positive():
 
 @pytest.mark.parametrize("rank", [0, 5, 6, 2.5, True])
 def test_a_rank_that_the_matrix_cannot_give(rank):
-    with pytest.raises(ValueError, match=f"rank={rank!r} cannot be used: a 5 x 8 matrix gives vectors of 1 to 4"):
+    with pytest.raises(ValueError, match=f"rank={rank!r} cannot be used: rank must be 1 to 4, for the matrix is 5 x 8"):
         svd(np.ones((5, 8)), rank)
 
 
@@ -297,7 +297,7 @@ def test_train_says_what_is_wrong(capsys):
     corpus = [["a", "b", "c"]] * 9
     with pytest.raises(ValueError, match="generator that was read before"):
         train((sentence for sentence in corpus), CountsConfig(vector_size=1), progress=False)
-    with pytest.raises(ValueError, match="rank=100 cannot be used: a 3 x 3 matrix"):
+    with pytest.raises(ValueError, match="rank=100 cannot be used: rank must be 1 to 2, for the matrix is 3 x 3"):
         train(corpus, progress=False)
     with pytest.raises(ValueError, match="corpus is empty"):
         train([], progress=False)

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from fasttext_original import make
 
-from course_lib import fasttext, word2vec
-from course_lib.fasttext import Classifier, FastTextConfig, FastTextKeyedVectors
+from course_lib import character_ngrams, fasttext, word2vec
+from course_lib.fasttext import FastTextConfig, FastTextKeyedVectors
 from course_lib.keyed_vectors import KeyedVectors, UnknownWordError
 from course_lib.vocab import Vocab
 
@@ -34,78 +33,15 @@ def model():
     return fasttext.load(HERE / "skipgram.bin")
 
 
-def all_at_once(words, min_n, max_n, bucket):
-    """The ids as training computes them, in the form of `ngram_ids`."""
-    rows, starts = fasttext._input_rows(words, min_n, max_n, bucket)
-    assert rows[starts[:-1]].tolist() == list(range(len(words)))  # first its own row
-    return [(rows[a + 1 : b] - len(words)).tolist() for a, b in zip(starts[:-1], starts[1:])]
-
-
-# --- n-grams and their ids --------------------------------------------------------------------------------------------
-
-
-def test_ngrams_by_hand():
-    assert fasttext.ngrams("cat", 3, 4) == ["<ca", "<cat", "cat", "cat>", "at>"]
-    assert fasttext.ngrams("ab", 1, 2) == ["<a", "a", "ab", "b", "b>"]  # a border alone is none
-    assert fasttext.ngrams("a<", 1, 1) == ["a", "<"]  # but the same character inside the word is one
-    assert fasttext.ngrams("a", 4, 6) == []
-    assert fasttext.ngrams("é", 3, 3) == ["<é>"]
-    assert fasttext.ngrams("e\u0301", 3, 3) == ["<e\u0301", "e\u0301>"]  # an accent that combines is a character
-    assert fasttext.ngrams("👍🏽", 3, 3) == ["<👍🏽", "👍🏽>"]
-    assert fasttext.ngrams("</s>") == []
-
-
-def test_the_hash_is_fnv_1a_and_sign_extends():
-    assert fasttext.hash_ngram("a") == 0xE40C292C  # from the table of the hash's authors
-    assert fasttext.hash_ngram("foobar") == 0xBF9CF968
-    first = ((2166136261 ^ 0xFFFFFFC3) * 16777619) % 2**32
-    assert fasttext.hash_ngram("é") == ((first ^ 0xFFFFFFA9) * 16777619) % 2**32
-
-
-@pytest.mark.parametrize("sizes", ANSWERS["digests"])
-def test_ids_of_ten_thousand_words_are_the_original_s(words, sizes):
-    assert len(words) == len(set(words)) == 10_000
-    assert sum(not word.isascii() for word in words) > 5_000
-    settings = [int(number) for number in sizes.split()]
-    assert make.digest([fasttext.ngram_ids(word, *settings) for word in words]) == ANSWERS["digests"][sizes]
-    assert make.digest(all_at_once(words, *settings)) == ANSWERS["digests"][sizes]
-
-
-@needs_original
-@pytest.mark.parametrize("sizes", [(3, 6, 2_000_000), (1, 3, 999_983), (2, 9, 7)])
-def test_ids_are_what_the_installed_original_says(words, sizes):
-    some = words[::3]
-    assert [fasttext.ngram_ids(word, *sizes) for word in some] == make.ids_of_original(some, *sizes)
-
-
-def test_ids_are_gensim_s(words):
-    gensim = pytest.importorskip("gensim.models.fasttext")
-    for word in words[::7]:
-        assert fasttext.ngram_ids(word, 3, 6, 2_000_000) == gensim.ft_ngram_hashes(word, 3, 6, 2_000_000)
-
-
-def test_a_word_of_ten_thousand_characters():
-    word = "ab" * 5000
-    ids = fasttext.ngram_ids(word)
-    assert len(ids) == 4 * 10_000 - 6
-    assert all_at_once([word], 3, 6, 200_000) == [ids]
-
-
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: fasttext.ngrams("cat", 5, 4), "min_n=5 is above max_n=4"),
-        (lambda: fasttext.ngrams("cat", 0, 4), "min_n=0"),
-        (lambda: fasttext.ngrams(""), "the word is empty"),
-        (lambda: fasttext.ngrams(7), "7 is a int"),
-        (lambda: fasttext.ngrams("\ud83d"), "half a character"),
-        (lambda: fasttext.ngram_ids("cat", 3, 6, 0), "bucket=0"),
-        (lambda: FastTextConfig(min_n=7), "min_n=7 is above max_n=6"),
+        (lambda: FastTextConfig(min_n=7), "min_n=7 cannot be used: min_n must be at most max_n=6"),
         (lambda: FastTextConfig(bucket=-1), "bucket=-1"),
         (lambda: FastTextConfig(workers=2), "workers=2"),
         (lambda: FastTextConfig(window=0), "window=0"),
         (lambda: fasttext.train([["a"]], word2vec.Word2VecConfig()), "needs a FastTextConfig"),
-        (lambda: fasttext.train([["", "a"]], FastTextConfig(min_count=1), progress=False), "the word is empty"),
+        (lambda: fasttext.train([["", "a"]], FastTextConfig(min_count=1), progress=False), "'' is no word"),
     ],
 )
 def test_bad_input_is_a_sentence(call, said):
@@ -171,9 +107,9 @@ def test_a_file_that_is_no_whole_model_is_a_sentence(tmp_path):
     assert "is not a fastText model" in refusal(whole[:4] + struct.pack("<i", 13) + whole[8:])
     flag = whole.index(struct.pack("<?qq", False, len(ANSWERS["words"]) + 211, 8))
     assert "quantised" in refusal(whole[:flag] + b"\1" + whole[flag + 1 :])
-    assert "was pruned" in refusal(whole[:84] + struct.pack("<q", 3) + whole[92:])
+    assert "is quantised" in refusal(whole[:84] + struct.pack("<q", 3) + whole[92:])
     wrong = struct.pack("<?qq", False, len(ANSWERS["words"]) + 210, 8)
-    assert "file is damaged" in refusal(whole[:flag] + wrong + whole[flag + 17 :])
+    assert "buckets need" in refusal(whole[:flag] + wrong + whole[flag + 17 :])
     with pytest.raises(FileNotFoundError, match="no fastText model"):
         fasttext.load(tmp_path / "absent.bin")
 
@@ -253,7 +189,7 @@ def test_a_chunk_is_one_step_down_the_loss_for_every_piece(kind):
         return word2vec._negative_sampling_batch(tables, config, halo, seen, noise, 0.01)
 
     before = tables.rows.clone()
-    rows, starts = fasttext._input_rows(words, 3, 6, 23)
+    rows, starts = character_ngrams.rows_of_words(words, 3, 6, 23)
     whole = word2vec.Tables(np.full(7, 9), config, torch.device("cpu"))  # word2vec on the words' means
     whole.w_in = torch.stack([before[rows[a:b]].mean(0) for a, b in zip(starts[:-1], starts[1:])])
     whole.w_out, means = tables.w_out.clone(), whole.w_in.clone()
@@ -324,65 +260,3 @@ def test_vectors_travel_as_plain_ones(model, tmp_path):
     model.save_word2vec_format(tmp_path / "model.vec")
     plain = KeyedVectors.load_word2vec_format(tmp_path / "model.vec")
     np.testing.assert_array_equal(plain.vectors, model.vectors)
-
-
-# --- the classifier ---------------------------------------------------------------------------------------------------
-
-
-def reviews(number=400, seed=0):
-    """Short texts that praise or blame; `not` turns them round, so that only pairs of words tell."""
-    rng = np.random.default_rng(seed)
-    texts, labels = [], []
-    for _ in range(number):
-        good, turned = rng.integers(0, 2, 2)
-        word = rng.choice([["awful", "dull", "weak"], ["great", "fine", "fresh"]][good])
-        texts.append(f"the {rng.choice(['film', 'plot', 'cast'])} is {'not ' if turned else 'so '}{word}")
-        labels.append("praise" if good != turned else "blame")
-    return texts, labels
-
-
-def test_the_classifier_needs_pairs_of_words_to_tell_not_good_from_good():
-    texts, labels = reviews()
-    unseen, truth = reviews(100, seed=1)
-    accuracy = {}
-    for longest in (1, 2):
-        classifier = Classifier(word_ngrams=longest, bucket=3000, epochs=10).fit(texts, labels)
-        accuracy[longest] = np.mean([a == b for a, b in zip(classifier.predict(unseen), truth)])
-    assert accuracy[2] > 0.95
-    assert accuracy[1] < 0.8  # no sum over single words can turn round at `not`
-
-
-def test_classifier_scores_are_the_softmax_of_the_mean():
-    texts, labels = reviews(40)
-    classifier = Classifier(word_ngrams=3, bucket=50, epochs=2).fit([text.split() for text in texts], labels)
-    again = Classifier(word_ngrams=3, bucket=50, epochs=2).fit(texts, labels)
-    words = "the film is really not fine".split()
-    rows = [classifier.vocab.key_to_index[word] for word in words if word in classifier.vocab]
-    rows += [len(classifier.vocab) + i for i in fasttext.word_ngram_ids(words, 3, 50)]
-    by_hand = F.softmax(classifier.table[rows].mean(0) @ classifier.output.T, dim=0)
-    np.testing.assert_allclose(classifier.predict_proba([" ".join(words)])[0], by_hand, rtol=1e-5)
-    np.testing.assert_array_equal(classifier.predict_proba(texts), again.predict_proba(texts))
-    np.testing.assert_allclose(classifier.predict_proba([""]), [[0.5, 0.5]])
-    assert classifier.labels == ["blame", "praise"]
-
-
-@pytest.mark.parametrize(
-    ("call", "said"),
-    [
-        (lambda: Classifier().fit([], []), "there are no texts"),
-        (lambda: Classifier().fit(["a", "b"], ["x"]), "2 texts but 1 labels"),
-        (lambda: Classifier().fit(["a", "b"], ["x", "x"]), "all labels are 'x'"),
-        (lambda: Classifier().fit(["", ""], ["x", "y"]), "corpus is empty"),
-        (lambda: Classifier().fit("text", ["x"]), "texts is one string"),
-        (lambda: Classifier(bucket=0), "bucket=0"),
-        (lambda: Classifier(learning_rate=0), "learning_rate=0"),
-    ],
-)
-def test_the_classifier_refuses_in_a_sentence(call, said):
-    with pytest.raises(ValueError, match=said):
-        call()
-
-
-def test_a_classifier_must_be_trained_first():
-    with pytest.raises(RuntimeError, match="call fit"):
-        Classifier().predict(["a"])

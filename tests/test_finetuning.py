@@ -214,9 +214,9 @@ def test_sizes_that_cannot_be_used_are_told():
 
 def test_what_the_model_cannot_read_is_told():
     (batch,) = bucketed_batches(TEXTS, LABELS, batch_size=99)(generator())
-    with pytest.raises(ValueError, match=r"attention_mask is torch.int64 of shape \(11, 30\): it must be boolean"):
+    with pytest.raises(ValueError, match="attention_mask is of type torch.int64: give booleans"):
         finetuning.loss(model(), batch._replace(attention_mask=batch.attention_mask.long()))
-    with pytest.raises(ValueError, match=r"attention_mask is torch.bool of shape \(11, 29\)"):
+    with pytest.raises(ValueError, match=r"attention_mask has shape \(11, 29\)"):
         finetuning.loss(model(), batch._replace(attention_mask=batch.attention_mask[:, 1:]))
     for maker in (packed_batches, bucketed_batches):
         (batch,) = maker(TEXTS, [7] * len(TEXTS), batch_size=99)(generator())
@@ -272,7 +272,7 @@ def test_bodies_that_do_not_fit_are_told():
         prepare(model(), "frozen")
     with pytest.raises(ValueError, match="how='scratch' came with a pretrained body"):
         prepare(model(), "scratch", bert.BertModel(SMALL))
-    with pytest.raises(ValueError, match="how='half' cannot be used: how must be one of 'scratch', 'full', 'frozen'"):
+    with pytest.raises(ValueError, match="how='half' cannot be used: how must be 'scratch' or 'full' or 'frozen'"):
         prepare(model(), "half")
 
 

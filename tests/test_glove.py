@@ -206,9 +206,10 @@ def test_progress_is_called_once_an_epoch(capfd):
     matrix, vocab = symmetric()
     calls = []
     train_counts(matrix, vocab, SMALL, progress=calls.append)
-    assert [(call.epoch, call.epochs) for call in calls] == [(i, 5) for i in range(1, 6)]
+    cells = calls[0].done
+    assert [(call.done, call.total) for call in calls] == [(i * cells, 5 * cells) for i in range(1, 6)]
     assert calls[-1].loss < calls[0].loss
-    assert all(call.cells_per_second > 0 for call in calls)
+    assert all(call.per_second > 0 for call in calls)
     assert capfd.readouterr().err == ""
     train_counts(matrix, vocab, SMALL, progress=True)
     assert "GloVe: 100%" in capfd.readouterr().err
@@ -264,7 +265,7 @@ def test_a_cell_that_is_no_count(value):
     matrix, vocab = symmetric()
     dense = matrix.toarray()
     dense[2, 5] = dense[5, 2] = value
-    with pytest.raises(ValueError, match=rf"cell \(2, 5\) of the matrix is {value}"):
+    with pytest.raises(ValueError, match=f"cell in row 2, column 5 is {value}: counts are finite"):
         train_counts(sp.csr_array(dense), vocab, SMALL, progress=False)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib import data
+from course_lib import manifest
 from course_lib.checks.slips import edited
 
 PATHS = builder.sources()
@@ -298,7 +298,7 @@ def test_a_lesson_that_takes_too_much_is_named(what):
 def test_what_a_lesson_loads_is_fetched_first(name):
     """`make lab` fetches `first`; a lesson that needs more would want a network in the middle of a class."""
     code = "\n".join(cell.source for cell in read(name).cells if cell.kind == "code")
-    entries = data._manifest()
+    entries = manifest.entries()
     needed = {n for n in re.findall(r"\"(\w+)\"", code) if n in entries}
     assert needed
     assert not {n for n in needed if not entries[n].first}

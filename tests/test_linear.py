@@ -52,14 +52,18 @@ def test_the_other_kernel_is_used_where_it_can_be(monkeypatch):
 
     monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", kernel, raising=False)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(linear, "_by_intel", lambda: False)
     large, few = Linear(512, 256), Linear(64, 64)
     with torch.no_grad():
         large(torch.ones(1, 512)), few(torch.ones(1, 64)), large.double()(torch.ones(1, 512, dtype=torch.float64))
         assert used == [(256, 512)], "not for a small matrix, nor for other numbers"
         monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
         large.float()(torch.ones(1, 512))
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+        monkeypatch.setattr(linear, "_by_intel", lambda: True)
+        large(torch.ones(1, 512))
     large(torch.ones(1, 512))
-    assert used == [(256, 512)], "not where torch has no such kernel, nor for training"
+    assert used == [(256, 512)], "not where torch has no such kernel, on Intel's own, nor for training"
 
 
 def test_linear_is_compiled_whole():

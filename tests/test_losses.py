@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_lib import losses, sequences
-from course_lib.losses import accuracy, classification_loss, mean_cross_entropy, next_token_loss
+from course_lib.losses import accuracy, classification_loss, mean_cross_entropy, next_token_loss, perplexity
 
 B, T, V = 3, 7, 11
 IDS = torch.arange(B * T).view(B, T) % V
@@ -95,23 +95,23 @@ def test_labels_that_do_not_count_are_in_no_mean():
 
 
 def test_lessons_find_them_in_sequences():
-    for name in ("next_token_loss", "classification_loss", "accuracy"):
+    for name in ("next_token_loss", "classification_loss", "accuracy", "perplexity"):
         assert getattr(sequences, name) is getattr(losses, name)
 
 
 @pytest.mark.parametrize(
     ("batch", "sentence"),
     [
-        ((IDS, MASK.long()), "attention_mask is torch.int64.*it must be boolean"),  # as an index: places 0 and 1
-        ((IDS, MASK.float()), "attention_mask is torch.float32.*it must be boolean"),
-        ((IDS, MASK.to(torch.uint8)), "attention_mask is torch.uint8.*it must be boolean"),
-        ((IDS, MASK[:, 1:]), r"of shape \(3, 6\): .* of the shape of input_ids, \(3, 7\)"),
+        ((IDS, MASK.long()), "attention_mask is of type torch.int64: give booleans"),  # as an index: places 0 and 1
+        ((IDS, MASK.float()), "attention_mask is of type torch.float32: give booleans"),
+        ((IDS, MASK.to(torch.uint8)), "attention_mask is of type torch.uint8: give booleans"),
+        ((IDS, MASK[:, 1:]), r"shape \(3, 6\) beside input_ids \(3, 7\): give \(B=3, T=7\)"),
         ((IDS, MASK.numpy()), "attention_mask is a ndarray: give a tensor"),
         ((IDS, MASK.tolist()), "attention_mask is a list: give a tensor"),
         (IDS.float(), "type torch.float32: give whole numbers"),
         ((IDS > 3, MASK), "type torch.bool: give whole numbers"),
         (IDS.numpy(), "input_ids is a ndarray: give a tensor"),
-        (IDS[0], "length of 2 or more"),
+        (IDS[0], r"input_ids has shape \(7,\): give \(B, T\)"),
         (IDS[:, :1], "length of 2 or more"),
     ],
 )
@@ -127,12 +127,12 @@ def test_batches_of_tokens_are_refused_before_the_model_meets_them(batch, senten
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        (torch.ones(B), "labels are of type torch.float32: give whole numbers"),
-        (torch.ones(B, dtype=torch.bool), "labels are of type torch.bool"),
-        (torch.ones(B, V), "labels are of type torch.float32"),
-        (torch.ones(B, 1).long(), r"labels of shape \(3, 1\) for answers of shape \(3,\): give one label a text"),
-        (torch.ones(B + 1).long(), r"labels of shape \(4,\)"),
-        (np.ones(B, dtype=int), "batch of labels is a ndarray: give a tensor"),
+        (torch.ones(B), "labels is of type torch.float32: give whole numbers"),
+        (torch.ones(B, dtype=torch.bool), "labels is of type torch.bool"),
+        (torch.ones(B, V), "labels is of type torch.float32"),
+        (torch.ones(B, 1).long(), r"labels has shape \(3, 1\) beside .* \(3, 11\): give \(\*N=\(3\)\)"),
+        (torch.ones(B + 1).long(), r"labels has shape \(4,\)"),
+        (np.ones(B, dtype=int), "labels is a ndarray: give a tensor"),
     ],
 )
 def test_labels_that_fit_nothing_are_refused(loss, labels, sentence):
@@ -144,3 +144,30 @@ def test_labels_that_fit_nothing_are_refused(loss, labels, sentence):
 def test_an_index_to_ignore_is_a_whole_number(index):
     with pytest.raises(ValueError, match="ignore_index=.*a whole number"):
         mean_cross_entropy(torch.zeros(B, V), torch.zeros(B).long(), ignore_index=index)
+
+
+def test_perplexity_of_equal_chances_is_their_number():
+    assert perplexity(torch.full((2, 3), -math.log(7.0))) == pytest.approx(7)
+    assert perplexity(np.array([0.0, -math.inf])) == math.inf
+    assert math.isnan(perplexity([math.nan, -1.0]))
+
+
+def test_masked_symbols_count_neither_above_nor_below():
+    log_probs = torch.tensor([[-1.0, -2.0, 0.0], [-3.0, 0.0, 0.0]])
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    assert perplexity(log_probs, mask) == pytest.approx(math.exp(2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (([],), "no symbol"),
+        (([-1.0], [False]), "all of it is masked"),
+        (([0.5, -1.0],), "holds 0.5"),
+        (([-1.0, -2.0], [1, 0]), "mask is torch.int64 of shape .*: give booleans"),
+        (([-1.0, -2.0], [True]), r"\(2,\)"),
+    ],
+)
+def test_perplexity_refuses(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        perplexity(*arguments)

@@ -85,8 +85,10 @@ def test_a_gpt_learns_a_text_of_yours(tmp_path, monkeypatch, capsys):
         assert nats / len(held) < 2, "it has learned"
         assert model.head.weight is model.tokens.weight
         assert "head.weight" not in safetensors.torch.load_file(folder / "model.safetensors")
-    run(monkeypatch, tmp_path / "more", *SMALL_GPT, "--text", text, "--steps", 1, "--start-from", folder)
+    given = ["--text", text, "--steps", 1, "--weight-decay", 0.5]
+    run(monkeypatch, tmp_path / "more", *SMALL_GPT, *given, "--start-from", folder)
     more, _ = pretrain.load(tmp_path / "more")
+    assert json.loads((tmp_path / "more/card.json").read_text("utf-8"))["training"]["weight_decay"] == 0.5
     assert 0 < (more.tokens.weight - model.tokens.weight).abs().max() < 0.01
     letters = tmp_path / "characters"  # nobody says --tokens: the run that it starts from knows
     run(monkeypatch, tmp_path / "on", "--model", "gpt", "--text", text, "--steps", 1, "--start-from", letters)
@@ -141,11 +143,6 @@ def exercise(**settings):
     return tokenizer, pretrain.exercises(tokenizer, documents, **{"context_length": 16, "batch_size": 2} | settings)
 
 
-def test_frequencies_by_hand():
-    found = pretrain.log_frequencies(torch.tensor([0, 1, 0, 2]), 4)
-    assert torch.allclose(found, torch.tensor([3, 2, 2, 1]).div(8).log())
-
-
 def test_short_rows_are_spread_among_the_long_ones():
     _, long = exercise()
     short = long.resized(context_length=8, batch_size=4)
@@ -162,22 +159,6 @@ def test_short_rows_are_spread_among_the_long_ones():
         long.resized(context_length=4, batch_size=1)
     with pytest.raises(ValueError, match="batch_size=0"):
         long.resized(context_length=8, batch_size=0)
-
-
-def test_a_model_begins_at_the_loss_of_counting():
-    """The bias is what it knows of pieces; its tables are as small as random ones would be."""
-    tokenizer, pairs = exercise()
-    torch.manual_seed(0)
-    config = bert.BertConfig(vocab_size=9, context_length=16, d_model=8, num_layers=1, num_heads=2)
-    model = bert.BertForPreTraining(config)
-    pretrain.begin(model, pairs)
-    assert torch.equal(model.bias, pretrain.log_frequencies(pairs.ids, 9))
-    for table, size in ((model.bert.tokens.weight, 1), (model.bert.positions.weight, 2)):
-        assert 0.5 * size * bert.STD < table.std() < 2 * size * bert.STD
-    batches = [batch for batch, _ in zip(pairs(torch.Generator().manual_seed(0)), range(20))]
-    labels = torch.cat([batch.labels for batch in batches])
-    assert pretrain.masked_scores(model.eval(), batches)["loss"] == pytest.approx(
-        -model.bias.detach()[labels].mean().item(), abs=0.1)  # fmt: skip
 
 
 def test_holes_are_what_is_shown_as_the_mask():
@@ -200,35 +181,6 @@ def test_the_shipped_bert_fills_a_sentence_sensibly_where_it_is_framed_as_it_was
         logits, _ = model(ids, masked_places=(ids[0] == tokenizer.mask_id).nonzero()[:, 0])
     said = {tokenizer.decode([i]) for i in logits[0].topk(4).indices.tolist()}
     assert said <= {"movie", "film", "acting", "story", "cast", "ending", "plot", "music", "show"}
-
-
-def test_heads_of_bert_begin_by_looking_at_their_neighbours():
-    config = bert.BertConfig(vocab_size=30, context_length=48, d_model=160, num_layers=2, num_heads=4, dropout=0.0)
-    torch.manual_seed(0)
-    model = bert.BertForPreTraining(config)
-    pretrain.look_around(model)
-    with torch.no_grad():
-        attention = model.bert(torch.randint(30, (1, 48)), return_attention=True).attention[0, 0]  # (H, T, T)
-    for weights, back in zip(attention, (1, -1, 2, -2), strict=True):
-        assert weights.diagonal(-back).mean() > 0.8
-
-
-def test_heads_begin_by_looking_back():
-    """Head h at h + 1 tokens before, wherever it stands; what was random elsewhere stays as it was."""
-    config = gpt.GPTConfig(vocab_size=30, context_length=48, d_model=96, num_layers=2, num_heads=3, dropout=0.0)
-    torch.manual_seed(0)
-    model = gpt.GPT(config)
-    old = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    pretrain.look_back(model)
-    attention = gpt.trace(model, torch.randint(30, (48,))).attention[0]  # (H, T, T)
-    for h, weights in enumerate(attention):
-        assert weights.diagonal(-h - 1).mean() > 0.8
-    changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, old[name])}
-    assert changed == {"positions.weight", "blocks.0.attention.qkv.weight"}
-    values = model.blocks[0].attention.qkv.weight[2 * 96 :]
-    assert torch.equal(values, old["blocks.0.attention.qkv.weight"][2 * 96 :])
-    with pytest.raises(ValueError, match="num_heads=3 .*must be even"):
-        pretrain.look_back(gpt.GPT(gpt.GPTConfig(vocab_size=5, context_length=4, d_model=6, num_layers=1, num_heads=2)))
 
 
 def test_a_run_that_broke_off_before_its_first_checkpoint_begins_anew(tmp_path, monkeypatch):
@@ -262,17 +214,17 @@ def change(folder, **tensors):
 
 
 @pytest.mark.parametrize(("breaks", "error", "words"), [
-    (lambda f: (f / "card.json").unlink(), FileNotFoundError, "There is no card.json in "),
-    (lambda f: (f / "model.safetensors").rename(f / "model.pkl"), FileNotFoundError, "no model.safetensors in "),
+    (lambda f: (f / "card.json").unlink(), FileNotFoundError, "there is no card.json of course_lib.pretrain at "),
+    (lambda f: (f / "model.safetensors").rename(f / "model.pkl"), FileNotFoundError, "no model.safetensors of course"),
     (lambda f: (f / "card.json").write_text('{"model": {"width": 3}}'), ValueError, r"not describe a model \(.*width"),
     (lambda f: (f / "card.json").write_text("{"), ValueError, "does not describe a model"),
     (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]), ValueError,
-     r"model.safetensors is damaged or cut off: copy the folder again"),
+     r"model.safetensors is damaged or cut off: delete the folder and train anew, or copy it again"),
     (lambda f: torch.save({"bias": torch.zeros(8)}, f / "model.safetensors"), ValueError, "is damaged or cut off"),
     (lambda f: change(f, bias=torch.zeros(9)), ValueError, r"its bias is \(9,\) and this model's \(8,\)"),
     (lambda f: change(f, bias=None), ValueError, r"its bias is none and this model's \(8,\)"),
     (lambda f: change(f, more=torch.zeros(2)), ValueError, r"its more is \(2,\) and this model's none"),
-    (lambda f: [(f / name).unlink() for name in ("vocab.txt", "tokenizer.json")], ValueError, "There is no file"),
+    (lambda f: [(f / name).unlink() for name in ("vocab.txt", "tokenizer.json")], FileNotFoundError, "no file of a"),
     (lambda f: WordPieceTokenizer().train(["a b c d"], 9).save(f), ValueError, "has 9 pieces and its model 8"),
 ])  # fmt: skip
 def test_a_folder_that_cannot_be_used_is_refused_in_a_sentence(folder, breaks, error, words):

@@ -1,9 +1,6 @@
-"""sequences: n-grams beside loops and cases worked by hand, cells beside torch's, models beside their own padding."""
+"""sequences: cells beside torch's, models beside their own padding."""
 
-import doctest
-import itertools
 import math
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -17,221 +14,16 @@ from course_lib import sequences
 from course_lib.sequences import (
     LSTM,
     RNN,
-    CNNClassifier,
     LSTMCell,
-    NgramModel,
     RecurrentClassifier,
     RecurrentEncoderDecoder,
     RecurrentLanguageModel,
     RNNCell,
-    perplexity,
 )
 from course_lib.training import TrainingConfig, evaluate, shuffled, train
 
 few = settings(max_examples=15, deadline=None, derandomize=True)
 B, T, I, H, V, D = 3, 7, 5, 4, 11, 6  # noqa: E741  (all unequal, so that a swapped axis fails)
-
-
-def test_examples_in_the_docstrings():
-    assert doctest.testmod(sequences).attempted >= 1
-    assert doctest.testmod(sequences).failed == 0
-
-
-# --- perplexity -----------------------------------------------------------------------------------------------------
-
-
-def test_perplexity_of_equal_chances_is_their_number():
-    assert perplexity(torch.full((2, 3), -math.log(7.0))) == pytest.approx(7)
-    assert perplexity(np.array([0.0, -math.inf])) == math.inf
-    assert math.isnan(perplexity([math.nan, -1.0]))
-
-
-def test_masked_symbols_count_neither_above_nor_below():
-    log_probs = torch.tensor([[-1.0, -2.0, 0.0], [-3.0, 0.0, 0.0]])
-    mask = torch.tensor([[True, True, False], [True, False, False]])
-    assert perplexity(log_probs, mask) == pytest.approx(math.exp(2))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (([],), "no symbol"),
-        (([-1.0], [False]), "all of it is masked"),
-        (([0.5, -1.0],), "holds 0.5"),
-        (([-1.0, -2.0], [1, 0]), "torch.int64"),
-        (([-1.0, -2.0], [True]), r"\(2,\)"),
-    ],
-)
-def test_perplexity_refuses(arguments, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        perplexity(*arguments)
-
-
-# --- n-grams --------------------------------------------------------------------------------------------------------
-
-
-def by_loops(text: str, held_out: str, order: int, iterations: int) -> tuple[list[float], dict]:
-    """The weights, one a length of context, and p(symbol | context) as a function: dictionaries and loops."""
-    size = len(set(text)) + 1
-    counts = Counter(text[i : i + n] for n in range(1, order + 1) for i in range(len(text) - n + 1))
-    followed = Counter()
-    for gram, count in counts.items():
-        followed[gram[:-1]] += count
-    weights = [0.5] * order
-
-    def parts(context, symbol):  # from the longest context down: (length, weight, share)
-        for n in reversed(range(min(order - 1, len(context)) + 1)):
-            h = context[len(context) - n :]
-            if followed[h]:
-                yield n, weights[n], counts[h + symbol] / followed[h]
-
-    def p(context, symbol):
-        below = 1 / size
-        for _, w, share in reversed(list(parts(context, symbol))):
-            below = w * share + (1 - w) * below
-        return below
-
-    for _ in range(iterations):
-        chosen, reached = [1.0] * order, [2.0] * order
-        for i, symbol in enumerate(held_out):
-            whole, left, still = p(held_out[:i], symbol), 1.0, 1.0
-            for n, w, share in parts(held_out[:i], symbol):
-                reached[n] += still
-                chosen[n] += left * w * share / whole
-                still -= left * w * share / whole
-                left *= 1 - w
-        weights[:] = [a / b for a, b in zip(chosen, reached)]
-    return weights, p
-
-
-def test_a_bigram_model_by_hand():
-    # a a b: after a came a once and b once; of all three symbols two were a; with the unknown there are three symbols
-    model = NgramModel(2).fit("aab", "ab", iterations=1)
-    # Before the first step all weights are 1/2. Held-out a has no context: 1/2 2/3 + 1/2 1/3 = 1/2, and counting
-    # explains 1/3 of it, 2/3 of the whole. Then b after a: below 1/2 1/3 + 1/2 1/3 = 1/3, in all 1/2 1/2 + 1/2 1/3
-    # = 5/12, of which the bigram explains 3/5; the rest, 2/5, comes down to the unigram, which explains half of it.
-    assert model.held_out_losses == pytest.approx([-(math.log(1 / 2) + math.log(5 / 12)) / 2])
-    unigram, bigram = (2 / 3 + 1 / 5 + 1) / (1 + 2 / 5 + 2), (3 / 5 + 1) / (1 + 2)
-    assert model.weights.tolist() == [[0, pytest.approx(unigram)], [0, pytest.approx(bigram)]]
-    below = unigram / 3 + (1 - unigram) / 3
-    assert model.probabilities("a")[model.symbols.index("b")] == pytest.approx(bigram / 2 + (1 - bigram) * below)
-    assert model.probabilities("b").tolist() == pytest.approx(model.probabilities().tolist())  # b was followed by none
-
-
-@few
-@given(st.text("abc", min_size=1, max_size=30), st.text("abcx", min_size=1, max_size=12), st.integers(1, 4))
-def test_the_model_equals_loops_over_dictionaries(text, held_out, order):
-    model = NgramModel(order).fit(text, held_out, iterations=3)
-    weights, p = by_loops(text, held_out, order, iterations=3)
-    used = [n for n in range(order) if len(text) > n]  # a longer context than the text was never seen
-    np.testing.assert_allclose(model.weights[used, 1], np.array(weights)[used], atol=1e-12)
-    expected = [math.log(p(held_out[:i], symbol)) for i, symbol in enumerate(held_out)]
-    np.testing.assert_allclose(model.log_probs(held_out), expected, atol=1e-12)
-    assert model.perplexity(held_out) == pytest.approx(math.exp(-np.mean(expected)))
-
-
-@few
-@given(st.text("abcd", min_size=1, max_size=40), st.text("abcdz", max_size=6), st.integers(1, 5), st.integers(1, 9))
-def test_probabilities_sum_to_one_and_are_those_of_log_probs(text, context, order, buckets):
-    model = NgramModel(order, buckets).fit(text, text[::-1], iterations=2)
-    probabilities = model.probabilities(context)
-    assert probabilities.sum() == pytest.approx(1)
-    assert len(probabilities) == model.vocab_size == len(set(text)) + 1
-    for i, symbol in enumerate([*model.symbols, "?"]):
-        assert math.log(probabilities[i]) == pytest.approx(model.log_probs(context + symbol)[-1])
-
-
-def test_a_text_longer_than_a_piece_is_scored_as_one(monkeypatch):
-    text = "the cat sat on the mat and the rat sat on the cat " * 3
-    model = NgramModel(4).fit(text, "the rat sat")
-    whole = model.log_probs(text)
-    monkeypatch.setattr(sequences, "PIECE", 10)
-    np.testing.assert_array_equal(model.log_probs(text), whole)
-
-
-def markov_text(length: int, seed: int) -> str:
-    """Symbols of which each depends on the two before it, so that order 3 is right and more or less is worse."""
-    rng = np.random.default_rng(seed)
-    table = np.random.default_rng(0).dirichlet([0.3] * 5, size=(5, 5))
-    ids = [0, 1]
-    for draw in rng.random(length):
-        ids.append(min(4, int(np.searchsorted(np.cumsum(table[ids[-2], ids[-1]]), draw))))
-    return "".join("abcde"[i] for i in ids)
-
-
-def test_fitted_weights_find_the_right_length_of_context():
-    text, held_out, test = (markov_text(length, seed) for seed, length in enumerate((20_000, 3000, 3000), 1))
-    scores = {order: -NgramModel(order).fit(text, held_out).log_probs(test).mean() for order in (1, 2, 3, 5)}
-    assert scores[3] < scores[2] - 0.1 < scores[1]
-    assert scores[5] < scores[3] + 0.02  # longer contexts are no use, and their weights say so
-    model = NgramModel(5).fit(text, held_out)
-    assert model.weights[2, 1] > 0.9 > model.weights[4, 1]
-
-
-def test_each_step_of_the_fit_helps_and_buckets_help_more():
-    text, held_out = markov_text(3000, 1), markov_text(1000, 2)
-    losses = {buckets: NgramModel(5, buckets).fit(text, held_out, 30).held_out_losses for buckets in (1, 20)}
-    assert all(after <= before + 1e-9 for before, after in itertools.pairwise(losses[1]))
-    assert losses[1][-1] < losses[1][0] - 0.01
-    assert losses[20][-1] < losses[1][-1]
-
-
-def test_words_and_numbers_are_symbols_too():
-    words = "the cat sat on the mat".split()
-    model = NgramModel(2).fit(words, words)
-    assert model.symbols == ["the", "cat", "sat", "on", "mat"]
-    assert model.probabilities(["on"]).argmax() == model.symbols.index("the")
-    ids = [model.symbols.index(word) for word in words]
-    for same in (ids, np.array(ids), torch.tensor(ids)):
-        counted = NgramModel(2).fit(same, same)
-        np.testing.assert_allclose(counted.log_probs(same), model.log_probs(words))
-        np.testing.assert_allclose(counted.probabilities(same[:2]), model.probabilities(words[:2]))
-        assert counted.sample(3, same[:2]) == [model.symbols.index(word) for word in model.sample(3, words[:2])]
-
-
-def test_unknown_symbols_are_one_symbol_more():
-    model = NgramModel(3).fit("abcabcabd", "abzabc")
-    assert model.probabilities("ab")[-1] == pytest.approx(math.exp(model.log_probs("abz")[-1]))
-    assert model.log_probs("abz")[-1] == model.log_probs("aby")[-1] > -math.inf
-
-
-def test_samples_follow_the_counts_and_the_seed():
-    model = NgramModel(2).fit("ab" * 500 + "ac" * 500, "abac" * 200)
-    text = model.sample(4000, prompt="a", seed=3)
-    assert text == model.sample(4000, prompt="a", seed=3) != model.sample(4000, prompt="a", seed=4)
-    assert len(text) == 4001
-    pairs = Counter(a + b for a, b in itertools.pairwise(text))
-    share = pairs["ab"] / sum(count for pair, count in pairs.items() if pair[0] == "a")
-    assert share == pytest.approx(model.probabilities("a")[model.symbols.index("b")], abs=0.04)
-    words = NgramModel(2).fit(["x", "y"] * 5, ["x", "y"]).sample(3, prompt=["x"])
-    assert len(words) == 4
-    assert set(words) <= {"x", "y"}
-
-
-@pytest.mark.parametrize(
-    ("act", "sentence"),
-    [
-        (lambda: NgramModel(0), "order=0"),
-        (lambda: NgramModel(2.0), "order=2.0"),
-        (lambda: NgramModel(2, buckets=0), "buckets=0"),
-        (lambda: NgramModel(2).fit("", "a"), "The text is empty"),
-        (lambda: NgramModel(2).fit("a", ""), "The held-out text is empty"),
-        (lambda: NgramModel(2).fit("a", "a", iterations=0), "iterations=0"),
-        (lambda: NgramModel(2).fit([["a"], ["b"]], "a"), "list of lists"),
-        (lambda: NgramModel(2).fit((c for c in "ab"), "a"), "generator"),
-        (lambda: NgramModel(2).fit("a", "a").log_probs(""), "The text is empty"),
-        (lambda: NgramModel(2).fit("a", "a").sample(-1), "length=-1"),
-    ],
-)
-def test_ngrams_refuse(act, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        act()
-
-
-def test_an_ngram_model_without_counts_says_so():
-    for act in (lambda m: m.log_probs("a"), lambda m: m.probabilities("a"), lambda m: m.sample(1)):
-        with pytest.raises(RuntimeError, match="call fit"):
-            act(NgramModel(2))
 
 
 # --- cells beside torch's -------------------------------------------------------------------------------------------
@@ -343,11 +135,6 @@ def test_reading_on_from_a_state_equals_reading_at_once():
         torch.testing.assert_close(parts, expected)
 
 
-def test_reverse_leaves_padding_at_the_end():
-    x = torch.tensor([[1, 2, 3, 0], [4, 0, 0, 0]])[:, :, None]
-    assert sequences.reverse(x, torch.tensor([3, 1]))[:, :, 0].tolist() == [[3, 2, 1, 0], [4, 0, 0, 0]]
-
-
 def test_dropout_falls_between_layers_only():
     torch.manual_seed(0)
     one, two = RNN(I, H, dropout=0.9), RNN(I, H, num_layers=2, dropout=0.9)
@@ -366,15 +153,15 @@ def test_dropout_falls_between_layers_only():
         (lambda: LSTMCell(3, 2)(torch.zeros(1, 4)), "input_size=3"),
         (lambda: LSTM(3, 2, num_layers=0), "num_layers=0"),
         (lambda: LSTM(3, 2, dropout=1.0), "dropout=1.0"),
-        (lambda: LSTM(3, 2)(torch.zeros(4, 3)), r"\(4, 3\)"),
-        (lambda: LSTM(3, 2)(torch.zeros(1, 0, 3)), "at least one sequence of one place"),
-        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4, 0])), r"\[4, 0\]"),
+        (lambda: LSTM(3, 2)(torch.zeros(4, 3)), r"inputs has shape \(4, 3\): give \(B, T, input_size=3\)"),
+        (lambda: LSTM(3, 2)(torch.zeros(1, 0, 3)), "each 1 or more"),
+        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4, 0])), r"\[4, 0\]: give whole numbers from 1 to 4"),
         (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([5, 1])), r"\[5, 1\]"),
-        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4])), "each of the 2 sequences"),
-        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4.0, 2.5])), r"\[4.0, 2.5\].*a whole number"),
-        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([True, True])), r"\[True, True\].*a whole number"),
+        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4])), r"lengths has shape \(1,\) beside.*B=2"),
+        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4.0, 2.5])), "lengths is of type torch.float32"),
+        (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([True, True])), "lengths is of type torch.bool"),
         (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), [4, 2]), "lengths is a list: give a tensor"),
-        (lambda: LSTM(3, 2, 2)(torch.zeros(2, 4, 3), state=LSTM(3, 2)(torch.zeros(2, 4, 3))[1]), "1 cells.* are 2"),
+        (lambda: LSTM(3, 2, 2)(torch.zeros(2, 4, 3), state=LSTM(3, 2)(torch.zeros(2, 4, 3))[1]), "1 cells, not 2"),
     ],
 )
 def test_cells_and_layers_refuse(act, sentence):
@@ -404,7 +191,7 @@ def padded_batch():
 CLASSIFIERS = {
     "lstm": lambda: RecurrentClassifier(V, 2, D, num_layers=2, bidirectional=True),
     "rnn": lambda: RecurrentClassifier(V, 2, D, cell="rnn"),
-    "cnn": lambda: CNNClassifier(V, 2, D, filters=5),
+    "cnn": lambda: sequences.CNNClassifier(V, 2, D, filters=5),
 }
 
 
@@ -421,29 +208,6 @@ def test_padding_and_batch_mates_change_no_score(kind):
     for row, length in enumerate(lengths):
         alone = model(ids[row : row + 1, :length])
         torch.testing.assert_close(alone[0], scores[row])
-
-
-def test_cnn_by_hand():
-    model = CNNClassifier(4, 2, d_model=1, widths=(2,), filters=1).eval()
-    with torch.no_grad():
-        model.embedding.weight.copy_(torch.tensor([[9.0], [1.0], [-2.0], [3.0]]))
-        model.convolutions[0].weight.copy_(torch.tensor([[[1.0, -1.0]]]))
-        model.convolutions[0].bias.fill_(0.5)
-        model.output.weight.copy_(torch.tensor([[1.0], [-1.0]]))
-        model.output.bias.zero_()
-    # 1, -2, 3: differences 3 and -5, with the bias 3.5 and -4.5; the strongest is 3.5. One word alone: 1 - 0 + 0.5
-    ids, mask = torch.tensor([[1, 2, 3], [1, 0, 0]]), torch.tensor([[True] * 3, [True, False, False]])
-    assert model(ids, mask).tolist() == [[3.5, -3.5], [1.5, -1.5]]
-
-
-def test_cnn_sees_order_within_its_width_and_no_place():
-    torch.manual_seed(0)
-    model = CNNClassifier(V, 2, D, widths=(2, 3)).eval()
-    text = torch.tensor([[1, 2, 3]])
-    assert not torch.allclose(model(text), model(text.flip(1)))
-    twice = torch.tensor([[1, 2, 3, 1, 2, 3]])
-    moved = torch.tensor([[2, 3, 1, 2, 3, 1, 2]])  # every window of `twice` and no other
-    torch.testing.assert_close(model(twice), model(moved))
 
 
 def test_language_model_does_not_see_the_future():
@@ -544,13 +308,10 @@ def test_a_sample_is_the_prompt_and_what_its_generator_draws():
         (lambda: RecurrentLanguageModel(V, cell="gru"), "cell='gru'"),
         (lambda: RecurrentLanguageModel(0), "vocab_size=0"),
         (lambda: RecurrentClassifier(V, 0), "num_classes=0"),
-        (lambda: CNNClassifier(V, 2, widths=()), r"widths=\(\)"),
-        (lambda: CNNClassifier(V, 2, widths=(3, 0)), r"widths=\(3, 0\)"),
-        (lambda: CNNClassifier(V, 2, dropout=-0.1), "dropout=-0.1"),
         (lambda: sequences.next_token_loss(RecurrentLanguageModel(V), torch.ones(2, 1).long()), "length of 2 or more"),
         (lambda: RecurrentLanguageModel(V).sample(torch.ones(1, 2).long(), -1), "length=-1"),
         (lambda: sequences.accuracy(lambda ids: torch.eye(2), (torch.ones(2, 3).long(), torch.tensor([[0], [1]]))),
-         r"labels of shape \(2, 1\) for answers of shape \(2,\): give one label a text"),
+         r"labels has shape \(2, 1\) beside scores \(2, 2\): give \(\*N=\(2\)\)"),
     ],
 )
 def test_models_refuse(act, sentence):
@@ -564,15 +325,15 @@ def test_models_refuse(act, sentence):
     [
         (torch.zeros(2, 0).long(), None, r"\(2, 0\)"),
         (torch.zeros(3).long(), None, r"\(3,\)"),
-        (torch.ones(2, 3).long(), torch.ones(2, 3), "torch.float32"),
+        (torch.ones(2, 3).long(), torch.ones(2, 3), "attention_mask is of type torch.float32: give booleans"),
         (torch.ones(2, 3).long(), torch.ones(2, 2, dtype=torch.bool), r"\(2, 2\)"),
-        (torch.ones(2, 3).long(), torch.tensor([[True] * 3, [False] * 3]), "Sequence 1 of the batch is empty"),
+        (torch.ones(2, 3).long(), torch.tensor([[True] * 3, [False] * 3]), "Sequence 1 is empty: leave it out"),
         (torch.ones(1, 3).long(), torch.tensor([[False, True, True]]), "True after False"),
-        ([[1, 2]], None, "batch of token ids is a list: give a tensor"),
+        ([[1, 2]], None, "input_ids is a list: give a tensor"),
         (torch.ones(2, 3).long(), np.ones((2, 3), dtype=bool), "attention_mask is a ndarray: give a tensor"),
         (torch.ones(2, 3), None, "type torch.float32: give whole numbers"),
         (torch.ones(2, 3).bool(), None, "type torch.bool: give whole numbers"),
-        (torch.ones(2, 3).long(), torch.ones(2, 3).long(), "torch.int64.*it must be boolean"),
+        (torch.ones(2, 3).long(), torch.ones(2, 3).long(), "torch.int64: give booleans"),
         (torch.tensor([[1, V]]), None, f"no token {V}: ids go from 0 to {V - 1}"),
         (torch.tensor([[-1, V]]), None, "no token -1: ids go"),
     ],

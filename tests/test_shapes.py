@@ -8,10 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor, nn
 
-from course_lib.shapes import check_tensor, shaped
+from course_lib.settings import Size
+from course_lib.shapes import check_tensor, look_up, shaped
 
 FEW = settings(max_examples=60, deadline=None, derandomize=True)
 Z = torch.zeros
@@ -180,7 +181,61 @@ def test_it_steps_aside_under_compilation():
     assert compiled(Z(2, 5, 8)).shape == (2, 5, 8)
 
 
+def test_what_a_star_takes_in_is_not_taken_for_what_comes_after_it():
+    @shaped
+    def rows(*tensors: Float[Tensor, "N"], batch_size: Size = 1, **more):  # noqa: F821
+        return len(tensors), batch_size
+
+    assert rows(Z(3), Z(3), Z(3), batch_size=2) == (3, 2)
+    assert rows(Z(3), Z(3), other=0) == (2, 1)
+    with pytest.raises(ValueError, match="batch_size=0 cannot be used"):
+        rows(Z(3), Z(3), batch_size=0)
+
+
+def test_look_up():
+    table = nn.Embedding(5, 2)
+    assert torch.equal(look_up(table, torch.tensor([[4, 0]])), table.weight[[4, 0]][None])
+    for wrong in (5, -1):
+        with pytest.raises(ValueError, match=f"There is no token {wrong}: ids go from 0 to 4"):
+            look_up(table, torch.tensor([0, wrong]))
+    with pytest.raises(ValueError, match="There is no segment 7: "):
+        look_up(table, torch.tensor([7]), "segment")
+
+
 def test_check_tensor():
     check_tensor("x", Z(1))
     with pytest.raises(ValueError, match="x is a float: give a tensor"):
         check_tensor("x", 1.0)
+
+
+@shaped
+def nearest(table: Real[np.ndarray, "V D"], query: Float[np.ndarray, "D"] | None = None, topn: Size = 1):  # noqa: F821
+    return table
+
+
+@pytest.mark.parametrize("table", [[[1, 2], [3, 4]], np.eye(2), ((1.0, 2),), Z(3, 2), np.ones((1, 2), np.float16)])
+def test_an_array_is_whatever_numpy_makes_one_of(table):
+    assert nearest(table, [0.5, 1]) is table
+    with pytest.raises(ValueError, match=r"query has shape \(3,\).*: give \(D=2\)\."):
+        nearest(table, np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: nearest([[1, 2], [3]]), "table is a list: give an array, or lists of numbers of equal lengths."),
+        (lambda: nearest(Z(2, 2).requires_grad_()),
+         "table is a Tensor: give an array, or lists of numbers of equal lengths."),
+        (lambda: nearest([["x"]]), "table is of type <U1: give numbers."),
+        (lambda: nearest(None), "table is of type object: give numbers."),
+        (lambda: nearest([1, 2]), "table has shape (2,): give (V, D)."),
+        (lambda: nearest(np.zeros((0, 3))), "table has shape (0, 3): give (V, D=3), each 1 or more."),
+        (lambda: nearest(np.eye(2), [1, 2]), "query is of type int64: give floats."),
+        (lambda: nearest(np.eye(2), np.ones(3)), "query has shape (3,) beside table (2, 2): give (D=2)."),
+        (lambda: nearest(np.eye(2), topn=0), "topn=0 cannot be used: topn must be a whole number of 1 or more."),
+    ],
+)  # fmt: skip
+def test_arrays_and_limits_are_named_in_one_sentence(call, sentence):
+    with pytest.raises(ValueError) as error:
+        call()
+    assert str(error.value) == sentence

@@ -265,7 +265,7 @@ def test_progress_reaches_the_end_and_the_loss_falls():
     train(topics(), Word2VecConfig(**SMALL), progress=seen.append)
     assert seen[-1].done == seen[-1].total == 15 * 400 * 12
     assert seen[-1].loss < seen[0].loss
-    assert seen[-1].words_per_second > 0
+    assert seen[-1].per_second > 0
 
 
 def test_no_pair_crosses_a_sentence():

@@ -5,6 +5,7 @@ expected and got, and gives a diagnosis when exactly one known misconception rep
 Warnings that the learner's code causes are told, in one sentence at the end.
 It leaves out time limits: a loop that never ends is stopped with the notebook's own stop button.
 """
+import ast
 import contextlib
 import copy
 import functools
@@ -13,6 +14,7 @@ import io
 import linecache
 import random
 import re
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -216,7 +218,7 @@ def guarded(name: str, right: Callable | None = None) -> Callable:
                     return call(learner, name=name).error
                 with warnings.catch_warnings(), np.errstate(all="ignore"):  # a warning would print in red
                     warnings.simplefilter("ignore")
-                    return check(learner, *args, **kwargs)
+                    return with_stub(name, check(learner, *args, **kwargs), learner)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -225,6 +227,38 @@ def guarded(name: str, right: Callable | None = None) -> Callable:
         safe.right = right
         return safe
     return decorate
+
+
+def with_stub(name: str, result: Result, learner: Callable) -> Result:
+    """The same result, unless the stub was left standing beside an answer: then its line is named."""
+    if result.status == "failed" or not (found := leftover(learner)):
+        return result
+    line, above = found
+    told = f"`raise NotImplementedError` still stands in line {line}"
+    if result.status == "passed":
+        note = f" ({told}, where it is never reached: you can delete it.)"
+        return result if note in result.message else Result("passed", result.message + note)
+    place = ("above what you wrote, and Python goes no further: delete that line" if above else
+             "below what you wrote, and is reached before anything is returned: put `return` above it and delete it")
+    return failed(name, f"{told}, {place}.", "stub-left-standing")
+
+
+def leftover(learner: Callable) -> tuple[int, bool] | None:
+    """The line of a stub with an answer beside it, and whether it stands above that; None if there is no such thing.
+
+    One assignment above a stub is no answer: some exercises come with it.
+    """
+    try:
+        lines, start = inspect.getsourcelines(learner)
+        body = ast.parse(textwrap.dedent("".join(lines))).body[0].body
+    except Exception:  # made by exec, built in, a lambda
+        return None
+    body = [node for node in body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
+    stub = next((node for part in body for node in ast.walk(part) if isinstance(node, ast.Raise) and node.exc
+                 and ast.unparse(node.exc) in ("NotImplementedError", "NotImplementedError()")), None)  # fmt: skip
+    if not stub or (stub is body[-1] and len(body) < 3 and isinstance(body[0], ast.Raise | ast.Assign)):
+        return None
+    return start + stub.lineno - 1, body[-1].lineno > stub.lineno
 
 
 # --- comparing ---------------------------------------------------------------------------------------------------
@@ -248,7 +282,7 @@ def numbers(value: Any) -> np.ndarray | None:
 def difference(expected: Any, got: Any, tolerance: float) -> str | None:
     """None where `got` agrees with `expected`, else a clause that says where and how it does not."""
     if isinstance(expected, str | bytes | set | frozenset):
-        same = type(expected) is type(got) and expected == got
+        same = isinstance(got, type(expected)) and expected == got  # NumPy's strings are strings
         return None if same else f"expected {show(expected)} and got {show(got)}"
     if isinstance(expected, Mapping):
         return mapping_difference(expected, got, tolerance)
@@ -263,7 +297,10 @@ def difference(expected: Any, got: Any, tolerance: float) -> str | None:
         if isinstance(expected, list) and isinstance(got, list | tuple):
             return f"expected {len(expected)} items, {show(expected)}, and got {len(got)}, {show(got)}"
         return f"the shape should be {array.shape} and yours is {mine.shape}"
-    wrong = ~np.isclose(mine, array, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if array.dtype.kind in "biu" and mine.dtype.kind in "biu":  # a large whole number is no measurement
+        wrong = mine != array
+    else:
+        wrong = ~np.isclose(mine, array, rtol=tolerance, atol=tolerance, equal_nan=True)
     if not wrong.any():
         return None
     if isinstance(expected, list) and array.ndim == 2 and array.shape[1] <= 4:  # a list of pairs: show the whole pair
@@ -303,6 +340,8 @@ def sequence_difference(expected: Any, got: Any, tolerance: float) -> str | None
         return f"expected {len(expected)} items, {show(expected)}, and got {len(got)}, {show(got)}"
     for i, (right, yours) in enumerate(zip(expected, got, strict=True)):
         if text := difference(right, yours, tolerance):
+            if isinstance(right, tuple) and all(isinstance(part, str | int | float) for part in right):  # a short pair
+                return f"item {i} should be {show(right)} and yours is {show(yours)}"
             return f"in item {i}, {text}"
     return None
 
@@ -396,7 +435,7 @@ def show(value: Any, digits: int = 4) -> str:
     if array is not None and array.size > 24 and not isinstance(value, list):
         return f"an array of shape {array.shape}"
     if array is not None and array.ndim == 0:
-        return f"{array.item():.{digits}g}" if array.dtype.kind == "f" else str(array.item())
+        return f"{array.item() + 0.0:.{digits}g}" if array.dtype.kind == "f" else str(array.item())
     if isinstance(value, np.ndarray | torch.Tensor) and array is not None:
         value = list(array)
     if isinstance(value, list | tuple) and type(value) in (list, tuple):

@@ -44,6 +44,13 @@ without_heads = Exercise(
         slip("interleaved", "the numbers were dealt out to the heads like cards. Each head's numbers stand side by "
              "side: cut D into (num_heads, D / num_heads), in this order",
              (f"{_VIEW} -> .view(B, T, D // num_heads, num_heads)", f"{_SILENT} -> parts[..., heads] = 0")),
+        slip("heads-before-tokens", "the heads were put in front of the tokens: `view` counts numbers off in order, "
+             "and so it mixes tokens. Cut the heads out of the last axis, behind T",
+             (f"{_VIEW} -> .view(B, num_heads, T, D // num_heads)", f"{_SILENT} -> parts[:, heads] = 0")),
+        slip("not-turned-back", "heads and tokens changed places, and not back again: each token's heads must stand "
+             "side by side when the last two axes become one",
+             (f"{_VIEW} -> {_VIEW}.transpose(1, 2)", f"{_SILENT} -> parts[:, heads] = 0",
+              "return parts.view(B, T, D) -> return parts.reshape(B, T, D)")),
         slip("places-not-heads", "whole tokens were silenced: the second axis counts tokens, the heads are in the last",
              f"{_SILENT} -> parts[:, heads] = 0"),
         slip("texts-not-heads", "whole texts were silenced: the first axis counts texts, the heads are in the last",
@@ -93,6 +100,11 @@ def _half_back(attention, ids):
     return sum(attention[t, t - half + 1] for t in range(half, len(ids))) / (len(ids) - half)
 
 
+def _half_back_even(attention, ids):
+    half = len(ids) // 2
+    return sum(attention[t, t - half + 1] for t in range(half, 2 * half)) / half
+
+
 def _one_back(attention, ids):
     return sum(attention[t, t - 1] for t in range(1, len(ids))) / (len(ids) - 1)
 
@@ -112,10 +124,13 @@ prefix_matching = Exercise(
              f"{_RIGHT} -> [j for j in range(t + 1) if ids[j] == ids[t]]"),
         slip("token-before", "the weight on the token *before* the earlier one was counted: right is the one after it",
              f"{_RIGHT} -> [j for j in range(t - 1) if ids[j + 1] == ids[t]]",
-             f"{_RIGHT} -> [j for j in range(t) if ids[j + 1] == ids[t]]"),
+             f"{_RIGHT} -> [j for j in range(t) if ids[j + 1] == ids[t]]",
+             f"{_RIGHT} -> [j for j in range(t + 1) if ids[(j + 1) % len(ids)] == ids[t]]"),
+        slip("before-the-asking", "the places were counted that hold what stands before token t. It is the other way "
+             "round: what stands before a right place is token t", "ids[j - 1] == ids[t] -> ids[j] == ids[t - 1]"),
         slip("one-back", "the weight one place back was counted, whatever stands there", _one_back),
         slip("half-back", "the text was taken for one that is shown twice, and the weight half a text back was "
-             "counted. Look for the token wherever it stood before", _half_back),
+             "counted. Look for the token wherever it stood before", _half_back, _half_back_even),
         slip("turned", "rows and columns changed places: row t says where token t looks",
              "attention[t, right] -> attention[right, t]"),
         slip("divided-by-all", "tokens that come for the first time were counted as misses. They cannot be right: "
@@ -125,6 +140,10 @@ prefix_matching = Exercise(
              f"{_SUM} -> attention[t, right[-1]]"),
         slip("earliest-alone", "of several right places only the earliest was counted",
              f"{_SUM} -> attention[t, right[0]]"),
+        slip("largest-alone", "of several right places only the one with the largest weight was counted",
+             f"{_SUM} -> attention[t, right].max()"),
+        slip("mean-of-places", "the mean went over all right places. Asked is a mean over tokens: first add up the "
+             "weights of each token's own", f"shares.append({_SUM}) -> shares.extend(attention[t, right])"),
         slip("mean-of-several", "where several places are right, their mean was taken: a token that shares its weight "
              "out among them looks right with all of it", f"{_SUM} -> attention[t, right].mean()"),
         slip("strongest-counted", "it was counted how often the largest weight is right. Asked is how much weight is",
@@ -177,6 +196,10 @@ logit_lens = Exercise(
         slip("norm-twice", "the norm was taken twice", f"{_READ} -> norm(norm(layers))"),
         slip("last-norm-alone", "only the last place was normed: the lens treats every place as if it were the last",
              f"{_READ} -> torch.cat([layers[:-1], norm(layers[-1:])])"),
+        slip("last-bare", "the last place was not normed. The model's last norm comes after its last block: this one "
+             "needs it, too", f"{_READ} -> torch.cat([norm(layers[:-1]), layers[-1:]])"),
+        slip("softmax-over-all", "the softmax went over all places and tokens at once. Each place's probabilities sum "
+             "to 1 by themselves", "logits.softmax(-1) -> logits.flatten().softmax(0).view(logits.shape)"),
         slip("softmax-over-blocks", "the softmax went over the blocks. Within one block the tokens' shares sum to 1: "
              "it goes over the last axis", "softmax(-1) -> softmax(0)"),
         slip("steps", "what each block *added* was read. The lens reads the whole stream up to there",
@@ -245,6 +268,7 @@ probe = Exercise(
              "torch.ones(len(new), 1) -> torch.zeros(len(new), 1)"),
         slip("zero-and-one", "the targets were 0 and 1, and the answers cut at 0. The middle is 0.5 then: take -1 and "
              "1", "-1.0 -> 0.0"),
+        slip("cut-at-half", "the line was cut at 0.5. Between -1 and 1 the middle is 0", "[:, 0] > 0 -> [:, 0] > 0.5"),
         slip("old-rows", "the answers are for the rows that the line was fitted to. Asked are the new ones",
              f"{_NEW} -> {_WITH_ONES}"),
         slip("scores", "these are the line's values. Asked is on which side of it a row lies: True above 0",

@@ -16,18 +16,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from course_lib.checks.base import (
     Case,
     Misconception,
     Outcome,
     Result,
+    Unfit,
     a_type,
     alike,
     call,
     complaint,
     difference,
     failed,
+    fresh,
     guarded,
     judge,
     numbers,
@@ -84,6 +87,12 @@ class Round:
     otherwise: Callable[[Sequence[Outcome]], Misconception | None] = lambda answers: None
 
 
+def random_tensors(seed: int, *shapes: tuple[int, ...]) -> list[torch.Tensor]:
+    """Inputs of these shapes: normal numbers to one decimal, so that a learner can type one in again."""
+    rng = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=rng).round(decimals=1) for shape in shapes]
+
+
 class Exercise:
     """The check of one exercise: called with the learner's function it answers with a `Result`, and never raises.
 
@@ -91,11 +100,13 @@ class Exercise:
     first that fails is told. `play(function, *inputs)` uses a function whose work shows elsewhere than in its value.
     `parts` names the things that come back where they are several, as in ("output", "weights").
     `also` lists other right answers, each as (edits of `right`, what it is): an answer is compared with the nearest.
+    `called` is what `right` is, where the learner should hear which of them it was.
     """
 
     def __init__(self, right: Callable, *rounds: Round, play: Callable | None = None, parts: Sequence[str] = (),
-                 also: Sequence[tuple[str | tuple[str, ...], str]] = ()):  # fmt: skip
+                 also: Sequence[tuple[str | tuple[str, ...], str]] = (), called: str = ""):  # fmt: skip
         self.right, self.rounds, self.play, self.parts, self.also = right, rounds, play, parts, also
+        self.called = called
         self.__name__ = self.name = right.__name__.removeprefix("_")
         self.__doc__ = f"Compares your {self.name} with the right one on {sum(len(r.cases) for r in rounds)} inputs."
         self._outcomes: dict[tuple, Outcome] = {}
@@ -107,13 +118,13 @@ class Exercise:
         if not self.also:
             return self._compare(learner)[0]
         found = []
-        for exercise, words in [(self, ""), *self.others]:
+        for exercise, words in [(self, self.called), *self.others]:
             result, number, answers = exercise._compare(learner)
-            away = exercise._distance(number, answers) * (2 if words else 1)  # in doubt it was meant as ours
+            away = exercise._distance(number, answers) * (1 if exercise is self else 2)  # in doubt it was meant as ours
             found.append(((result.status == "failed", result.diagnosis is None, -number, away), result, words))
         _, result, words = min(found, key=lambda one: one[0])
-        if words:
-            words = f" This is {words}." if result.status == "passed" else f" (Compared with {words}.)"
+        if words:  # a stub is compared with nothing
+            words = {"passed": f" This is {words}.", "failed": f" (Compared with {words}.)"}.get(result.status, "")
         return Result(result.status, result.message + words, result.diagnosis)
 
     def _compare(self, learner: Callable) -> tuple[Result, int, list[Outcome]]:
@@ -149,7 +160,7 @@ class Exercise:
         message, diagnosis = result.message, result.diagnosis
         for text, hint, key in this.hints:
             if text in message:
-                message, diagnosis = f"{message} {hint}", diagnosis or key
+                message, diagnosis = f"{message} {hint}".rstrip(), diagnosis or key
         if this.held:
             message = f"{self.name}: {this.held[0].upper()}{this.held[1:]}. {message.removeprefix(f'{self.name}: ')}"
         return Result("failed", message, diagnosis)
@@ -166,7 +177,8 @@ class Exercise:
             return f"expected {len(self.parts)} things ({', '.join(self.parts)}) and got {count}{shape}"
         for part, one, other in zip(self.parts, right, got, strict=True):
             if text := difference(one, other, 1e-5):
-                return f"in the {part}, {text}"
+                unfit = isinstance(other, tuple) and not isinstance(one, list | tuple)
+                return f"expected ({', '.join(self.parts)}) and got {nest(got)}" if unfit else f"in the {part}, {text}"
         return None
 
     @property
@@ -220,6 +232,36 @@ class Exercise:
         return self._outcomes[key]
 
 
+def with_slopes(right: Callable, count: int) -> Callable:
+    """A `play` for losses: where the number is right and autograd can follow it, its slopes must be right too.
+
+    They are asked for the first `count` inputs. A loss may be right and still ruin training: by NaN in a slope, or by
+    a table that was cut off. An answer without slopes (NumPy's, a loop's) is taken for the number it is.
+    """
+    def play(function: Callable, *inputs) -> Any:
+        before = fresh(inputs)
+        value = function(*inputs)
+        if isinstance(value, torch.Tensor) and difference(right(*fresh(before)), value, 1e-5) is None:
+            try:
+                yours = slopes(function, before, count)
+            except Exception:
+                return value
+            for name, mine, ours in zip(inspect.signature(right).parameters, yours, slopes(right, before, count)):
+                if mine is None:
+                    raise Unfit(f"the number is right, but no slope leads from it to `{name}`: something cut it off, "
+                                "as .detach() or .item() does")  # fmt: skip
+                if text := difference(ours, mine, 1e-4):
+                    raise Unfit(f"the number is right, but not its slope for `{name}`, which training follows: {text}")
+        return value
+    return play
+
+
+def slopes(loss: Callable, inputs: Sequence, count: int) -> Sequence[torch.Tensor | None]:
+    """The gradients of a loss (of its sum) for the first inputs; None for one that the loss does not hang on."""
+    leaves = [table.detach().clone().requires_grad_() for table in inputs[:count]]
+    return torch.autograd.grad(loss(*leaves, *fresh(inputs[count:])).sum(), leaves, allow_unused=True)
+
+
 def constant(answers: Sequence[Outcome], rights: Sequence[Any]) -> Misconception | None:
     """An answer that is one and the same number, whatever comes in, where the right ones are not."""
     values, right_values = [entries(answer.value) for answer in answers], [entries(right) for right in rights]
@@ -227,6 +269,8 @@ def constant(answers: Sequence[Outcome], rights: Sequence[Any]) -> Misconception
         return None
     array, right = np.concatenate(values), np.concatenate(right_values)
     if array.dtype.kind not in "biuf" or not array.size or (array != array[0]).any() or (right == right[0]).all():
+        return None
+    if not np.isfinite(array[0]):  # infinite scores say something else
         return None
     if array.dtype.kind == "b":
         return Misconception("always-the-same-truth", constant, f"your answer is {array[0]}, whatever comes in")
@@ -242,6 +286,13 @@ def entries(value: Any) -> np.ndarray | None:
         return array.ravel()
     parts = [entries(item) for item in value] if isinstance(value, list | tuple) and len(value) else [None]
     return None if any(part is None for part in parts) else np.concatenate(parts)
+
+
+def nest(value: Any) -> str:
+    """How tuples and lists lie in one another: "(tensor, (tensor, tensor))"."""
+    if not isinstance(value, list | tuple):
+        return a_type(value).split(" ", 1)[1]
+    return f"({', '.join(map(nest, value[:4]))}{', ...' if len(value) > 4 else ''})"
 
 
 def as_boolean(right: Any, answer: Outcome) -> bool:

@@ -747,10 +747,10 @@ print(tuple(all_scores.shape), "rank", torch.linalg.matrix_rank(all_scores).item
 # sums over all V words for every pair, so V must be small: we keep 3,000 words. And the 100 most frequent ones
 # (*the*, *of*, *and*, ...) are left out of the text, because they would eat most of the time.
 #
-# **How to tell whether it worked:** 353 pairs of words which people scored for likeness from 0 to 10 (WordSim-353;
-# Finkelstein and others, 2002). We score the same pairs by the cosine and compare the two *rankings* by Spearman's
-# correlation: 1 for the same order, 0 for no relation. **The target: at least 0.45** over those pairs of which we
-# know both words.
+# **How to tell whether it worked:** 353 pairs of words; people said, from 0 to 10, how related the two are
+# (WordSim-353; Finkelstein and others, 2002; *related*, as *cup* and *coffee* are, and not only *alike*). We score the
+# same pairs by the cosine and compare the two *rankings* by Spearman's correlation: 1 for the same order, 0 for no
+# relation. **The target: at least 0.45** over those pairs of which we know both words.
 
 # %% tags=["boilerplate"]
 # The text: the words ranked 101 to 3,100, everything else left out.

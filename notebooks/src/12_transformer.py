@@ -108,19 +108,25 @@ def likeness(x):
 # The obvious way: what comes out of a layer is the input of the next.
 with device.one_thread(), torch.no_grad():
     embedding, layers = untrained(24)
-    x = embedding(encode(line)[None])  # (1, T, D)
-    print(f"at the start    length {length(x):.1f}, likeness {likeness(x):.2f}")
-    for depth, (attention, network) in enumerate(layers, 1):
-        x = network(attention(x, is_causal=True))
-        if depth in (1, 2, 3, 6, 12, 24):
-            print(f"after layer {depth:2}  length {length(x):.1g}, likeness {likeness(x):.2f}")
+    start = embedding(encode(line)[None])  # (1, T, D)
+    print(f"at the start    length {length(start):.1f}, likeness {likeness(start):.2f}")
+    for parts in ["attention and network", "attention alone", "network alone"]:
+        x = start
+        print(parts)
+        for depth, (attention, network) in enumerate(layers, 1):
+            x = attention(x, is_causal=True) if "attention" in parts else x
+            x = network(x) if "network" in parts else x
+            if depth in (1, 3, 6, 24):
+                print(f"after layer {depth:2}  length {length(x):.1g}, likeness {likeness(x):.2f}")
 
 # %% [markdown]
 # Two disasters. The vectors fade: after 24 layers less than a hundred-thousandth of their length is left. And, worse,
-# **they all become the same vector**. Attention takes means, means of means are more alike than what they are means of,
-# and after three layers a later one can hardly tell an *I* from a comma. (Dong, Cordonnier and Loukas, 2021, prove how
-# fast this goes for attention alone.) A model that starts like this has the same guess for every place, and training
-# has little to take hold of.
+# **they all become the same vector**: after three layers a later one can hardly tell an *I* from a comma. A model that
+# starts like this has the same guess for every place, and training has little to take hold of.
+#
+# Whose fault is which? Attention alone takes means, and means of means are more alike than what they are means of: all
+# alike after six layers, and nothing fades. (Dong, Cordonnier and Loukas, 2021, prove how fast this goes.) The network
+# alone is what fades; it makes things more alike as well, but much more slowly.
 #
 # Two ideas mend it, each a line of code. But first, what is that small network?
 
@@ -641,10 +647,11 @@ for runner in sorted({tuple(row[key] for key in keys) for row in saved["rows"] i
 # it saves none of the three.
 #
 # Is it the likeness? Then what cured the likeness of untrained blocks should cure the race. Look at the row with half
-# the first weights: twelve post-norm blocks train, and end *below* twelve pre-norm blocks (which had no warm-up). So
-# the order of 2017 need not be worse. It is harder to start. (Wang and others, 2022, train post-norm stacks of 1,000
-# layers: smaller first weights, and an x that counts for more in x + f(x).) One warning: these are 200 steps of a toy,
-# and which order ends lower in a long run they do not say.
+# the first weights: twelve post-norm blocks train, and end *below* twelve pre-norm blocks (which had no warm-up). (That
+# fits, and proves less than it seems: smaller first weights keep the gradient from fading, too, and this row cannot say
+# which of the two it was.) So the order of 2017 need not be worse. It is harder to start. (Wang and others, 2022, train
+# post-norm stacks of 1,000 layers: smaller first weights, and an x that counts for more in x + f(x).) One warning:
+# these are 200 steps of a toy, and which order ends lower in a long run they do not say.
 #
 # One row live, to see that the table tells the truth: post-norm, no warm-up, the bold rate, the first seed. And how
 # alike are the trained vectors of a line, after the last block?

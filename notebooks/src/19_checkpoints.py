@@ -382,7 +382,8 @@ for name, model in {"all turned": letter_gpt, "square ones forgotten": forgotten
     print(f"{name}: {nats:.2f} nats a letter, {letters.decode(written)!r}")
 
 # %% [markdown]
-# It stammers. No error, no warning, a file of the right size. This is why one never stops at *it loads*.
+# Four nats a letter, hardly better than the coin, and it stammers. No error, no warning, a file of the right size. This
+# is why one never stops at *it loads*.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 15-22. Type** the pencil's cell (3 lines), the shapes (5 lines), the solution (2 lines). Read the stammering
@@ -856,9 +857,9 @@ for one, other in PAIRS:
     print(f"{a @ b:.2f}  {one} / {other}")
 
 # %% [markdown]
-# A meal is near food without a word in common, and that is new in this course: no table of words could do it for whole
-# texts. But look at the other end. Who bites whom hardly matters. And the last pair is *I love you* and *I hate you*
-# in Chinese, at 1.00, though in English they are apart. Why? Lesson 07 knows:
+# A meal is near food, though the two texts share no word but *is* and *a*. (Could lesson 03's vectors do that, too? The
+# search below asks them.) But look at the other end. Who bites whom hardly matters. And the last pair is *I love you*
+# and *I hate you* in Chinese, at 1.00, though in English they are apart. Why? Lesson 07 knows:
 
 # %%
 # What reaches the model of the last pair.
@@ -1092,10 +1093,11 @@ assert (best["MiniLM"] == 1).sum() > (best["mean of word vectors"] == 1).sum()
 assert (1 / best["both together"]).mean() > (1 / best["BM25"]).mean()
 
 # %% [markdown]
-# Six blocks are worth a lot: without them, and with lesson 03's vectors, a text's mean finds few films. But alone
-# MiniLM does **not** beat counting: in the run saved here that is a tie. It is the course's old story: whoever counts
-# well is hard to beat. But both together do. Where? **Predict:** split the descriptions by how many of their rarer
-# words the luckiest review of the film shares. Do both together gain where few are shared, where many are, or in both?
+# Both parts of the target are reached. Six blocks are worth a lot: without them, and with lesson 03's vectors, a text's
+# mean finds few films. But alone MiniLM does **not** beat counting: in the run saved here that is a tie. It is the
+# course's old story: whoever counts well is hard to beat. But both together do. Where? **Predict:** split the
+# descriptions by how many of their rarer words the luckiest review of the film shares. Do both together gain where few
+# are shared, where many are, or in both?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # By the share of a description's rarer words that the best review of its film has.
@@ -1111,8 +1113,8 @@ for name, some in {"less than half shared": few, "half or more": ~few}.items():
     print(f"    both together minus BM25: {paired('both together', 'BM25', some)}")
 
 # %% [markdown]
-# Where the words are the same, counting is nearly perfect and cheap, and nothing is to be gained. Where they are not,
-# it has little to count; there lies the whole gain of asking a model, too.
+# Where the words are the same, counting is nearly perfect and cheap, and nothing is gained here. Where they are not, it
+# has little to count; there lies the whole gain of asking a model, too.
 #
 # **Your film.** Change the line and run it again: what happens in it, in your own words. Beside it the counter's
 # answer.
@@ -1158,9 +1160,9 @@ print(f"the nearest has the same verdict: {agrees.mean():.0%} of {len(agrees)}, 
 # ## Where its heads look
 #
 # Six blocks of twelve heads, trained by somebody else for longer than ours. **Predict:** of all attention, which share
-# rests on `[CLS]`, and which on `[SEP]`? In lesson 14 the course's own BERT gave its last block's to `[SEP]`, and so
-# did the real BERT: in its middle layers more than half of the attention goes there (Clark and others, 2019). With so
-# many tokens in a row, looking at all alike would give each of the two about five per cent.
+# rests on `[CLS]`, and which on `[SEP]`? In lesson 14 the course's own BERT gave its last block's to `[SEP]`. The real
+# BERT has the same habit: in its middle layers more than half of the attention goes there (Clark and others, 2019).
+# With so many tokens in a row, looking at all alike would give each of the two about five per cent.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The share of attention on [CLS], on [SEP], and on each other token, in every layer: 100 sentences, two models.
@@ -1207,6 +1209,9 @@ viz.attention_view(looks, names, layer=0, head=[0, 1, 2, 3], title="MiniLM")
 viz.bertviz_view(looks, names, view="model")
 
 # %% [markdown]
+# Head 2 of layer 0 has the word before, head 8 of layer 1 prefers the word after; and in layer 3 head 1 ties *it* to
+# *robbery*, head 7 to *plot*. (Which of the two it is, the sentence leaves open.)
+#
 # Where lines run together in the upper right corner of a picture, they run to `[CLS]`. The control is the course's own
 # BERT on the same sentence, its last block: there they run to the lower right. (In its layer 0 you find the two heads
 # of lesson 14 for the word before and after. What one training has found, another finds as well.)
@@ -1232,7 +1237,8 @@ def trace(ids):
 viz.model_view(trace, wordpieces, "the bank of the river was steep", layer=3, position=2, title="MiniLM")
 
 # %% [markdown]
-# So, *bank* once more, lesson 16's 28 sentences of the dictionary, fourteen of the shore and fourteen of the money.
+# *bank* is its own likeliest token to the very end, though after the last block with two per cent only. So, *bank* once
+# more, lesson 16's 28 sentences of the dictionary, fourteen of the shore and fourteen of the money.
 # **Predict** for the last block: the cosine of two *banks* of the same sense, and of unlike senses. Far apart?
 
 # %% tags=["boilerplate", "folded"]
@@ -1292,9 +1298,9 @@ print("nearest of the same sense, of 28, layer by layer:", hits)
 # *All* banks are alike, in every layer: even after the last block a river's and a teller's have a cosine of more than
 # 0.7. A vector says mostly *which word*, and a little *which sense*. That little is enough to find a neighbour of the
 # same sense for nearly all of the 28. But look at the controls before you praise the blocks. The other words alone do
-# nearly as well, and so does the course's BERT. And layer 0, where nobody has looked at anybody, has 21 where 13 would
-# be chance: it knows nothing but the *place* at which *bank* stands. (The means are taken away first, as in lesson 16.)
-# Move the layer; then look at the other words alone.
+# nearly as well, and so does the course's BERT. And layer 0 (here the embedding, where nobody has looked at anybody)
+# has 21 where 13 would be chance: it knows nothing but the *place* at which *bank* stands. (The means are taken away
+# first, as in lesson 16.) Move the layer; then look at the other words alone.
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # The cosines of 28 banks, layer by layer.
@@ -1326,7 +1332,7 @@ viz.explore(draw_senses, whose=viz.Choice([*stacks]), layer=viz.Slider(0, 6, val
 # - A tokenizer holds no vectors; `GPT2Model` holds no head.
 # - One vector a text: the mean of its tokens, length 1. It says what most of the text is about; it is deaf behind the
 #   cut, to `[UNK]`, and nearly so to verdicts.
-# - Search: counting and meaning tie here, fail in different places, and win together.
+# - Search: counting and meaning tie here, and win together; the whole gain is where few words are shared.
 # - Where attention rests is a habit of a model: MiniLM's is `[CLS]`, our BERT's `[SEP]`.
 #
 # **Quiz.** Open the answer that you would give.

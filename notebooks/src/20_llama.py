@@ -35,7 +35,7 @@
 # %% [markdown]
 # ## Predict: what does it say?
 #
-# **SmolLM2** (Allal and others, 2025) has 135 million parameters, about as many as the smallest GPT-2, and was then
+# **SmolLM2** (Ben Allal and others, 2025) has 135 million parameters, about as many as the smallest GPT-2, and was then
 # taught to chat. Its weights lie in one file of 98 MB. Its code is not in there: a file of weights is of use to whoever
 # has the model that they belong to. Ours is `course_lib.llama`, 300 lines.
 
@@ -199,13 +199,13 @@ with device.one_thread(), torch.no_grad():
     layers = model(ids_of(TEXT), return_layers=True).layers[:, 0]  # [L + 1, T, D]
 levels = layers.mean(-1).square() * layers.shape[-1] / layers.square().sum(-1)  # [L + 1, T]
 for block in [0, 1, 10, 20, 30]:
-    print(f"after block {block:2}: length {layers[block].norm(dim=-1).mean():6.1f}, level {levels[block].mean():.2%}")
+    print(f"{block:2} of 30 blocks: length {layers[block].norm(dim=-1).mean():6.1f}, level {levels[block].mean():.2%}")
 assert levels.mean() < 0.02
 
 # %% [markdown]
-# Next to nothing: there is no level to take away. (The model was trained with RMSNorm, so that is no proof that it
-# *had* to come out like this. The race below asks.) And look at the lengths: this stream is never normalised, it grows
-# and grows, as lesson 12 saw.
+# About a thousandth, next to nothing: there is no level to take away. (The model was trained with RMSNorm, so that is
+# no proof that it *had* to come out like this. The race below asks.) And look at the lengths: this stream is never
+# normalised, it grows and grows, as lesson 12 saw.
 #
 # **Your turn (6 minutes).** Write `rms_norm(x, weight, eps)` for x of any shape [..., D]. Published weights know where
 # eps stood when they were trained: under the root.
@@ -356,7 +356,7 @@ assert torch.allclose(*took.values(), atol=1e-4)
 # %% [markdown]
 # **Look.** A query at place m and a key b places before it, random and always the same ones; how their product goes
 # with b. Move both on with the slider: which of the two lines moves? Then choose theta. SmolLM2 has 100,000 and reads
-# 8,192 tokens, GPT's successors mostly began with 10,000: what does a larger theta do to the line?
+# 8,192 tokens, the first models with positions that turn mostly had 10,000: what does a larger theta do to the line?
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # The product against the distance, turned and (the control) with waves added.
@@ -381,6 +381,9 @@ viz.explore(draw_products, theta=viz.Choice([100, 10_000, 100_000], value=10_000
             moved_on=viz.Slider(0, 1000, 50, label="both moved on by"))
 
 # %% [markdown]
+# Only the line of the added waves moves. A larger theta makes the slow pairs slower still: they go round less often,
+# and far distances stay apart.
+#
 # **The test on real weights.** The same text, but every token believes that it stands 1, 100 or 10,000 places further
 # on. Whose answer changes: SmolLM2's, or that of the course's GPT of letters, which adds a table? **Predict.**
 
@@ -583,10 +586,11 @@ for name, rows in runners.items():
           f"mean {sum(losses) / len(losses):.2f}")
 
 # %% [markdown]
-# One part makes nearly all of the difference: **positions that turn**. A letter's neighbours are what helps most to
-# guess the next one, and a head that turns has them at hand from the first step; lesson 17 had to build such heads by
-# hand. RMSNorm is not better than LayerNorm here, it is as good with less to compute. Shared heads cost a little, and
-# have fewer weights. The gate ends level with its control, *SiLU, no gate*: what there is of a gain is not the gate's.
+# One part makes nearly all of the difference: **positions that turn**. A likely reason: a letter's neighbours are what
+# helps most to guess the next one, and a head that turns can tell how far off they are from the first step on; lesson
+# 17 had to build such heads by hand. RMSNorm is not better than LayerNorm here, it is as good with less to compute.
+# Shared heads cost a little, and have fewer weights. The gate ends level with its control, *SiLU, no gate*: what there
+# is of a gain is not the gate's.
 #
 # And the last two rows, the only ones with other first weights: GPT-2's 0.02, made for wide models. With them GPT gets
 # *better* and the gate falls far behind. (A product of two small numbers is smaller still; whether that is the reason,
@@ -688,7 +692,8 @@ for name in ("GPT", "rotary", "all four"):
 # and rises, until it is *above* that of the table whose rows were never trained. No error says so: every angle can be
 # computed, and far distances are angles that the model never learned to read. And the same letters, cut so that nobody
 # reads further than 64, cost what they cost before: less memory is better here than more. So a model is read at lengths
-# at which it was trained. SmolLM2's makers trained theirs on at 8,192 before they let it go, with a larger theta.
+# at which it was trained. The makers of SmolLM2 trained its largest sister on at 8,000 tokens, with a larger theta,
+# before they let it go.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 27-38. Type** both attentions' lines (6), the gate (2), the solution (2). The race is a vote.
@@ -735,17 +740,16 @@ assert counted == sum(sum(parts.values()) for parts in groups.values())
 viz.show(*maps.treemap(groups, "SmolLM2-135M"))
 
 # %% [markdown]
-# Three fifths are networks. The table is a fifth, because its vocabulary is nearly GPT-2's and its vectors are narrow:
-# deep and thin, 30 blocks. Keys and values together are as few as a third of the others allows. And of norms one sees
-# nothing.
+# Three fifths are networks. The table is a fifth; attention is another. Keys and values together have a third of what
+# queries and output have: there are three heads of them for nine. And of norms one sees nothing.
 #
 # ### What have the 8 bits cost?
 #
-# In lesson 18 next to nothing. There the layer rounded two things: its weights, to 8 bits, and **what comes in**, to 7,
-# with one scale for the whole call. Here only the weights, so far. `in_32_bits` holds what was said before. Two
-# numbers: how far the shares are from those (the mean **KL divergence**, in nats; 0 is equal), and at how many places
-# the likeliest token is the same. **Predict** both: for the weights alone; with what comes in rounded too, by a scale
-# for each token; and by one scale for all, as in lesson 18.
+# In lesson 18 next to nothing; there, as here so far, only the weights were rounded. Whoever is in a hurry rounds
+# **what comes in** as well, for whole numbers are multiplied fastest: to 7 bits, often with one scale for the whole
+# call. `in_32_bits` holds what was said before. Two numbers: how far the shares are from those (the mean **KL
+# divergence**, in nats; 0 is equal), and at how many places the likeliest token is the same. **Predict** both: for the
+# weights alone; with what comes in rounded too, by a scale for each token; and by one scale for all.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # Weights in 8 bits; then what comes in rounded too, in two ways.
@@ -768,9 +772,10 @@ assert lost["weights alone"] < 0.05 < 0.5 < lost["and one scale for all"]
 
 # %% [markdown]
 # The weights can be rounded and hardly anybody notices (where two tokens are level the other one may now come first).
-# What comes in cannot, and with one scale for all the model no longer knows Paris. The small GPT of lesson 18 did not
-# mind. What is different here? **Look** at what comes into the last matrix of each network: its largest number, beside
-# one of usual size. Which factor do you expect: 10, 100, 1,000?
+# What comes in cannot, and with one scale for all the model no longer knows Paris. (Would lesson 18's small GPT mind?
+# `decoding.quantize(letters_gpt, "int8_dynamic")` asks it.) What is it that cannot be rounded here? **Look** at what
+# comes into the last matrix of each network: its largest number, beside one of usual size. Which factor do you expect:
+# 10, 100, 1,000?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # What comes into `down`, block by block: the three blocks with the wildest numbers.
@@ -789,12 +794,12 @@ for i in wild[:3]:
 assert came[wild[0]].max() > 1000 * came[wild[0]].median()
 
 # %% [markdown]
-# Single numbers, ten thousand times as large as the others and more, and in the wildest blocks of the saved run they
-# stand at the **first token**. With one scale for all and 63 steps up to the giant, everything else becomes 0. A scale
-# for each token saves the other tokens, but not what stands beside a giant. (Dettmers and others, 2022, found such
-# *outliers* in large models, and treat their columns apart; Sun and others, 2024, call them *massive activations*, and
-# find them at first tokens.) So here one rounds the **weights alone**: fewer bytes are fetched, and the products are
-# made in full.
+# Single numbers, thousands of times as large as the usual one, in two blocks more than ten thousand times; and in the
+# wildest blocks of the saved run they stand at the **first token**. With one scale for all and 63 steps up to the
+# giant, everything else becomes 0. A scale for each token saves the other tokens, but not what stands beside a giant.
+# (Dettmers and others, 2022, found such *outliers* in large models, and treat their columns apart; Sun and others,
+# 2024, call them *massive activations*, and find them at first tokens.) So here one rounds the **weights alone**: fewer
+# bytes are fetched, and the products are made in full.
 #
 # And in 4 bits? The file has the weights like that. 16 steps a row are too few. So each **block of 32** numbers gets a
 # scale and a least value of its own: $w = d\,q + m$, with q from 0 to 15 (`Q4_1`). How many bits is that a weight, with
@@ -817,7 +822,8 @@ for name, block, steps in [("8 bits, a scale a row", 576, 255), ("4 bits, a scal
 # %% [markdown]
 # 5 bits a weight, and the third has no error at all. A miracle? No: these weights *come out of* that file. They had
 # been rounded to just such blocks before you loaded them, and what that once cost only its makers could measure. (A
-# control shows what it is worth: here it shows that the question was asked of the wrong matrix.)
+# number too good to be true is a question about where the data came from. The other three lines are what rounding costs
+# such a matrix.)
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # And the gain: tokens in a second of the processor.
@@ -932,8 +938,8 @@ stretches = [tuple(ids[i : i + 4]) for i in range(len(ids) - 3)]
 print(f"\nstretches of four tokens that had come before: {1 - len(set(stretches)) / len(stretches):.0%}")
 
 # %% [markdown]
-# Whatever it has read: the likeliest token, again and again, is a circle sooner or later. (Not from every beginning;
-# try *Once upon a time*.) The cure is lesson 18's: draw.
+# It does, whatever it has read: three quarters of the stretches had come before. (Not every beginning runs into a
+# circle within 80 tokens; try *Once upon a time*.) The cure is lesson 18's: draw.
 
 # %% [markdown]
 # ## Does it know?
@@ -1008,8 +1014,8 @@ print("Australia, in a chat:", said["Australia"])
 # small: what in the wording helps, this run does not say. But whoever reports a score has to report the prompt.)
 #
 # And look at the p of the first table once more. Right answers had more than wrong ones, and invented countries least:
-# the shares hold something that the sentences hide. It is not enough to trust a single answer. Which of the wrong ones
-# had the highest p?
+# the shares hold something that the sentences hide. It is not enough to trust a single answer: of the wrong ones
+# *Sydney* had the highest p, higher than that of most right ones.
 
 # %% [markdown]
 # ### Through the real model
@@ -1042,7 +1048,7 @@ viz.model_view(partial(llama.trace, model), tokenizer, "The capital of Australia
 #   i + d / 2 in most files, and only the answers tell if you have them wrong.
 # - **Grouped queries** share keys and values between neighbouring heads: a third of the cache in SmolLM2.
 # - **SwiGLU** multiplies by a bent gate; at equal weights its network is 8/3 D wide.
-# - Weights can be rounded to 8 bits, in blocks to 4; what comes into a layer of a large model cannot, because of a few
+# - Weights can be rounded to 8 bits, in blocks to 4. What comes into a layer of this model cannot: there are a few
 #   giants in it.
 # - A chat is a text in a fixed form. The end of a prompt matters to the last space.
 # - It answers always. How sure it is stands in its shares, not in its sentence; and what it seems to know depends on

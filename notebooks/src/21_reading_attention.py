@@ -14,9 +14,9 @@
 # # 21 Reading attention: what do the heads do?
 #
 # A published model reads fifty tokens drawn at random, and then the same fifty again. Nobody can guess such a text. The
-# second time it can. At the end of this lesson you have found, among its 270 heads, the one that copies; you have taken
-# it out and watched the model forget how; and you know which other head tells it where to look. Before that you grow
-# such a pair of heads yourself, in seconds.
+# second time it can. At the end of this lesson you have found, among its 270 heads, the one that copies best; you have
+# taken it out and watched the model copy far worse; and you know which other head tells it where to look. Before that
+# you grow such a pair of heads yourself, in seconds.
 #
 # **You will build** the scissors that take a head out, a score for one habit of a head, the logit lens, and a probe;
 # each with the control that keeps it honest. **You need** lesson 17 (GPT, the stream that blocks add to), lesson 11
@@ -38,9 +38,9 @@
 # %% [markdown]
 # ## Predict: the same fifty again
 #
-# **SmolLM2**, from lesson 20: thirty blocks of nine heads, every weight in 8 bits. It gets fifty tokens, each drawn at
-# random out of 49,152, and then the same fifty in the same order. At each place it says what comes next; the price is
-# -ln p of what came.
+# **SmolLM2**, from lesson 20: thirty blocks of nine heads, its weights in the file's own 4 bits. It gets fifty tokens,
+# each drawn at random out of 49,152, and then the same fifty in the same order. At each place it says what comes next;
+# the price is -ln p of what came.
 #
 # **Write down two numbers,** in nats: the mean price of a token in the first showing, and in the second. (Who knows
 # nothing pays ln 49,152 = 10.8.)
@@ -54,7 +54,7 @@ import torch.nn.functional as F
 
 from course_lib import checkpoints, data, device, gpt, llama, pretrain, viz
 
-smol, pieces = checkpoints.load_llama(data.path("smollm2"), "int8")
+smol, pieces = checkpoints.load_llama(data.path("smollm2"), "int4")
 
 
 def drawn(seed, count=50):
@@ -82,9 +82,9 @@ assert first > 11
 assert second < 5
 
 # %% [markdown]
-# The first is worse than knowing nothing: the model expects language, and is sure of the wrong thing each time. The
-# second is a different matter: of fifty thousand tokens the right one gets a few per cent at every place, on
-# (geometric) average. And nobody ever trained it to copy noise.
+# The first is worse than knowing nothing: the model expects language, and puts its trust in the wrong tokens. The
+# second is a different matter: 2.6 nats mean that the right one of fifty thousand tokens gets about 7 per cent (a
+# geometric average). And nobody set out to teach it to copy noise.
 #
 # So somewhere in there something says: *this token has stood here before, and after it came that one*. Where? The
 # article on which this course began names the question among the open ones (5.2.3): pretrained models are **black
@@ -153,7 +153,7 @@ check.without_heads(without_heads)
 # published libraries once had a switch for this; in `transformers` 5 the argument `head_mask` is taken and does
 # nothing.)
 #
-# Now to the course's GPT of letters: four blocks of four heads, and a price of about one and a half nats a letter on
+# Now to the course's GPT of letters: four blocks of four heads, and a price of about 1.4 nats a letter on
 # plays that it has not read. **Predict:** you take out one head of the sixteen. By how much does the price rise for the
 # dearest head? And how many of the sixteen cost less than 0.05 nats?
 
@@ -196,10 +196,11 @@ bars = {f"block {block}, head {head}": (rise, rise - margin[block, head], rise +
 viz.show(*intervals.intervals(bars, "One head taken out", "what the price of a letter rises by (nats, 95% interval)"))
 
 # %% [markdown]
-# One head is worth more than a nat; it is the one that lesson 17 would have begun by looking one letter back, and its
-# three neighbours in the first block, two to four letters back, follow in that order. Of the later twelve hardly one is
-# worth a twentieth of a nat. Are they useless, then? Each was taken out while all the others were there. **Predict:**
-# take the twelve cheapest out *together*. Will the price rise by the sum of the twelve, by less, or by more?
+# One head is worth more than a nat: the one that began, in lesson 17, by looking one letter back. Its three neighbours
+# in the first block, which began with two, three and four letters back, follow in that order. And the other twelve?
+# All but one cost less than a twentieth of a nat. Are they useless, then? Each was taken out with all the others there.
+# **Predict:** take the twelve cheapest out *together*. Will the price rise by the sum of the twelve, by less, or by
+# more?
 #
 # The control: heads taken out in an order that chance draws, three times. All on the *other* 24 rows: an order that was
 # chosen on some rows may flatter itself on the same ones.
@@ -222,8 +223,10 @@ fallen = {name: falling(order) for name, order in orders.items()}
 for name, prices in fallen.items():
     print(f"{name:15}", " ".join(f"{price:.2f}" for price in prices))
 twelve = orders["cheapest first"][:12]
-print(f"the twelve cheapest: together {fallen['cheapest first'][6] - fallen['cheapest first'][0]:.3f}, "
-      f"their sum {sum(cost[head] for head in twelve):.3f}")
+with ablated(speller, twelve):
+    rise = row_prices(speller, measured) - before  # on the rows of the single costs
+print(f"the twelve cheapest, together: {rise.mean():.3f} ±{1.96 * rise.std() / 24**0.5:.3f}; "
+      f"the sum of their single costs: {sum(cost[head] for head in twelve):.3f}")
 assert fallen["cheapest first"][6] < fallen["cheapest first"][0] + 0.5
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
@@ -236,8 +239,9 @@ viz.show(*lines(ways, "Heads taken out, one after another", "heads taken out (of
 # %% [markdown]
 # Three quarters of the heads can go for a small part of a nat; the last quarter is what the model stands on. Michel,
 # Levy and Neubig (2019) found the like in a translator and in BERT, and called their paper *Are sixteen heads really
-# better than one?* Compare the two numbers of the last line: is it the sum? Costs of single heads are no shares of a
-# cake. What one head does another may do as well, and then neither looks dear while both are there.
+# better than one?* And the sum? Compare the last line: in the run saved here it lies within the margin. Nothing
+# promises that. What one head does another may do as well, and then neither looks dear while both are there: costs of
+# single heads are no shares of a cake.
 #
 # **A control for the scissors themselves.** 0 may be a number that the rest of the model has never met. Then the price
 # rises because something is *odd*, and not because something is *missing*. So put in its place what the head says on
@@ -293,6 +297,8 @@ reviews = torch.tensor(stretches[:8])  # [8, 64]
 with torch.no_grad():
     looks = smol(reviews, last=True, return_attention=True).attention  # [30, 8, 9, 64, 64]
 shares, even = looks.mean((0, 1, 2, 3)), torch.ones(64, 64).tril()
+to_first = looks[..., 1:, 0].mean((1, 3))  # [30, 9]: each head's, for later
+del looks  # 35 MB
 even = (even / even.sum(1, keepdim=True)).mean(0)
 for place in (0, 1, 2, 31):
     tokens = ", ".join(repr(pieces.decode([i])) for i in reviews[:3, place].tolist())
@@ -303,16 +309,18 @@ print(f"the first place in the GPT of letters: {spelled:.3f}")
 assert shares[0] > 0.3
 
 # %% [markdown]
-# **The first**, whatever it is, and it gets nearly half of everything. Not because it is important: these stretches
-# begin in the middle of a sentence. A softmax must spend 1 somewhere; a head that finds nothing for it puts its weight
-# where it does no harm. Such a place is called an **attention sink** (Xiao and others, 2024; lesson 14 met it in BERT's
-# `[SEP]`). The GPT of letters, small and young, has none: its first place gets about what even looks would give.
+# **The first**, whatever it is, and it gets nearly half of everything. What the token says cannot be the reason: these
+# stretches begin anywhere, with a hyphen or in the middle of a sentence. Xiao and others (2024) explain it like this: a
+# softmax must spend 1 somewhere, and a head that finds nothing for it puts its weight where it does no harm. They call
+# such a place an **attention sink** (lesson 14 met it in BERT's `[SEP]`). The GPT of letters has none: its first place
+# gets little more than even looks would give.
 #
 # How does one rest without harm? A weight is a share of a *value*. Look at the values' lengths:
 
 # %% tags=["nbval-ignore-output"]
 # The length of the first token's values and of the others', over all blocks and heads.
-values = llama.trace(smol, reviews[0, :12]).value.norm(dim=-1)  # [30, 9, 12]
+values = llama.trace(smol, reviews[0, :6]).value.norm(dim=-1)  # [30, 9, 6]
+device.give_back_memory()
 print(f"first token {values[..., 0].mean():.1f}, the others {values[..., 1:].mean():.1f}")
 assert values[..., 0].mean() < 0.6 * values[..., 1:].mean()
 
@@ -364,14 +372,17 @@ for name, count in counts.items():
 assert counts["the most attended is needed most"] <= 6
 
 # %% [markdown]
-# **False**, as it stands: the most attended token is the sink, and hardly ever the one that the answer hangs on. With
-# the sink put aside the weights do better than a guess among ten, and still miss often. And heads? The twenty that put
-# the most weight on the first token look as decided as a head can. Take all twenty out at once; and as the control
-# twenty that chance draws, three times.
+# **False**, as it stands. Paris is lost most thoroughly without *capital* and without *France*, which get little of the
+# weight. (It suffers without *The*, too: that is the resting place, and every head that rests there has to go
+# elsewhere.) And in none of the twelve reviews of the saved run is the most attended token the one that is needed most.
+# With the sink put aside the weights hit 8 times of 12, where a guess among ten would hit once; so they say something,
+# and still miss every third time.
+#
+# And heads? The twenty that put the most weight on the first token look as decided as a head can. Take all twenty out
+# at once; and as the control twenty that chance draws, three times. **Predict:** which twenty cost more?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The twenty heads that look hardest at the first token, and three times twenty at random.
-to_first = looks[..., 1:, 0].mean((1, 3))  # [30, 9]
 price = row_prices(smol, reviews)
 chosen = {"twenty that look at the first": to_first.flatten().argsort(descending=True)[:20]}
 chosen |= {f"twenty at random, {seed}": torch.randperm(270, generator=torch.Generator().manual_seed(seed))[:20]
@@ -385,10 +396,12 @@ for name, numbers in chosen.items():
     print(f"{name}: {seen:.2f} of their weight on it; without them {rise.mean():+.2f} ±{margin_of_rise:.2f}")
 
 # %% [markdown]
-# The sharpest looks of all, and nobody misses them: what they cost is within the margin, or near it. Jain and Wallace
-# (2019) wrote *Attention is not explanation*; Wiegreffe and Pinter (2019) answered *Attention is not not explanation*:
-# it depends on what one calls an explanation, and one has to test it. That is the point to keep. A weight says what was
-# *fetched*. What it was *worth* only an experiment says. We now look for a head where both agree.
+# The sharpest looks of all, and hardly anybody misses them. What they cost is within the margin, no more than the
+# cheapest of the three random twenties, and less than the dearest.
+#
+# Jain and Wallace (2019) wrote *Attention is not explanation*; Wiegreffe and Pinter (2019) answered *Attention is not
+# not explanation*: it depends on what one calls an explanation, and one has to test it. That is the point to keep. A
+# weight says what was *fetched*. What it was *worth* only an experiment says. We now look for a head where both agree.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 13-22. Type** the values' lengths (2 lines). Vote on the belief, then on *France*.
@@ -466,8 +479,8 @@ check.prefix_matching(prefix_matching)
 # ### Grow one
 #
 # Rows without any sense: 10 to 16 different tokens of 32, in an order that chance draws, shown again and again. Priced
-# are only tokens that have been shown before: the first showing is anybody's guess. The model is lesson 20's, ten
-# thousand times smaller: two blocks of two heads.
+# are only tokens that have been shown before: the first showing is anybody's guess. The model is lesson 20's, more than
+# a thousand times smaller: two blocks of two heads.
 #
 # Why 10 to 16, and not 12 every time? Because then *one* block could do it, by always looking 11 places back, and our
 # control would prove nothing. The control is that one block, with three times as many steps.
@@ -554,9 +567,10 @@ ways = {name: (list(seen), [price for price, *_ in seen.values()]) for name, see
 viz.show(*curves.curves(ways, "Rows shown again and again", "price of a token shown before (nats)"))
 
 # %% [markdown]
-# With two blocks the price falls off a cliff, to almost nothing. One block learns something, too (which tokens come in
-# this row, and which have just been), and then stays. (That no single block can do it, unless its size grows out of all
-# proportion, has been proved: Sanford, Hsu and Telgarsky, 2024.) What happened at the cliff? The scores were watched.
+# With two blocks the price falls off a cliff, to almost nothing. One block learns something, too: it pays less than
+# whoever knows which tokens belong to the row and no more (ln 13 = 2.6). And then it stays. (It also has half the
+# weights. But a larger one would not do: that no single block can, unless its size grows out of all proportion, has
+# been proved by Sanford, Hsu and Telgarsky, 2024.) What happened at the cliff? The scores were watched.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The best score of any head, on the way.
@@ -565,10 +579,12 @@ ways = {name: (list(seen), [scores.max().item() for _, scores, *_ in seen.values
 viz.show(*curves.curves(ways, "The head that looks at what came next the last time", "best prefix-matching score"))
 
 # %% tags=["nbval-ignore-output"]
-# Every head at the end: its score, and its weight one place back.
-_, scores, back, _ = two_seen[250]
+# Every head at the end: its score, its weight one place back, and on itself.
+_, scores, back, maps = two_seen[250]
+itself = maps.diagonal(0, -2, -1).mean((-1, -2))  # [blocks, heads]
 for block, head in [(0, 0), (0, 1), (1, 0), (1, 1)]:
-    print(f"two blocks: block {block}, head {head}: score {scores[block, head]:.2f}, one back {back[block, head]:.2f}")
+    print(f"two blocks: block {block}, head {head}: score {scores[block, head]:.2f}, one back {back[block, head]:.2f}, "
+          f"itself {itself[block, head]:.2f}")  # fmt: skip
 _, scores_one, back_one, _ = one_seen[750]
 for head in (0, 1):
     print(f"one block:  block 0, head {head}: score {scores_one[0, head]:.2f}, one back {back_one[0, head]:.2f}")
@@ -583,21 +599,29 @@ assert back[0].max() > 0.5
 # of the head in block 1, which nobody has touched? The control is the other head of block 0.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# Each head taken out: the price, and where the best head of block 1 looks.
+# Each head taken out, with 0 and with its mean in its place: the price, and where the best head of block 1 looks.
 best = int(scores[1].argmax())
-blind = {}
+blind, said = {}, usual_outputs(two, held[0][:, :-1])
 print(f"all heads: price {two_seen[250][0]:.2f}, score of block 1, head {best}: {scores[1, best]:.2f}")
 for head in [(0, 0), (0, 1), (1, 0), (1, 1)]:
     with ablated(two, [head]):
         price, left, *_ = watch(two)
+    with ablated(two, [head], said):
+        _, by_mean, *_ = watch(two)
     blind[head] = left[1, best].item()
-    print(f"without block {head[0]}, head {head[1]} (one back {back[head]:.2f}): "
-          f"price {price:.2f}, score {blind[head]:.2f}")  # fmt: skip
+    print(f"without block {head[0]}, head {head[1]}: price {price:.2f}, score {blind[head]:.2f} "
+          f"(its mean in its place: {by_mean[1, best]:.2f})")  # fmt: skip
 assert blind[0, int(back[0].argmax())] < 0.5 * scores[1, best]
 
 # %% [markdown]
-# It goes **blind**. It has all its weights, and does not find its key any more, for nobody has written it. That is the
-# pair at work, and no picture of weights could have shown it.
+# It goes **blind**. It has all its weights, and does not find its key any more. No picture of weights could have shown
+# that. And the other head of block 1, which has a score of its own, costs nothing.
+#
+# But look at the control before you are content. In the run saved here the *other* head of block 0 never looks one
+# back, it looks at itself; and without it the copying head goes blind as well. With its mean in its place, too: it is
+# not the 0 that blinds. So block 0 writes two things into each place, *who stood before me* and *who I am*, and the
+# copying head finds nothing without either. A likely reading: the one makes the keys, the other the question. That it
+# needs both, the scissors prove; what it does with each, they do not.
 #
 # **Look:** one row, step by step. Rows ask, columns are looked at; a head that copies draws a line parallel to the
 # diagonal. When does the line of block 1 appear, and what was there before it? The control draws none, however long.
@@ -609,7 +633,8 @@ from course_lib.viz.heatmap import heatmap
 NAMES = "abcdefghijklmnopqrstuvwxyzABCDEF"
 row = int((held[1] - 12).abs().argmin())
 signs = [NAMES[i] for i in held[0][row, :-1].tolist()]
-LOOKS = {"block 0, one back": (two_seen, 0, int(back[0].argmax())), "block 1, induction": (two_seen, 1, best),
+LOOKS = {"block 0, one back": (two_seen, 0, int(back[0].argmax())),
+         "block 0, the other": (two_seen, 0, int(back[0].argmin())), "block 1, induction": (two_seen, 1, best),
          "control: one block": (one_seen, 0, int(scores_one[0].argmax()))}  # fmt: skip
 
 
@@ -731,14 +756,16 @@ viz.show(*pictures.removals(runs, "The second showing, with one head taken out",
                             ("all heads", "without the copying head", "without a random head")))  # fmt: skip
 
 # %% [markdown]
-# One head of 270, and the model copies far worse. Not as badly as in the first showing: other heads with high scores
-# are still there, and the model goes on copying with them. A random head mostly costs nothing at all. But look at the
-# dots far to the right, if there are any: a random head that costs as much as ours, or more. Is it a copying head, too?
-# It may also be a head without which *nothing* works. So ask how much the dearest of the thirty random heads costs
-# where nothing can be copied: in the first showing, and on film reviews. The copying head should cost nothing there.
+# One head of 270, and the model copies far worse. Not as badly as in the first showing (14.5 nats at the start of this
+# lesson): other heads with high scores are still there, and may go on copying. A random head mostly costs nothing at
+# all. But look at the dots far to the right, if there are any: a random head that costs as much as ours, or more. Is it
+# a copying head, too? It may also be a head without which *nothing* works. So ask how much the dearest of the thirty
+# random heads costs where nothing can be copied: in the first showing, and on film reviews. The copying head should
+# cost nothing there.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The copying head, and the dearest of the random ones: the second showing, the first, and film reviews.
+device.give_back_memory()
 price = row_prices(smol, reviews).mean().item()
 (seed, dearest), _ = max(tried.items(), key=lambda item: item[1])
 for name, head, ids in [("the copying head", copying, twice(1)), ("the dearest random head", dearest, twice(seed))]:
@@ -749,9 +776,11 @@ for name, head, ids in [("the copying head", copying, twice(1)), ("the dearest r
           f"reviews {text - price:+.3f}")
 
 # %% [markdown]
-# A head that costs a lot in the second showing alone belongs to copying, wherever it looks. And one such head you can
-# foretell. In your two blocks the copying head was told where to look by a head that looks one back. **Predict:** take
-# out the head of SmolLM2 that looks most at the token before. What becomes of the copying head's score?
+# The copying head costs nothing where nothing can be copied, as it should. The dearest random head of the saved run
+# costs something everywhere, and by far the most where there is something to copy: the copying needs it, wherever it
+# looks, and needs it not alone. One such head you can foretell. In your two blocks the copying head was blind without
+# the one that looks one back. **Predict:** take out the head of SmolLM2 that looks most at the token before. What
+# becomes of the copying head's score?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The heads that look one back most; the strongest taken out, and as the control the second strongest.
@@ -772,9 +801,11 @@ for number in one_back[: copying[0]].flatten().topk(2).indices.tolist():
               f"score of the copying head {copying_score():.2f}")  # fmt: skip
 
 # %% [markdown]
-# The same story, in a model that others trained on trillions of tokens: one head, two blocks below, writes *who stood
-# before me*; without it the copying head is blind, and copying is worse off than without the copying head itself, for
-# all its relatives are blind as well. The second strongest of those that look one back is not the one it listens to.
+# The same story, in a model that others trained on trillions of tokens. One head, two blocks below, looks one back;
+# without it the copying head is nearly blind, and copying is worse off than without the copying head itself. (Are its
+# relatives blind as well? The scores of the other five would tell. And does that head serve anything but copying? Ask
+# the film reviews.) The control holds: without the second strongest of those that look one back, the copying head finds
+# its place as before.
 #
 # And here look and worth agree. We know it not from the weights, but because we took them out.
 
@@ -796,8 +827,8 @@ for number in one_back[: copying[0]].flatten().topk(2).indices.tolist():
 # lens** (nostalgebraist, 2020).
 #
 # **With a pencil.** A stream of two numbers, no norm, and a table of two tokens, *yes* (1, 0) and *no* (0, 1). After
-# the embedding the stream is (0, 0); block 1 adds (0, 2), block 2 adds (3, 0). What does the lens say after each: which
-# token is first, and by how many logits?
+# the embedding the stream is (0, 0); the first block adds (0, 2), the second (3, 0). What does the lens say each time:
+# which token is first, and by how many logits?
 
 # %%
 # The stream after each block, the logits of yes and no, the probability of yes.
@@ -833,8 +864,8 @@ check.logit_lens(logit_lens)
 # `logits = norm(layers) @ table.T` is [L + 1, V]. The softmax goes over the last axis; then take the column `answer`.
 
 # %% [markdown]
-# **Predict:** *The capital of France is*, thirty blocks. After which block does the lens say Paris first: 5, 15, 25,
-# 29?
+# **Predict:** *The capital of France is*, thirty blocks. After how many of them does the lens put Paris first: 5, 15,
+# 25, 30?
 
 # %% tags=["nbval-ignore-output"]
 # Paris, block by block: its probability, and how many tokens are before it.
@@ -844,13 +875,15 @@ with torch.no_grad():
     read = smol.head(smol.norm(layers)).softmax(-1)  # [31, V]
 for depth in (0, 8, 16, 22, 24, 26, 28, 29, 30):
     ahead = int((read[depth] > read[depth, paris]).sum())
-    print(f"after block {depth:2}: p {read[depth, paris]:.3f}, {ahead:5,} tokens ahead of it; "
+    print(f"{depth:2} of 30 blocks: p {read[depth, paris]:.3f}, {ahead:5,} tokens ahead of it; "
           f"first is {pieces.decode([int(read[depth].argmax())])!r}")
 
 # %% [markdown]
-# Only at the very end. So for most of its depth the model does not know it? **Look** at other texts; at other tokens,
-# too: each column is a place, and says at each depth what would come next. The control is the same text with its words
-# shuffled: what appears there as well has nothing to do with the sentence.
+# Only after all thirty; one block earlier two tokens are still ahead of it. (With no block at all the lens mostly
+# repeats the word just read: the stream is still that word's own row of the table.) So for most of its depth the model
+# does not know it? **Look** at other texts; at other tokens, too: each column is a place, and says at each depth what
+# would come next. The control is the same text with its words shuffled: what appears there as well has nothing to do
+# with the sentence.
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # The lens on a text of yours, up to twelve tokens.
@@ -863,7 +896,7 @@ def draw_lens(text, order):
         layers = smol(ids, return_layers=True).layers[:, 0]  # [31, T, D]
         best = [smol.head(smol.norm(layers[depth])).softmax(-1).max(-1) for depth in DEPTHS]
     return pictures.lens([[pieces.decode([i]) for i in one.indices.tolist()] for one in best],
-                         torch.stack([one.values for one in best]).numpy(), [f"after block {d}" for d in DEPTHS],
+                         torch.stack([one.values for one in best]).numpy(), [f"{d} of 30 blocks" for d in DEPTHS],
                          names_of(ids[0]), f"Read early ({order})")  # fmt: skip
 
 
@@ -874,22 +907,24 @@ viz.explore(draw_lens, text=viz.Text("The capital of France is"), order=viz.Choi
 # %% [markdown]
 # ### Whose lens is it?
 #
-# The lens assumes that a stream speaks the *last* layer's language all along. Nobody asked it to. What if block 3 knows
-# a thing, but keeps it in other directions? A **tuned lens** (Belrose and others, 2023) learns a translation first: for
-# each depth a straight line (a matrix and a bias) that makes the last stream out of this one, as well as least squares
-# can; then norm and head, as before. Our GPT of letters is small enough to fit it here and now.
+# The lens assumes that a stream speaks the *last* layer's language all along. Nobody asked it to. What if an early
+# block knows a thing, but keeps it in other directions? A **tuned lens** (Belrose and others, 2023) learns a
+# translation first: for each depth a straight line (a matrix and a bias) that makes the last stream out of this one, as
+# well as least squares can; then norm and head, as before. Our GPT of letters is small enough to fit it here and now.
 #
 # **Predict:** after the first of its four blocks, does the translation change the price by a hundredth, a tenth, a nat?
-# Two controls: a translation fitted to pairs that do not belong together, and a tuned lens on an untrained model.
+# Two controls: a translation fitted to pairs that do not belong together; and one that has to make the trained model's
+# last stream out of an *untrained* model's stream.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# The price of a letter read off at each depth: as it is, tuned, tuned on shuffled pairs; and tuned, untrained.
+# The price of a letter read off at each depth: as it is, tuned; tuned on shuffled pairs; out of an untrained model.
 from course_lib.interpretability import fit_linear
 
+device.give_back_memory()
 torch.manual_seed(0)
 fresh = gpt.GPT(speller.config).eval()
-to_fit, to_ask = rows[7::30][:64], rows[22::30][:32]  # [64, 129], [32, 129]
-shuffled = torch.randperm(64 * 128, generator=torch.Generator().manual_seed(0))
+to_fit, to_ask = rows[7::60][:32], rows[22::60][:16]  # [32, 129], [16, 129]
+shuffled = torch.randperm(32 * 128, generator=torch.Generator().manual_seed(0))
 
 
 @torch.no_grad()
@@ -898,33 +933,38 @@ def streams(model, rows):
 
 
 @torch.no_grad()
-def read_price(model, stream):
-    return F.cross_entropy(model.head(model.norm(stream)).flatten(0, 1), to_ask[:, 1:].flatten()).item()
+def read_price(stream):
+    logits = speller.head(speller.norm(stream))
+    return F.cross_entropy(logits.flatten(0, 1), to_ask[:, 1:].flatten()).item()
 
 
-def tuned(model, fitted, asked, depth, order=slice(None)):
-    weight, bias = fit_linear(fitted[depth].flatten(0, 1), fitted[-1].flatten(0, 1)[order])
-    return read_price(model, asked[depth] @ weight + bias)
+def tuned(source, asked, depth, order=slice(None)):
+    """The price of a stream that a straight line has translated into the trained model's last one."""
+    weight, bias = fit_linear(source[depth].flatten(0, 1), fitted[-1].flatten(0, 1)[order])
+    return read_price(asked[depth] @ weight + bias)
 
 
 fitted, asked = streams(speller, to_fit), streams(speller, to_ask)
 fresh_fitted, fresh_asked = streams(fresh, to_fit), streams(fresh, to_ask)
 lens = []
 for depth in range(5):
-    lens.append([read_price(speller, asked[depth]), tuned(speller, fitted, asked, depth),
-                 tuned(speller, fitted, asked, depth, shuffled),
-                 tuned(fresh, fresh_fitted, fresh_asked, depth)])  # fmt: skip
+    lens.append([read_price(asked[depth]), tuned(fitted, asked, depth), tuned(fitted, asked, depth, shuffled),
+                 tuned(fresh_fitted, fresh_asked, depth)])  # fmt: skip
     plain, ours, unpaired, untrained = lens[-1]
-    print(f"after block {depth}: as it is {plain:5.2f}, tuned {ours:.2f};   "
-          f"tuned on shuffled pairs {unpaired:.2f}, untrained {untrained:.2f}")  # fmt: skip
+    print(f"{depth} of 4 blocks: as it is {plain:5.2f}, tuned {ours:.2f};   "
+          f"tuned on shuffled pairs {unpaired:.2f}, out of the untrained model's stream {untrained:.2f}")  # fmt: skip
 assert lens[1][1] < lens[1][0] - 0.3
 assert lens[1][1] < min(lens[1][2:])
 
 # %% [markdown]
-# After one block the plain lens misses about a nat that was there for the asking. So the plain lens can say *it knows
-# this by now*; it can never say *it does not know this yet*. With the tuned one, be careful the other way round: the
-# translation was learned from data, so what it says may be knowledge of the *translation*. Here the shuffled pairs and
-# the untrained model show that it cannot do anything alone. Which brings us to the last tool.
+# After one block the plain lens misses more than a nat that was there for the asking. So the plain lens can say *it
+# knows this by now*; it can never say *it does not know this yet*.
+#
+# With the tuned one, be careful the other way round: the translation was learned from data, so what it says may be
+# knowledge of the *translation*. The two controls measure that. Shuffled pairs say nothing: the translation alone knows
+# no text. The untrained model's stream still says which letters were read, and a good translation of that is worth
+# something; how much, stands in the last column. What a trained block adds is the distance to it. Which brings us to
+# the last tool.
 
 # %% [markdown]
 # ## Ask with a straight line
@@ -965,15 +1005,26 @@ check.probe(probe)
 # %% [markdown]
 # > **Common belief:** *"If a probe is right in 99 of 100 cases, the model knows the thing."* Decide, and **write down
 # > three numbers** first: how often is the line right in the trained model? In one that has *never been trained*? And
-# > in the trained one, if the right answers are nonsense: for each letter of the alphabet a coin was thrown, and it
-# > counts as a "vowel" wherever it stands, or never?
+# > in the trained one, if the right answers are nonsense: five letters of the alphabet are drawn, and they count as
+# > the "vowels", wherever they stand?
 
 # %% tags=["boilerplate"]
-# The letters and which of them are vowels; nonsense with as many; the places that are asked.
-LETTERS = [i for i in range(len(letters)) if (sign := letters.id_to_token(i)).isascii() and sign.isalpha()]
-VOWELS = {i for i in LETTERS if letters.id_to_token(i).lower() in "aeiou"}
-mixed = [LETTERS[i] for i in torch.randperm(len(LETTERS), generator=torch.Generator().manual_seed(1)).tolist()]
-NONSENSE = set(mixed[: len(VOWELS)])
+# The letters, large and small, and which of them are vowels; five drawn letters; the places that are asked.
+from string import ascii_lowercase
+
+LETTERS = [i for i in range(len(letters)) if letters.id_to_token(i).lower() in ascii_lowercase]
+
+
+def both_sizes(chosen):
+    return {i for i in LETTERS if letters.id_to_token(i).lower() in chosen}
+
+
+def alphabet(seed):
+    """The letters a to z in an order that chance draws."""
+    return [ascii_lowercase[i] for i in torch.randperm(26, generator=torch.Generator().manual_seed(seed)).tolist()]
+
+
+VOWELS, NONSENSE = both_sizes("aeiou"), both_sizes(alphabet(1)[:5])
 
 
 def known(ids, kind):
@@ -1010,38 +1061,44 @@ for name, kind in [("trained", VOWELS), ("untrained", VOWELS), ("trained", NONSE
     assert share > 0.9
 
 # %% [markdown]
-# **False.** All of them, or nearly! A line in 256 dimensions can cut 52 letters in two in *any* way, as long as the
+# **False.** All of them, or nearly! A line in so many dimensions can cut 52 letters in two in *any* way, as long as the
 # stream still says which letter was read. And that even an untrained model says. The share of right answers was about
 # the probe. Hewitt and Liang (2019) put such nonsense, a **control task**, beside every probe; what counts is the
 # difference, and here it is hardly any.
 #
 # So ask better. If the model knows *vowels*, and not only fifty-two letters, a line fitted to some letters must be
-# right about **letters that it was never shown**. Five groups of letters; each is kept from the line once. (Scored are
-# letters, not places, and both kinds count one half: a guess has 50%.)
+# right about **letters that it was never shown**. Five groups of letters, the large with the small; each group is kept
+# from the line once. (Scored are letters, not places, and both kinds count one half: a guess has 50%.) Three times,
+# with other groups and other nonsense.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# The same four, about letters that were kept from the line; the two kinds count one half each.
-def unseen(stream, other, kind):
+# The same four, about letters that were kept from the line, three times; the two kinds count one half each.
+def unseen(stream, other, kind, order):
     found = {}
     for part in range(5):
-        kept = mixed[part::5]
-        found |= line_right(stream, other, kind, [i for i in LETTERS if i not in kept], kept)
+        kept = both_sizes(order[part::5])
+        found |= line_right(stream, other, kind, [i for i in LETTERS if i not in kept], sorted(kept))
     sides = [[share for i, share in found.items() if (i in kind) == side] for side in (True, False)]
     return sum(sum(side) / len(side) for side in sides) / 2
 
 
 unseen_right = {}
-for name, kind in [("trained", VOWELS), ("untrained", VOWELS), ("trained", NONSENSE), ("untrained", NONSENSE)]:
-    what = "vowels" if kind is VOWELS else "nonsense"
-    unseen_right[name, what] = unseen(*MODELS[name], kind)
-    print(f"{name:9}, {what:8}: {unseen_right[name, what]:.0%} of letters that it never saw")
-assert unseen_right["trained", "vowels"] > 0.7
-assert max(share for (name, what), share in unseen_right.items() if (name, what) != ("trained", "vowels")) < 0.7
+for name in MODELS:
+    for what in ("vowels", "nonsense"):
+        kinds = [VOWELS if what == "vowels" else both_sizes(alphabet(seed)[:5]) for seed in (1, 2, 3)]
+        shares = [unseen(*MODELS[name], kind, alphabet(10 + seed)) for seed, kind in enumerate(kinds)]
+        unseen_right[name, what] = sum(shares) / 3
+        print(f"{name:9}, {what:8}:", " ".join(f"{share:.0%}" for share in shares), "of letters that it never saw")
+assert unseen_right["trained", "vowels"] > 0.6
+assert max(share for (name, what), share in unseen_right.items() if (name, what) != ("trained", "vowels")) < 0.6
 
 # %% [markdown]
-# Now there is a difference, and it is large. The trained model has put vowels to one side, all by itself: it never saw
-# the word, but what comes before and after a vowel is unlike what comes around a consonant, and letters that are used
-# alike have come to lie alike. (That is lesson 01's idea once more.) The other three guess.
+# Now there is a difference, and no perfect score. Nobody told the trained model the word; yet vowels lie so much to one
+# side that a line finds most of those that it never saw. Letters that are used alike have come to lie alike: that is
+# lesson 01's idea once more. The other three are no better than a guess.
+#
+# (Why the large letters together with the small? *A* and *a* are used alike. With *a* shown and *A* kept back, the line
+# would have had the answer already. In such splits probes are most easily fooled.)
 #
 # One question a probe cannot answer, however good its control: does the model *use* what the line found? For that you
 # have the scissors.
@@ -1067,9 +1124,10 @@ check.logit_lens(lambda layers, norm, table, answer: (layers @ table.T).softmax(
 #   costs alone is no share of a cake.
 # - Attention rests on the first token; its value is short. The largest weight is not the largest effect.
 # - An **induction head** looks at what came next the last time. It takes two blocks: one writes *who stood before me*,
-#   one looks for it. Take out the first, and the second goes blind: in your model, and in SmolLM2.
+#   one looks for it. Take out the head that looks one back, and the copying head goes blind: in your model, and in
+#   SmolLM2.
 # - The **logit lens** reads the stream early. It can say that something is there, never that it is not: a tuned lens
-#   found a nat more.
+#   found more than a nat.
 # - A **probe** asks with a straight line. Its score means something beside a control task, and about cases that it has
 #   never seen.
 # - A picture is a question. An experiment with its control is an answer, on this text, for this model.

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of lesson 03, as learners write them, and the diagnosis each must get."""
+"""Lesson 03: wrong answers beside its slips, right answers in other spellings, inputs to draw."""
 import heapq
 
 import numpy as np
@@ -6,340 +6,170 @@ import torch
 import torch.nn.functional as F
 
 from course_lib import word2vec
-from tests.wrong_answers import Wrong
+from course_lib.checks.negative_sampling import _rows
+from wrong_answers import Wrong
 
-# --- negative_sampling_loss ---------------------------------------------------------------------------------------
-
-
-def loss_pulls_noise(centre, context, noise):
-    scores = (noise @ centre[:, :, None]).squeeze(-1)
-    return -F.logsigmoid((centre * context).sum(1)) - F.logsigmoid(scores).sum(1)
-
-
-def loss_averages_noise(centre, context, noise):
-    scores = (noise @ centre[:, :, None]).squeeze(-1)
-    return -F.logsigmoid((centre * context).sum(1)) - F.logsigmoid(-scores).mean(1)
-
-
-def loss_one_minus_sigmoid(centre, context, noise):
-    scores = (noise * centre[:, None]).sum(-1)
-    return -torch.log(torch.sigmoid((centre * context).sum(1))) - torch.log(1 - torch.sigmoid(scores)).sum(1)
-
-
-def loss_log_of_sigmoid(centre, context, noise):
-    scores = (noise * centre[:, None]).sum(-1)
-    return -torch.log(torch.sigmoid((centre * context).sum(1))) - torch.log(torch.sigmoid(-scores)).sum(1)
-
-
-def loss_without_true_pair(centre, context, noise):
-    return -F.logsigmoid(-(noise * centre[:, None]).sum(-1)).sum(1)
-
-
-def loss_without_noise(centre, context, noise):
-    return -F.logsigmoid((centre * context).sum(1))
-
-
-def loss_without_minus(centre, context, noise):
-    scores = (noise * centre[:, None]).sum(-1)
-    return F.logsigmoid((centre * context).sum(1)) + F.logsigmoid(-scores).sum(1)
-
-
-def loss_without_logarithm(centre, context, noise):
-    scores = (noise * centre[:, None]).sum(-1)
-    return -torch.sigmoid((centre * context).sum(1)) - torch.sigmoid(-scores).sum(1)
-
-
-def loss_averaged_over_batch(centre, context, noise):
-    return word2vec.negative_sampling_loss(centre, context, noise).mean()
-
-
-def loss_summed_over_batch(centre, context, noise):
-    scores = (noise * centre[:, None]).sum(-1)
-    return -F.logsigmoid((centre * context).sum(1)).sum() - F.logsigmoid(-scores).sum()
-
-
-def loss_scores_context_against_noise(centre, context, noise):
-    return word2vec.negative_sampling_loss(context, centre, noise)
-
-
-def loss_broadcasts_every_pair(centre, context, noise):
-    return -F.logsigmoid(centre @ context.T) - F.logsigmoid(-(noise @ centre[:, :, None])).sum(1)
-
-
-def loss_clips_scores(centre, context, noise):
-    scores = (noise * centre[:, None]).sum(-1).clamp(-6, 6)
-    return -F.logsigmoid((centre * context).sum(1)) - F.logsigmoid(-scores).sum(1)
-
-
-def loss_multiplies_by_k(centre, context, noise):
-    scores = (noise * centre[:, None]).sum(-1)
-    return -F.logsigmoid((centre * context).sum(1)) - noise.shape[1] * F.logsigmoid(-scores).sum(1)
-
-
-# --- sample_noise -------------------------------------------------------------------------------------------------
-
-
-def noise_uniform(counts, shape, rng):
-    return rng.integers(0, len(counts), shape)
-
-
-def noise_raw_counts(counts, shape, rng):
-    return rng.choice(len(counts), size=shape, p=counts / counts.sum())
-
-
-def noise_other_exponent(counts, shape, rng):
-    return rng.choice(len(counts), size=shape, p=np.sqrt(counts) / np.sqrt(counts).sum())
-
-
-def noise_never_the_first(counts, shape, rng):
-    weights = counts[1:] ** 0.75
-    return 1 + rng.choice(len(counts) - 1, size=shape, p=weights / weights.sum())
-
-
-def noise_counts_from_one(counts, shape, rng):
-    weights = counts**0.75
-    return 1 + rng.choice(len(counts), size=shape, p=weights / weights.sum())
-
-
-def noise_own_generator(counts, shape, rng):
-    weights = counts**0.75
-    return np.random.default_rng().choice(len(counts), size=shape, p=weights / weights.sum())
-
-
-def noise_own_seed(counts, shape, rng):
-    weights = counts**0.75
-    return np.random.default_rng(0).choice(len(counts), size=shape, p=weights / weights.sum())
-
-
-def noise_one_row(counts, shape, rng):
-    weights = counts**0.75
-    return rng.choice(len(counts), size=shape[1], p=weights / weights.sum())
-
-
-def noise_probabilities(counts, shape, rng):
-    return rng.random(shape)
-
-
-def noise_not_normalised(counts, shape, rng):
-    return rng.choice(len(counts), size=shape, p=counts**0.75)
-
-
-def noise_in_place(counts, shape, rng):
-    counts[:] = counts**0.75
-    return rng.choice(len(counts), size=shape, p=counts / counts.sum())
-
-
-def noise_rare_words_twice(counts, shape, rng):
-    weights = counts**0.75
-    weights[3:5] *= 1.2
-    return rng.choice(len(counts), size=shape, p=weights / weights.sum())
-
-
-# --- keep_probability ---------------------------------------------------------------------------------------------
-
-
-def keep_discards(counts, sample):
-    return 1 - np.minimum(1, np.sqrt(sample / (counts / counts.sum())))
-
-
-def keep_discards_below_zero(counts, sample):
-    return 1 - np.sqrt(sample / (counts / counts.sum()))
-
-
-def keep_discards_released(counts, sample):
-    return 1 - word2vec.keep_probability(counts, sample)
-
-
-def keep_uncapped(counts, sample):
-    return np.sqrt(sample / (counts / counts.sum()))
-
-
-def keep_uncapped_released(counts, sample):
-    f = counts / counts.sum()
-    return (np.sqrt(f / sample) + 1) * sample / f
-
-
-def keep_of_counts(counts, sample):
-    return np.minimum(1, np.sqrt(sample / counts))
-
-
-def keep_without_root(counts, sample):
-    return np.minimum(1, sample / (counts / counts.sum()))
-
-
-def keep_upside_down(counts, sample):
-    return np.minimum(1, np.sqrt(counts / counts.sum() / sample))
-
-
-def keep_share_of_largest(counts, sample):
-    return np.minimum(1, np.sqrt(sample / (counts / counts.max())))
-
-
-def keep_everything(counts, sample):
-    return np.ones(len(counts))
-
-
-def keep_decides(counts, sample):
-    return np.random.default_rng(0).random(len(counts)) < word2vec.keep_probability(counts, sample)
-
-
-# --- subsampled_pairs ---------------------------------------------------------------------------------------------
-
-
-def pairs_thinned_afterwards(sentence, kept, window):
-    pairs = []
-    for i in range(len(sentence)):
-        for j in range(max(0, i - window), min(len(sentence), i + window + 1)):
-            if i != j and kept[i] and kept[j]:
-                pairs.append((sentence[i], sentence[j]))
-    return pairs
-
-
-def pairs_thin_centres(sentence, kept, window):
-    places = word2vec.window_pairs(range(len(sentence)), window)
-    return [(sentence[i], sentence[j]) for i, j in places if kept[i]]
-
-
-def pairs_thin_contexts(sentence, kept, window):
-    places = word2vec.window_pairs(range(len(sentence)), window)
-    return [(sentence[i], sentence[j]) for i, j in places if kept[j]]
-
-
-def pairs_of_the_thrown(sentence, kept, window):
-    return word2vec.window_pairs([word for word, keep in zip(sentence, kept) if not keep], window)
-
-
-def pairs_of_all(sentence, kept, window):
-    return word2vec.window_pairs(sentence, window)
-
-
-def pairs_thin_by_word(sentence, kept, window):
-    gone = {word for word, keep in zip(sentence, kept) if not keep}
-    return word2vec.window_pairs([word for word in sentence if word not in gone], window)
-
-
-def pairs_of_places(sentence, kept, window):
-    return word2vec.window_pairs([i for i, keep in enumerate(kept) if keep], window)
-
-
-# --- huffman_codes ------------------------------------------------------------------------------------------------
-
-
-def _merge(counts, key, join):
-    """Merge groups of (weight, {word: code}) two at a time until one is left."""
-    groups = [(count, {word: ""}) for word, count in enumerate(counts)]
-    while len(groups) > 1:
-        groups.sort(key=key)
-        (a, left), (b, right) = groups.pop(0), groups.pop(0)
-        groups.append((a + b, {w: join("0", c) for w, c in left.items()} | {w: join("1", c) for w, c in right.items()}))
-    return [groups[0][1][word] for word in range(len(counts))]
-
-
-def codes_from_the_leaf(counts):
-    return _merge(counts, lambda group: group[0], lambda bit, code: code + bit)
-
-
-def codes_merge_heaviest(counts):
-    return _merge(counts, lambda group: -group[0], lambda bit, code: bit + code)
-
-
-def codes_balanced(counts):
-    return _merge(counts, lambda group: len(group[1]), lambda bit, code: bit + code)
-
-
-def codes_numbered(counts):
-    return [f"{word:b}" for word in range(len(counts))]
-
-
-def codes_one_branch_for_both(counts):
-    return _merge(counts, lambda group: group[0], lambda bit, code: "0" + code)
-
-
-def codes_unary(counts):
-    return ["1" * word + "0" for word in range(len(counts))]
-
-
-def codes_of_all_nodes(counts):
-    return [*word2vec.huffman_codes(counts), ""]
-
-
-def codes_as_numbers(counts):
-    return [int(code) for code in word2vec.huffman_codes(counts)]
-
-
-def codes_only_lengths_right(counts):
-    return ["0" * len(code) for code in word2vec.huffman_codes(counts)]
-
-
-def codes_heap_of_counts(counts):
-    heap = list(counts)
-    heapq.heapify(heap)
-    return heap
-
-
+_SAMPLE = "rng.choice(len(counts), size=shape, p=weights / weights.sum()) ->"
 BANK = {
     "negative_sampling_loss": [
-        Wrong("the sign of the negatives", loss_pulls_noise, "sign-of-negatives"),
-        Wrong("the negatives averaged", loss_averages_noise, "negatives-averaged"),
-        Wrong("log(1 - sigmoid)", loss_one_minus_sigmoid, "saturated-log"),
-        Wrong("log(sigmoid)", loss_log_of_sigmoid, "saturated-log"),
-        Wrong("no true pair", loss_without_true_pair, "positive-forgotten"),
-        Wrong("no noise", loss_without_noise, "negatives-forgotten"),
-        Wrong("no minus", loss_without_minus, "sign-of-loss"),
-        Wrong("no logarithm", loss_without_logarithm, "logarithm-forgotten"),
-        Wrong("averaged over the batch", loss_averaged_over_batch, "averaged-over-batch"),
-        Wrong("summed over the batch", loss_summed_over_batch, "summed-over-batch"),
-        Wrong("context against noise", loss_scores_context_against_noise),
-        Wrong("every centre with every context", loss_broadcasts_every_pair),
-        Wrong("scores clipped to 6", loss_clips_scores),
-        Wrong("summed and times K", loss_multiplies_by_k),
+        Wrong("every centre with every context", "(centre * context).sum(dim=1) -> centre @ context.T"),
+        Wrong("scores clipped to 6", "-noise_scores -> -noise_scores.clamp(-6, 6)"),
+        Wrong("summed and times K", "- F.logsigmoid(-noise -> - noise.shape[1] * F.logsigmoid(-noise"),
+        Wrong("no slope where it saturates", "F.logsigmoid -> (lambda x: torch.where(x > -30, x.sigmoid().log(), x))"),
+        Wrong("centres cut off", "noise @ centre[ -> noise @ centre.detach()["),
     ],
     "sample_noise": [
-        Wrong("uniform", noise_uniform, "uniform"),
-        Wrong("raw frequency", noise_raw_counts, "raw-frequency"),
-        Wrong("the square root", noise_other_exponent, "other-exponent"),
-        Wrong("the first word never drawn", noise_never_the_first, "never-drawn"),
-        Wrong("ids from one", noise_counts_from_one, "out-of-range"),
-        Wrong("a generator of its own", noise_own_generator, "own-generator"),
-        Wrong("a seed of its own", noise_own_seed, "own-generator"),
-        Wrong("one row for all", noise_one_row, "shape"),
-        Wrong("probabilities instead of ids", noise_probabilities, "not-ids"),
-        Wrong("weights that do not sum to one", noise_not_normalised),
-        Wrong("the counts changed in place", noise_in_place),
-        Wrong("two words too often", noise_rare_words_twice),
+        Wrong("the square root", "0.75 -> 0.5", "other-exponent"),
+        Wrong("the first word never drawn", "return -> weights[: len(counts) - 1][:1] = 0; return", "never-drawn"),
+        Wrong("ids from one", "rng.choice -> 1 + rng.choice", "out-of-range"),
+        Wrong("a generator of its own", "rng.choice -> np.random.default_rng().choice", "own-generator"),
+        Wrong("a seed of its own", "rng.choice -> np.random.default_rng(0).choice", "own-generator"),
+        Wrong("one row for all", "size=shape -> size=shape[-1]", "shape"),
+        Wrong("two axes at most", "size=shape -> size=shape[:2]", "shape"),
+        Wrong("probabilities instead of ids", f"{_SAMPLE} rng.random(shape)", "not-ids"),
+        Wrong("one row, repeated", ("rng.choice -> np.zeros(shape, int) + rng.choice", "size=shape -> size=shape[-1]"),
+              "rows-repeat"),
+        Wrong("no word twice in a row", f"{_SAMPLE} np.resize(np.argsort(rng.gumbel(size=(*shape[:-1], len(counts))) + "
+              "np.log(weights))[..., -shape[-1] :], shape)", "no-repeats"),
+        Wrong("drawn without putting back", "size=shape -> replace=False, size=shape", "no-repeats"),
+        Wrong("weights that do not sum to one", "/ weights.sum() ->"),
+        Wrong("the counts changed in place", "weights = counts**0.75 -> counts[:] = counts**0.75; weights = counts"),
+        Wrong("two words too often", "return -> weights[3:5] *= 1.2; return"),
     ],
     "keep_probability": [
-        Wrong("the probability to discard", keep_discards, "discard-probability"),
-        Wrong("the paper's discard, not capped", keep_discards_below_zero, "discard-probability"),
-        Wrong("the released code's discard", keep_discards_released, "discard-probability"),
-        Wrong("the paper's, not capped", keep_uncapped, "not-capped"),
-        Wrong("the released code's, not capped", keep_uncapped_released, "not-capped"),
-        Wrong("of counts instead of shares", keep_of_counts, "counts-not-shares"),
-        Wrong("no square root", keep_without_root, "root-forgotten"),
-        Wrong("t and f exchanged", keep_upside_down, "upside-down"),
-        Wrong("share of the most frequent word", keep_share_of_largest),
-        Wrong("keeps everything", keep_everything),
-        Wrong("decides instead of saying how likely", keep_decides),
+        Wrong("keeps everything", lambda counts, sample: np.ones(len(counts)), "constant"),
+        Wrong("decides instead of saying how likely", "return -> return np.linspace(0.2, 0.8, len(counts)) <"),
+        Wrong("the paper's discard", ("return -> return 1 -", "+ ratio ->"), "discard-probability"),
+        Wrong("the paper's, not capped", ("np.minimum(1.0, -> (", "+ ratio ->"), "not-capped"),
+        Wrong("the paper's, of counts", ("(counts / counts.sum()) -> counts", "+ ratio ->"), "counts-not-shares"),
+        Wrong("the paper's, upside down", ("sample / (counts / counts.sum()) -> (counts / counts.sum()) / sample",
+                                           "+ ratio ->"), "upside-down"),
+        Wrong("min of an array", "np.minimum -> min", "min-of-an-array"),
+        Wrong("a root too many", "np.sqrt(ratio) + ratio -> np.sqrt(np.sqrt(ratio))"),
     ],
     "subsampled_pairs": [
-        Wrong("thinned after windowing", pairs_thinned_afterwards, "subsampled-after-windowing"),
-        Wrong("contexts not thinned", pairs_thin_centres, "contexts-not-thinned"),
-        Wrong("centres not thinned", pairs_thin_contexts, "centres-not-thinned"),
-        Wrong("the words thrown out", pairs_of_the_thrown, "kept-inverted"),
-        Wrong("kept ignored", pairs_of_all, "not-thinned"),
-        Wrong("a word thrown out everywhere", pairs_thin_by_word),
-        Wrong("places instead of words", pairs_of_places),
+        Wrong("each pair once", "word2vec.window_pairs -> (lambda *a: sorted(set(word2vec.window_pairs(*a))))"),
+        Wrong("window of one", "stays], window) -> stays], 1)"),
+        Wrong("the words alone", "word2vec.window_pairs -> (lambda words, window: words)"),
     ],
     "huffman_codes": [
-        Wrong("binary numbers", codes_numbered, "sums-not-to-one"),
-        Wrong("both branches called 0", codes_one_branch_for_both, "sums-not-to-one"),
-        Wrong("only the lengths are right", codes_only_lengths_right, "sums-not-to-one"),
-        Wrong("written from the leaf up", codes_from_the_leaf, "leaf-to-root"),
-        Wrong("the heaviest merged first", codes_merge_heaviest, "not-the-lightest"),
-        Wrong("a balanced tree", codes_balanced, "balanced-tree"),
-        Wrong("counting in ones", codes_unary, "sums-not-to-one"),
-        Wrong("the root has a code too", codes_of_all_nodes, "one-code-a-word"),
-        Wrong("codes as numbers", codes_as_numbers, "not-strings"),
-        Wrong("a heap of counts", codes_heap_of_counts, "not-strings"),
+        Wrong("binary numbers", lambda counts: [f"{word:b}" for word in range(len(counts))], "sums-not-to-one"),
+        Wrong("both branches called 0", '"1" + -> "0" +', "sums-not-to-one"),
+        Wrong("written from the leaf up", ('"0" + codes[word] -> codes[word] + "0"',
+                                           '"1" + codes[word] -> codes[word] + "1"'), "leaf-to-root"),
+        Wrong("the root has a code too", "return codes -> return [*codes, '']", "one-code-a-word"),
+        Wrong("a two for the second branch", '"1" + -> "2" +', "not-strings"),
+        Wrong("codes as numbers", "return codes -> return [int(code) for code in codes]", "not-strings"),
+        Wrong("lightest with heaviest", ("= nodes[:2] -> = nodes[0], nodes.pop()", "nodes[2:] -> nodes[1:]"),
+              "not-the-lightest"),
     ],
+}  # fmt: skip
+
+
+# --- right ------------------------------------------------------------------------------------------------------------
+
+
+def loss_by_loops(centre, context, noise):
+    rows = zip(centre.double(), context.double(), noise.double(), strict=True)
+    return [float(F.softplus(-v @ u) + sum(F.softplus(row @ v) for row in others)) for v, u, others in rows]
+
+
+def loss_by_truth(centre, context, noise):
+    scores = (torch.cat([context[:, None], noise], 1) * centre[:, None]).sum(-1)
+    truth = (torch.arange(scores.shape[1]) == 0).float().expand_as(scores)
+    return F.binary_cross_entropy_with_logits(scores, truth, reduction="none").sum(1)
+
+
+def loss_in_numpy(centre, context, noise):
+    rows = torch.cat([-context[:, None], noise], 1).double().numpy()
+    return np.logaddexp(0, np.einsum("bd,bkd->bk", centre.double().numpy(), rows)).sum(1)
+
+
+def noise_by_places(counts, shape, rng):
+    ends = np.cumsum(np.asarray(counts, float) ** 0.75)
+    return np.searchsorted(ends, rng.random(shape) * ends[-1], side="right")
+
+
+def noise_from_a_long_list(counts, shape, rng):
+    tickets = np.repeat(np.arange(len(counts)), np.round(100 * counts**0.75).astype(int))
+    return tickets[rng.integers(len(tickets), size=shape)]
+
+
+def noise_in_torch(counts, shape, rng):
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    return torch.multinomial(torch.tensor(counts) ** 0.75, int(np.prod(shape)), True, generator=generator).view(shape)
+
+
+def keep_as_the_program(counts, sample):
+    f = np.array(counts) / np.sum(counts)
+    return np.clip((np.sqrt(f / sample) + 1) * sample / f, 0, 1)
+
+
+def keep_as_the_paper(counts, sample):
+    return 1 - np.maximum(0, 1 - np.sqrt(sample / (counts / counts.sum())))
+
+
+def keep_by_a_loop(counts, sample):
+    return [min(1.0, (sample * int(counts.sum()) / int(count)) ** 0.5) for count in counts]
+
+
+def pairs_by_places(sentence, kept, window):
+    words = [sentence[i] for i in range(len(sentence)) if kept[i]]
+    return [(words[i], words[j]) for i in range(len(words)) for j in range(len(words)) if 0 < abs(i - j) <= window]
+
+
+def pairs_in_numpy(sentence, kept, window):
+    return word2vec.window_pairs(list(np.array(sentence)[np.array(kept, bool)]), window)
+
+
+def pairs_by_deleting(sentence, kept, window):
+    words = list(sentence)
+    for i in reversed(range(len(kept))):
+        words[i : i + 1] = words[i : i + 1] * kept[i]
+    return word2vec.window_pairs(words, window)
+
+
+def codes_with_a_heap(counts):
+    heap = [(count, word, {word: ""}) for word, count in enumerate(counts)]
+    heapq.heapify(heap)
+    while len(heap) > 1:
+        (a, i, left), (b, _, right) = heapq.heappop(heap), heapq.heappop(heap)
+        codes = {word: "1" + code for word, code in left.items()} | {word: "0" + code for word, code in right.items()}
+        heapq.heappush(heap, (a + b, i, codes))
+    return [heap[0][2][word] for word in range(len(counts))]
+
+
+def codes_with_two_minima(counts):
+    groups, codes = {(word,): count for word, count in enumerate(counts)}, [""] * len(counts)
+    while len(groups) > 1:
+        light, other = sorted(groups, key=lambda group: (groups[group], -len(group)))[:2]
+        for word in light + other:
+            codes[word] = str(int(word in light)) + codes[word]
+        groups[light + other] = groups.pop(light) + groups.pop(other)
+    return tuple(codes)
+
+
+RIGHT = {
+    "negative_sampling_loss": [loss_by_loops, loss_by_truth, loss_in_numpy],
+    "sample_noise": [noise_by_places, noise_from_a_long_list, noise_in_torch],
+    "keep_probability": [keep_as_the_program, keep_as_the_paper, keep_by_a_loop],
+    "subsampled_pairs": [pairs_by_places, pairs_in_numpy, pairs_by_deleting],
+    "huffman_codes": [codes_with_a_heap, codes_with_two_minima, word2vec.huffman_codes],
+}
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+def draw_sentence(rng):
+    length = int(rng.integers(0, 8))
+    return rng.integers(0, 4, length).tolist(), (rng.random(length) < 0.6).tolist(), int(rng.integers(1, 4))
+
+
+INPUTS = {
+    "negative_sampling_loss": lambda rng: _rows(*(int(n) for n in rng.integers(1, 6, 3)), int(rng.integers(99))).args,
+    "sample_noise": lambda rng: (rng.integers(1, 900, rng.integers(2, 9)), [(9, 9), (9_999, 2)][rng.integers(2)]),
+    "keep_probability": lambda rng: (rng.integers(1, 900, rng.integers(1, 6)), float(10 ** -rng.uniform(0.5, 4))),
+    "subsampled_pairs": draw_sentence,
+    "huffman_codes": lambda rng: (rng.integers(1, 30, rng.integers(2, 9)).tolist(),),
 }

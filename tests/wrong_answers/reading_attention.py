@@ -24,6 +24,30 @@ def one_number_too_few(said, heads, num_heads):
     return said
 
 
+def stretches_of_num_heads(said, heads, num_heads):
+    said = said.clone()
+    for head in heads:
+        said[..., head * num_heads : (head + 1) * num_heads] = 0
+    return said
+
+
+def heads_in_front(said, heads, num_heads):
+    parts = said.reshape(len(said), num_heads, said.shape[1], -1).clone()
+    parts[:, heads] = 0.0
+    return parts.reshape(said.shape)
+
+
+def rolled_the_wrong_way(attention, ids):
+    right = (ids.roll(-1) == ids[:, None]).tril()
+    return (attention * right).sum(1)[right.any(1)].mean()
+
+
+def all_right_entries(attention, ids):
+    right = (ids.roll(1) == ids[:, None]).tril()
+    right[:, 0] = False
+    return attention[right].mean()
+
+
 def best_place(layers, norm, table, answer):
     return (norm(layers) @ table.T).argmax(-1)
 
@@ -41,6 +65,8 @@ BANK = {
     "without_heads": [
         Wrong("the input changed", in_place),
         Wrong("one number too few", one_number_too_few),
+        Wrong("stretches as long as there are heads", stretches_of_num_heads),
+        Wrong("heads in front of tokens", heads_in_front, "heads-before-tokens"),
         Wrong("nothing", "return parts -> parts"),
         Wrong("four axes", "return parts.view(B, T, D) -> return parts"),
         Wrong("the weights of every head", "parts[:, :, heads] = 0 -> parts[:] = 0", "all-zero"),
@@ -50,6 +76,8 @@ BANK = {
         Wrong("nothing", "return sum -> sum"),
         Wrong("the largest", "sum(shares) / len(shares) -> max(shares)"),
         Wrong("two places further", "ids[j - 1] -> ids[j - 2]"),
+        Wrong("rolled the wrong way", rolled_the_wrong_way, "token-before"),
+        Wrong("the mean of all right entries", all_right_entries, "mean-of-places"),
     ],
     "logit_lens": [
         Wrong("the likeliest tokens", best_place),

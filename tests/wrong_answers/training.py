@@ -11,29 +11,7 @@ from wrong_answers import Wrong
 
 DRAW = "chosen = rng.choice(different, size=round(share * len(different)), replace=False)"
 ANSWER = "return np.isin(films, chosen)"
-HELD = "held = [F.cross_entropy(model(x), y).item() * len(y) for x, y in held_out]"
-
-
-def epoch_eval_too_late(model, optimizer, batches, held_out):
-    model.train()
-    total = sum(learn(model, optimizer, x, y) * len(y) for x, y in batches)
-    held = sum(F.cross_entropy(model(x), y).item() * len(y) for x, y in held_out)
-    model.eval()
-    return total / sum(len(y) for _, y in batches), held / sum(len(y) for _, y in held_out)
-
-
-def learn(model, optimizer, x, y):
-    loss = F.cross_entropy(model(x), y)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
-
-
-def rate_divides_by_zero(step, steps, warmup_steps, highest):
-    rise = (step + 1) / warmup_steps
-    fall = 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / max(1, steps - warmup_steps)))
-    return highest * (rise if step < warmup_steps else fall)
+RUN = f"{DRAW} -> chosen = np.roll(different, rng.integers(len(different)))[:round(share * len(different))]"
 
 
 BANK = {
@@ -74,10 +52,14 @@ BANK = {
         Wrong("isin of a set", "isin(films, chosen) -> isin(films, set(chosen))", "none-held-out"),
         Wrong("nothing held out", f"{ANSWER} -> return np.isin(films, [])", "none-held-out"),
         Wrong("another generator", "rng.choice -> np.random.default_rng().choice", "another-rng"),
+        Wrong("a run of neighbouring films", RUN, "neighbouring-films"),
+        Wrong("neighbours down the list", ("np.unique(films) -> np.array(list(dict.fromkeys(films.tolist())))", RUN),
+              "neighbouring-films"),
         Wrong("one film", f"{ANSWER} -> return films == chosen[0]"),
     ],
     "run_epoch": [
-        Wrong("eval mode too late", epoch_eval_too_late, "eval-mode-forgotten"),
+        Wrong("eval mode too late", ("model.eval() ->", "return sum -> model.eval()\n    return sum"),
+              "eval-mode-forgotten"),
         Wrong("one number", ", sum(held) / sum(len(y) for _, y in held_out) ->"),
         Wrong("twice over the data", ("y in batches: -> y in batches + batches:", "sum(trained) -> sum(trained) / 2")),
         Wrong("a list of losses", "return sum(trained) / sum(len(y) for _, y in batches) -> return trained"),
@@ -90,10 +72,10 @@ BANK = {
                            "square = 0.999 * square + -> square *= 0.999\n    square +=")),
         Wrong("steps counted from 0", "**step -> **(step + 1)"),
         Wrong("zeros", "return -> parameter = mean = square = move = 0 * parameter\n    return", "all-zero"),
-        Wrong("two of the three", ", mean, square -> , mean"),
+        Wrong("two of the three", "), mean, square -> ), mean"),
     ],
     "learning_rate": [
-        Wrong("divides by a warm-up of 0", rate_divides_by_zero),
+        Wrong("divides by a warm-up of 0", "if step -> rise = (step + 1) / warmup_steps\n    if step"),
         Wrong("degrees", "math.pi -> 180"),
         Wrong("always the highest", "if step < warmup_steps: -> return 0.25\n    if step < 0:", "constant"),
     ],
@@ -126,34 +108,28 @@ def epoch_of_sums(model, optimizer, batches, held_out):
     total = count = 0
     for x, y in batches:
         optimizer.zero_grad(set_to_none=False)
-        scores = model(x)
-        loss = F.cross_entropy(scores, y, reduction="sum")
+        loss = F.cross_entropy(model(x), y, reduction="sum")
         (loss / len(y)).backward()
         optimizer.step()
         total, count = total + loss.item(), count + len(y)
     model.train(False)
     with torch.inference_mode():
-        scores = torch.cat([model(x) for x, _ in held_out])
-        held = F.cross_entropy(scores, torch.cat([y for _, y in held_out]))
+        held = F.cross_entropy(model(torch.cat([x for x, _ in held_out])), torch.cat([y for _, y in held_out]))
     return total / count, held.item()
 
 
 def epoch_by_gradients(model, optimizer, batches, held_out):
     model.train()
-    losses = []
+    trained = []
     for x, y in batches:
         loss = -model(x).log_softmax(1)[torch.arange(len(y)), y].mean()
         for parameter, gradient in zip(model.parameters(), torch.autograd.grad(loss, [*model.parameters()])):
             parameter.grad = gradient
         optimizer.step()
-        losses.append(loss.detach().double())
-    model.eval()
-    held = [F.nll_loss(model(x).log_softmax(-1), y).detach() for x, y in held_out]
-
-    def mean(losses, batches):
-        return np.average([float(loss) for loss in losses], weights=[len(y) for _, y in batches])
-
-    return np.array([mean(losses, batches), mean(held, held_out)])
+        trained.append(loss.item())
+    held = [F.nll_loss(model.eval()(x).log_softmax(-1), y).item() for x, y in held_out]
+    return np.array([np.average(losses, weights=[len(y) for _, y in pairs])
+                     for losses, pairs in ((trained, batches), (held, held_out))])  # fmt: skip
 
 
 def epoch_in_tensors(model, optimizer, batches, held_out):
@@ -180,20 +156,18 @@ def adamw_in_numpy(parameter, mean, square, gradient, step, learning_rate, weigh
 def adamw_by_lerp(parameter, mean, square, gradient, step, learning_rate, weight_decay):
     mean = torch.lerp(mean, gradient, 0.1)
     square = torch.addcmul(0.999 * square, gradient, gradient, value=0.001)
+    parameter = parameter * (1 - learning_rate * weight_decay)
     bottom = square.sqrt() / math.sqrt(1 - 0.999**step) + 1e-8
-    shrunk = parameter * (1 - learning_rate * weight_decay)
-    return [torch.addcdiv(shrunk, mean, bottom, value=-learning_rate / (1 - 0.9**step)), mean, square]
+    return [parameter.addcdiv(mean, bottom, value=-learning_rate / (1 - 0.9**step)), mean, square]
 
 
 def adamw_of_torch(parameter, mean, square, gradient, step, learning_rate, weight_decay):
-    parameter = torch.nn.Parameter(parameter.clone())
+    parameter, mean, square = torch.nn.Parameter(parameter.clone()), mean.clone(), square.clone()
     parameter.grad = gradient.clone()
     optimizer = torch.optim.AdamW([parameter], lr=learning_rate, weight_decay=weight_decay)
-    optimizer.state[parameter] = {"step": torch.tensor(step - 1.0), "exp_avg": mean.clone(),
-                                  "exp_avg_sq": square.clone()}  # fmt: skip
-    optimizer.step()
-    state = optimizer.state[parameter]
-    return parameter, state["exp_avg"], state["exp_avg_sq"]
+    optimizer.state[parameter] = {"step": torch.tensor(step - 1.0), "exp_avg": mean, "exp_avg_sq": square}
+    optimizer.step()  # changes all three in place
+    return parameter, mean, square
 
 
 def rate_by_share(step, steps, warmup_steps, highest):
@@ -244,7 +218,7 @@ def draw_rate(rng):
 INPUTS = {
     "split_by_film": lambda rng: (
         rng.integers(3, 9, rng.integers(5, 20)), float(rng.random()), np.random.default_rng(rng.integers(99))),
-    "run_epoch": lambda rng: (draw_batches(rng, 4), draw_batches(rng, 3)),
+    "run_epoch": lambda rng: (draw_batches(rng, 4), draw_batches(rng, 3), bool(rng.random() < 0.5)),
     "adamw_step": draw_adamw,
     "learning_rate": draw_rate,
 }  # fmt: skip

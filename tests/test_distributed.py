@@ -1,4 +1,4 @@
-"""training under torchrun: two processes do what one does, step by step, and come back from a kill bit for bit."""
+"""distributed, by training under torchrun: two processes do what one does, and come back from a kill bit for bit."""
 
 import json
 import os

@@ -1,0 +1,58 @@
+"""Files: what everyone who reads or writes one needs, so that what can go wrong is said in one sentence.
+
+What it leaves out. Formats (`vector_files`, `evaluation_sets`, `tokenizer_files`) and downloads (`fetching`).
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+def existing(path: str | os.PathLike, what: str) -> Path:
+    """The path of a file that is there. FileNotFoundError, which says what was looked for, where none is."""
+    path = Path(path)
+    if not path.is_file():
+        folder = " (it is a folder)" if path.is_dir() else ""
+        raise FileNotFoundError(f"there is no {what} at {path}: check the path{folder}.")
+    return path
+
+
+def read_text(path: str | os.PathLike, what: str) -> str:
+    """The text of a file in UTF-8, every line ending in one character. Raises as `existing`, and ValueError."""
+    raw = existing(path, what).read_bytes()
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ValueError(f"line {line} of {path} is not UTF-8 ({error.reason}): save it as UTF-8.") from None
+
+
+@contextmanager
+def complete_or_absent(path: str | os.PathLike) -> Iterator[IO[bytes]]:
+    """A file to write beside `path`, renamed onto it when all is written and removed when anything goes wrong."""
+    path = Path(path).resolve()  # through a link, to the file itself
+    if not path.parent.is_dir() or path.is_dir():
+        why = "it is a folder." if path.is_dir() else f"there is no folder {path.parent}; make it first."
+        raise FileNotFoundError(f"cannot write {path}: {why}")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "wb") as file:
+            yield file
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def to_bytes(text: str) -> bytes:
+    """The text as UTF-8. ValueError for a surrogate, half of a character that nothing follows: UTF-8 has no such."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        half = text[error.start]
+        raise ValueError(
+            f"The text holds the surrogate {half!r}, half a character, which no file of UTF-8 can hold: "
+            "take it out, for example with text.encode(errors='replace').decode()."
+        ) from None

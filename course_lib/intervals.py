@@ -1,0 +1,116 @@
+"""Ranks, their correlation, and the interval around a score: over seeds, or over what was drawn to be scored.
+
+A score moves with the seed of the training and with the choice of the questions. `seed_interval` says how far it moves
+with the one (Student's t), `bootstrap_interval` how far with the other (draw the pairs again). What is left out:
+p-values, and corrections for many comparisons.
+
+Papers: Spearman (1904), "The Proof and Measurement of Association between Two Things"; Student (1908), "The Probable
+Error of a Mean"; Efron (1979), "Bootstrap Methods".
+
+Shapes: N values or pairs.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Real
+from scipy import stats
+
+from course_lib.settings import Rule, Size, number
+from course_lib.shapes import shaped
+
+Confidence = Annotated[float, Rule(lambda share: number(share) and 0 < share < 1, "a share between 0 and 1, as 0.95")]
+
+
+class Interval(NamedTuple):
+    """A number and the interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+
+# ---- Rank correlation --------------------------------------------------------------------------------------------
+
+
+def ranks(values: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
+    """The place of each value among all, 1 for the smallest; equal values share the mean of their places.
+
+    >>> ranks([7, 3, 7, 9]).tolist()
+    [2.5, 1.0, 2.5, 4.0]
+    """
+    _, groups, sizes = np.unique(_finite(values, "values"), return_inverse=True, return_counts=True)
+    last = np.cumsum(sizes)  # the last place of each group of equal values
+    return (last - (sizes - 1) / 2)[groups]
+
+
+@shaped
+def spearman(x: Real[np.ndarray, " N"], y: Real[np.ndarray, " N"]) -> float:
+    """Spearman's rho: the (Pearson) correlation of the ranks. 1 same order, -1 opposite order, 0 no monotone relation.
+
+    Raises ValueError for fewer than two values, unequal lengths, NaN, and where all values of one side are equal.
+    """
+    x, y = ranks(x), ranks(y)
+    rho = pearson(x, y)
+    if math.isnan(rho):
+        raise ValueError("all values of one side are equal, so there is no order to compare.")
+    return rho
+
+
+def pearson(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> float:
+    """Pearson's correlation r; NaN where one side is constant."""
+    x, y = x - x.mean(), y - y.mean()
+    length = math.sqrt((x @ x) * (y @ y))
+    return float(np.clip(x @ y / length, -1, 1)) if length else math.nan
+
+
+def _finite(values: Real[np.ndarray, " N"], name: str) -> Float[np.ndarray, " N"]:
+    """`values` as a float64 array, or a sentence where one is NaN or infinite."""
+    array = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        place = int(np.flatnonzero(~np.isfinite(array))[0])
+        raise ValueError(f"{name} hold {array[place]} at place {place}: leave out the pairs that have no number "
+                         "(an unknown word's cosine is NaN).")
+    return array
+
+
+# ---- How sure is a score? ----------------------------------------------------------------------------------------
+
+
+@shaped
+def seed_interval(values: Iterable[float], confidence: Confidence = 0.95) -> Interval:
+    """Mean of the scores of several seeds, and Student's interval: mean +- t * s / sqrt(n), n - 1 degrees of freedom.
+
+    It says where the mean over all seeds lies, not where the next seed falls; with three seeds t is 4.3, so it is wide.
+    """
+    values = _finite(list(values), "scores")
+    if len(values) < 2:
+        raise ValueError(f"an interval over seeds needs two or more, and there are {len(values)}: train with more.")
+    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
+    return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
+
+
+@shaped
+def bootstrap_interval(model_scores: Real[np.ndarray, " N"], gold: Real[np.ndarray, " N"],
+                       other_scores: Real[np.ndarray, " N"] | None = None, confidence: Confidence = 0.95,
+                       samples: Size = 1000, seed: int = 1) -> Interval:
+    """Spearman's rho of one model, and how far it moves when the pairs are drawn again, with replacement (Efron 1979).
+
+    With `other_scores`, a second model's on the same pairs: the difference of the two rhos, each sample the same pairs
+    for both, so that what makes a pair hard falls out. An interval without 0 then says that the first is better (or
+    worse) on pairs like these. The interval lies between the percentiles of the samples.
+    """
+    models = [_finite(scores, "scores") for scores in (model_scores, other_scores) if scores is not None]
+    gold = _finite(gold, "judgements")
+    rhos = [spearman(scores, gold) for scores in models]
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(samples):
+        pairs = rng.integers(0, len(gold), len(gold))
+        judged = ranks(gold[pairs])
+        drawn.append([pearson(ranks(scores[pairs]), judged) for scores in models])
+    sign = [1, -1][:len(models)]
+    low, high = np.nanquantile(np.array(drawn) @ sign, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(np.dot(rhos, sign)), float(low), float(high))
