@@ -23,13 +23,10 @@ import csv
 import dis
 import hashlib
 import html
-import importlib
 import io
 import json
 import multiprocessing
 import os
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -42,10 +39,11 @@ from types import CodeType
 import nbformat
 from tqdm.auto import tqdm
 
+from course_lib.closed_room import ask
+
 LESSONS = Path(__file__).resolve().parents[1] / "notebooks"
 SECONDS, MEGABYTES = 30, 2000  # for one exercise: the slowest check takes 2 seconds, torch and the checks 400 MB
 LONGEST = 2_000_000  # characters of a notebook's code; the longest lesson has 60,000
-NOTHING_SENT = "Its process ended without an answer"
 PARSING = threading.Lock()  # Python 3.11 may fail when two threads build a syntax tree at once (its issue 106905)
 
 
@@ -187,95 +185,6 @@ def bound_by(node: ast.stmt) -> set[str]:
     if isinstance(node, DEFINITIONS):
         return {node.name}
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
-
-
-# --- One exercise, in a process of its own ----------------------------------------------------------------------------
-
-
-def ask(topic: str, exercise: str, code: str, seconds: float, megabytes: int) -> dict:
-    """The check's answer to a function: status, diagnosis, message. Never raises for what the learner's code does."""
-    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-    receive, send = context.Pipe(duplex=False)
-    with tempfile.TemporaryDirectory(prefix="classroom-") as room:
-        process = context.Process(target=_answer, args=(topic, exercise, code, room, megabytes, send), daemon=True)
-        process.start()
-        send.close()
-        try:
-            if not receive.poll(seconds):
-                return {"status": "not yet", "diagnosis": "no-end",
-                        "message": f"Did not end within {seconds:g} seconds: is there a loop that never stops?"}
-            return receive.recv()
-        except EOFError:
-            process.join(5)
-            return {"status": "not yet", "diagnosis": "process-ended",
-                    "message": f"{NOTHING_SENT} (code {process.exitcode}): it left Python, or took more than "
-                               f"{megabytes:,} MB."}  # fmt: skip
-        finally:
-            process.kill()
-            process.join()
-            receive.close()
-
-
-def _answer(topic: str, exercise: str, code: str, room: str, megabytes: int, send) -> None:
-    """In the process: the check is imported, the room is closed, the learner's code is run, the check is asked."""
-    import torch
-
-    torch.set_num_threads(1)
-    check = getattr(importlib.import_module(f"course_lib.checks.{topic}"), exercise)
-    os.chdir(room)
-    sys.dont_write_bytecode = True
-    _limit_memory(megabytes)
-    silence = open(os.devnull, "w")  # stays open as long as the process lives
-    os.dup2(silence.fileno(), 1), os.dup2(silence.fileno(), 2)
-    sys.stdin = open(os.devnull)
-    sys.addaudithook(_fence(os.path.realpath(room)))
-    space = {"__name__": "handed_in"}
-    try:
-        exec(compile(code, "<handed in>", "exec"), space)
-        result = check(space.get(exercise))
-        status = {"failed": "not yet"}.get(result.status, result.status)
-        answer = {"status": status, "diagnosis": result.diagnosis or "", "message": result.message}
-    except BaseException as error:  # of the statements around the function; the check itself never raises
-        words = " ".join(str(error).split())[:200]
-        answer = {"status": "not yet", "diagnosis": "stopped",
-                  "message": f"{exercise}: what it needs stopped with {type(error).__name__}: {words}"}
-    send.send(answer)
-
-
-def _limit_memory(megabytes: int) -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no limits of this kind
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 10**6, megabytes * 10**6))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (10**7, 10**7))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-CLOSED = ("socket.connect", "socket.bind", "socket.sendto", "subprocess.Popen", "os.system", "os.fork", "os.forkpty",
-          "os.posix_spawn", "os.exec", "os.spawn", "os.kill", "os.startfile", "pty.spawn", "ctypes.dlopen")  # fmt: skip
-CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
-           "os.chown", "os.utime", "shutil.rmtree", "shutil.move", "shutil.copyfile")  # fmt: skip
-
-
-def _fence(room: str):
-    """What may not be done from here on: a hook for Python's audit events."""
-
-    def inside(path: object) -> bool:
-        return isinstance(path, int) or os.path.realpath(os.fsdecode(path)).startswith((room + os.sep, os.devnull))
-
-    def hook(event: str, arguments: tuple) -> None:
-        if event in CLOSED:
-            raise PermissionError(f"an exercise may not do this here ({event}).")
-        if event == "open":
-            path, mode, flags = arguments
-            writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (
-                isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND))
-            if writes and not inside(path):
-                raise PermissionError(f"an exercise may not write {str(path)[:80]!r}.")
-        elif event in CHANGES and not all(inside(path) for path in arguments[:2] if isinstance(path, str | bytes)):
-            raise PermissionError(f"an exercise may not change files outside its folder ({event}).")
-
-    return hook
 
 
 # --- A class ----------------------------------------------------------------------------------------------------------

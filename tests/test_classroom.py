@@ -12,7 +12,6 @@ from course_lib import classroom
 
 LESSON = "10_attention"
 NAMES = ["causal_mask", "scaled_dot_product_attention", "padding_mask"]
-linux = pytest.mark.skipif(sys.platform != "linux", reason="limits on memory, and forks")
 
 
 @functools.cache
@@ -129,23 +128,6 @@ def test_the_table_opens_in_a_spreadsheet(graded, class_folder):
     assert len(rows) == len(graded)
     assert rows[0].keys() == classroom.Grade.__dataclass_fields__.keys()
     assert classroom._as_csv([classroom.Grade("=1+1", "", "", "passed")]).splitlines()[1].startswith("'=1+1")
-
-
-@linux
-@pytest.mark.parametrize(("line", "words"), [
-    ("open(__import__('os').path.expanduser('~/classroom_test'), 'w')", "may not write"),
-    ("__import__('os').mkdir('/tmp/classroom_test')", "may not change files"),
-    ("__import__('os').fork()", "may not do this here (os.fork)"),
-    ("__import__('subprocess').run(['true'])", "may not do this here (subprocess.Popen)"),
-    ("__import__('socket').create_connection(('127.0.0.1', 9))", "may not do this here (socket.connect)"),
-    ("bytearray(10**11)", "MemoryError"),
-    ("open('own.txt', 'w').write('fine') and 1 / 0", "ZeroDivisionError"),
-])  # fmt: skip
-def test_the_fence(line, words):
-    code = f"def causal_mask(length):\n    {line}\n"
-    answer = classroom.ask("attention", "causal_mask", code, 60, 2000)
-    assert answer["status"] == "not yet"
-    assert words in answer["message"]
 
 
 def test_only_what_a_function_needs_is_run():
