@@ -55,6 +55,7 @@ import torch.nn.functional as F
 from course_lib import checkpoints, data, device, gpt, llama, pretrain, viz
 
 smol, pieces = checkpoints.load_llama(data.path("smollm2"), "int4")
+device.give_back_memory()
 
 
 def drawn(seed, count=50):
@@ -923,25 +924,26 @@ from course_lib.interpretability import fit_linear
 device.give_back_memory()
 torch.manual_seed(0)
 fresh = gpt.GPT(speller.config).eval()
-to_fit, to_ask = rows[7::60][:32], rows[22::60][:16]  # [32, 129], [16, 129]
-shuffled = torch.randperm(32 * 128, generator=torch.Generator().manual_seed(0))
+to_fit, to_ask = rows[7::60][:20], rows[22::60][:12]  # [20, 129], [12, 129]
+shuffled = torch.randperm(20 * 128, generator=torch.Generator().manual_seed(0))
 
 
 @torch.no_grad()
 def streams(model, rows):
-    return torch.cat([model(some[:, :-1], return_layers=True).layers for some in rows.split(16)], 1)  # [5, N, 128, D]
+    layers = [model(some[:, :-1], return_layers=True).layers.half() for some in rows.split(8)]  # half the memory
+    return torch.cat(layers, 1)  # [5, N, 128, D]
 
 
 @torch.no_grad()
 def read_price(stream):
-    logits = speller.head(speller.norm(stream))
+    logits = speller.head(speller.norm(stream.float()))
     return F.cross_entropy(logits.flatten(0, 1), to_ask[:, 1:].flatten()).item()
 
 
 def tuned(source, asked, depth, order=slice(None)):
     """The price of a stream that a straight line has translated into the trained model's last one."""
-    weight, bias = fit_linear(source[depth].flatten(0, 1), fitted[-1].flatten(0, 1)[order])
-    return read_price(asked[depth] @ weight + bias)
+    weight, bias = fit_linear(source[depth].flatten(0, 1).float(), fitted[-1].flatten(0, 1)[order].float())
+    return read_price(asked[depth].float() @ weight + bias)
 
 
 fitted, asked = streams(speller, to_fit), streams(speller, to_ask)
@@ -1025,6 +1027,8 @@ def alphabet(seed):
 
 
 VOWELS, NONSENSE = both_sizes("aeiou"), both_sizes(alphabet(1)[:5])
+fitted = asked = fresh_fitted = fresh_asked = None  # make room
+to_fit, to_ask = rows[7::60][:32], rows[22::60][:16]  # [32, 129], [16, 129]
 
 
 def known(ids, kind):
@@ -1051,7 +1055,8 @@ def line_right(stream, other, kind, fit_on, ask_about):
 
 # %% tags=["nbval-ignore-output"]
 # After block 2: vowels in the trained model, in the untrained one, and nonsense in the trained one.
-MODELS = {"trained": (fitted[2], asked[2]), "untrained": (fresh_fitted[2], fresh_asked[2])}
+MODELS = {name: [streams(model, some)[2].float() for some in (to_fit, to_ask)]
+          for name, model in {"trained": speller, "untrained": fresh}.items()}  # fmt: skip
 here = to_ask[:, :-1]
 often = {i: int((here == i).sum()) for i in LETTERS}
 for name, kind in [("trained", VOWELS), ("untrained", VOWELS), ("trained", NONSENSE), ("untrained", NONSENSE)]:
