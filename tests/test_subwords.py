@@ -32,7 +32,8 @@ HOSTILE = st.text(st.sampled_from(ODD), max_size=40)
 
 
 # for BERT: what is neither mark nor punctuation nor format character; ODD has old ones of each
-LEFT_OUT = "".join(map(chr, range(0x2B820, 0x2B920)))
+# and U+166D, which was punctuation before Unicode 12 and still is to `tokenizers`, is a symbol today
+LEFT_OUT = "\u166d" + "".join(map(chr, range(0x2B820, 0x2B920)))
 
 
 OLD = st.text(st.characters(exclude_categories=["Cs", "Cn", "P", "M", "Cf"], exclude_characters=LEFT_OUT))
