@@ -36,5 +36,5 @@ def test_a_right_answer_passes():
     ("x = 1 / 0\ndef causal_mask(length):\n    return x\n", "stopped"),
 ])  # fmt: skip
 def test_how_it_may_end(code, diagnosis):
-    answer = ask("attention", "causal_mask", code, 10, 2000)
+    answer = ask("attention", "causal_mask", code, 25, 2000)
     assert (answer["status"], answer["diagnosis"]) == ("not yet", diagnosis)
