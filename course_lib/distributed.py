@@ -40,7 +40,9 @@ class Team:
         if self.together:
             steps = self.sum(torch.eye(self.size)[self.rank] * step).int().tolist()
             if len(set(steps)) > 1:
-                raise RuntimeError(f"The processes would go on from the steps {steps}: name a folder that all see.")
+                raise RuntimeError(
+                    f"The processes would go on from the steps {steps}: name a checkpoint folder that all of them see."
+                )
             for tensor in [*model.parameters(), *model.buffers()]:
                 dist.broadcast(tensor.detach(), 0)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from course_lib import training
+from course_lib import distributed, training
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = [
@@ -23,7 +23,7 @@ pytestmark = [
 SCRIPT = """
 import json, os, pathlib, random, signal, sys
 import torch
-from course_lib import training
+from course_lib import distributed, training
 from course_lib.bert import BertConfig, BertForPreTraining, SentencePairs
 
 folder, options = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2])
@@ -142,7 +142,7 @@ def test_a_kill_resumes_bit_for_bit(tmp_path, in_peace, killed):
 
 
 def test_fewer_batches_than_processes_are_refused(monkeypatch):
-    monkeypatch.setattr(training, "_join", lambda place: True)
+    monkeypatch.setattr(distributed, "join", lambda device: True)
     monkeypatch.setattr(dist, "get_rank", lambda: 0)
     monkeypatch.setattr(dist, "get_world_size", lambda: 4)
     with pytest.raises(ValueError, match="accumulate=3 leaves some of the 4 processes without a batch: give accumul"):
@@ -150,7 +150,7 @@ def test_fewer_batches_than_processes_are_refused(monkeypatch):
 
 
 def test_processes_at_unlike_steps_are_told(monkeypatch):
-    team = training.Team()
+    team = distributed.Team()
     team.together, team.size = True, 2
     monkeypatch.setattr(team, "sum", lambda own: own + torch.tensor([0, 4]))
     with pytest.raises(RuntimeError, match=r"would go on from the steps \[0, 4\]: name a checkpoint folder that all"):
