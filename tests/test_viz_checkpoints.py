@@ -70,6 +70,15 @@ def test_bars_say_where_two_models_part(recwarn):
     assert not recwarn.list
 
 
+def test_a_long_title_stays_within_the_picture():
+    title = "Slip: six heads instead of twelve (cosine of the sentences' vectors with the right ones 0.9821)"
+    figure, _ = pictures.differences([1.0], ["embedding"], title)
+    figure.draw_without_rendering()
+    box = figure.axes[0].title.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= 800
+
+
 def test_bars_of_two_models_that_agree():
     assert pictures.differences([1e-6], ["embedding"], "t")[1].endswith("all are below 1e-05.")
 

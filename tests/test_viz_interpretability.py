@@ -23,6 +23,10 @@ def test_a_row_holds_the_whole_the_head_and_the_others():
     assert viz.png(figure).startswith("data:image/png")
 
 
+def test_nothing_is_said_without_a_minus():
+    assert "middle 0.00." in pictures.removals({"a": (1.0, 2.0, [-0.001])}, "t", "x")[1]
+
+
 @pytest.mark.parametrize(("rows", "words"), [
     ({}, "there is no run"), ({"a": (1, 2, [])}, "'a' has 1, 2 and 0 others"), ({"a": (1, np.nan, [1])}, "finite"),
 ])  # fmt: skip

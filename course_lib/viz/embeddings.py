@@ -5,6 +5,7 @@ arrays, words, or anything that answers like a `KeyedVectors`; never a model. Co
 picture needs them: markers and line styles say the same.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
@@ -175,7 +176,8 @@ def _canvas(title: str, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(8, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.set_title(title, fontsize=15, parse_math=False)  # a word may be "$", which is not a formula
+    lines = [part for line in title.split("\n") for part in textwrap.wrap(line, 72)]
+    axes.set_title("\n".join(lines), fontsize=15, parse_math=False)  # a word may be "$", which is not a formula
     axes.tick_params(labelsize=12)
     axes.xaxis.label.set_size(12)
     axes.yaxis.label.set_size(12)

@@ -205,7 +205,7 @@ def senses(cosines: np.ndarray, names: Sequence[str], kinds: Sequence[str], titl
     axes.set_xticks([])
     for label in axes.get_yticklabels():
         label.set_parse_math(False)
-    axes.set_xlabel("the same sentences; a dot is the nearest, filled where the sense is the same", fontsize=11)
+    axes.set_xlabel("the same sentences; a dot is the nearest,\nfilled where the sense is the same", fontsize=11)
     alike = np.equal.outer(kinds, kinds) & ~np.eye(len(names), dtype=bool)
     within, across = table[alike].mean(), table[np.not_equal.outer(kinds, kinds)].mean()
     return figure, (f"{title}. Mean cosine of two sentences with the same sense {within:.2f}, with another sense "

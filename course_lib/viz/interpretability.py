@@ -46,8 +46,8 @@ def removals(
     axes.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
     axes.grid(axis="y", visible=False)
     _legend(axes)
-    told = "; ".join(f"{name}: {whole:.2f} with {names[0]}, {without:.2f} {names[1]}, {names[2]} from "
-                     f"{min(others):.2f} to {max(others):.2f}, middle {np.median(others):.2f}"
+    told = "; ".join(f"{name}: {whole:z.2f} with {names[0]}, {without:z.2f} {names[1]}, {names[2]} from "
+                     f"{min(others):z.2f} to {max(others):z.2f}, middle {np.median(others):z.2f}"
                      for name, (whole, without, others) in rows.items())  # fmt: skip
     return figure, f"{title}. {xlabel}: {told}."
 
