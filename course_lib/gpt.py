@@ -93,6 +93,7 @@ class Cache:
         B, H, S = batch_size, getattr(config, "num_kv_heads", config.num_heads), self.max_length  # in Llama heads share
         room = (config.num_layers, B, H, S, config.d_model // config.num_heads)
         self.keys, self.values = (torch.zeros(room, device=device, dtype=dtype) for _ in range(2))
+        self.layers = [*zip(self.keys, self.values)]  # the same numbers, layer by layer
         self.real = torch.zeros(B, S, dtype=torch.bool, device=device)
         self.length = torch.zeros((), dtype=torch.int64, device=device)  # a tensor, as it changes in a compiled graph
         self.padded = False
@@ -120,9 +121,10 @@ class Cache:
         """All keys and values of a layer, these put to their places: (B, H, S, D / H) both."""
         if key.requires_grad:
             raise RuntimeError("A cache keeps no gradients: call the model under torch.no_grad(), or without a cache.")
-        for room, new in ((self.keys, key), (self.values, value)):
-            room[layer].index_copy_(2, places, new)
-        return self.keys[layer, :, :, :S], self.values[layer, :, :, :S]
+        keys, values = self.layers[layer]
+        keys.index_copy_(2, places, key)
+        values.index_copy_(2, places, value)
+        return keys[:, :, :S], values[:, :, :S]
 
     def reorder(self, rows: Int[Tensor, " B"]) -> None:
         """Row i goes on from what was row rows[i], as a beam search asks."""
@@ -143,8 +145,7 @@ class Attention(nn.Module):
 
     def heads(self, x: Float[Tensor, "B T D"]) -> tuple[Float[Tensor, "B H T D/H"], ...]:
         B, T, D = x.shape
-        parts = self.qkv(x).split(D, dim=-1)  # (B, T, D) each
-        return tuple(part.view(B, T, self.num_heads, -1).transpose(1, 2) for part in parts)
+        return self.qkv(x).view(B, T, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4).unbind()
 
     def forward(self, x, mask, extend=None, return_attention=False) -> tuple[Tensor, Tensor | None]:
         T = x.shape[1]

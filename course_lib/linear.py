@@ -73,8 +73,8 @@ class Int8Linear(nn.Module):
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... N"]:
         rows = x.reshape(-1, x.shape[-1]).bfloat16()
         rows = F.pad(rows, (0, self.extra)) if self.extra else rows
-        y = torch._weight_int8pack_mm(rows, self.rounded, self.scale).to(x.dtype)
-        return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], -1)
+        y = torch._weight_int8pack_mm(rows, self.rounded, self.scale)
+        return (y.to(x.dtype) if self.bias is None else y + self.bias).view(*x.shape[:-1], -1)
 
 
 class DynamicInt8Linear(nn.Module):
@@ -120,8 +120,8 @@ class Int4Linear(nn.Module):
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... N"]:
         rows = x.reshape(-1, x.shape[-1]).bfloat16()
-        y = torch._weight_int4pack_mm_for_cpu(rows, self.packed, BLOCK, self.scales).to(x.dtype)
-        return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], -1)
+        y = torch._weight_int4pack_mm_for_cpu(rows, self.packed, BLOCK, self.scales)
+        return (y.to(x.dtype) if self.bias is None else y + self.bias).view(*x.shape[:-1], -1)
 
 
 FEWER_BITS = (Int8Linear, DynamicInt8Linear, Int4Linear)
