@@ -98,7 +98,7 @@ torch.manual_seed(0)
 E = torch.randn(80, 96)
 h = E[5] / E[5].norm() * 96**0.5  # the last norm, in short
 logits = E @ h
-print(f"its own logit {logits[5]:.0f}; the others' {logits[torch.arange(80) != 5].mean():.0f}, "
+print(f"its own logit {logits[5]:.0f}; the others' {logits[torch.arange(80) != 5].mean():z.0f}, "
       f"give or take {logits[torch.arange(80) != 5].std():.0f}")
 print(f"loss of another token: {-logits.log_softmax(0)[6:].mean():.0f} on average")
 
