@@ -88,15 +88,19 @@ def weat(vectors, targets_x: Sequence[str], targets_y: Sequence[str], attributes
     lists = {"targets_x": targets_x, "targets_y": targets_y, "attributes_a": attributes_a, "attributes_b": attributes_b}
     units, found, missing = {}, {}, {}
     for name, words in lists.items():
-        spelled = {word: word if word in vectors else word.lower() for word in words}
-        found[name] = [word for word in spelled if spelled[word] in vectors]
-        missing[name] = [word for word in spelled if spelled[word] not in vectors]
-        if len(found[name]) < 2:
-            raise ValueError(f"of {name} only {found[name]} have a vector, and two words are the least: "
+        rows: dict[int, str] = {}  # a word in two spellings of which one has a vector is one word
+        for word in words:
+            if word in vectors or word.lower() in vectors:
+                rows.setdefault(vectors.get_index(word if word in vectors else word.lower()), word)
+        found[name] = rows
+        missing[name] = [word for word in dict.fromkeys(words) if not (word in vectors or word.lower() in vectors)]
+        if len(rows) < 2:
+            raise ValueError(f"of {name} only {list(rows.values())} have a vector, and two words are the least: "
                              f"missing are {', '.join(missing[name]) or 'none'}; give more words.")
-        units[name] = np.array([vectors.get_vector(spelled[word], norm=True) for word in found[name]], dtype=np.float64)
-    if both := set(found["targets_x"]) & set(found["targets_y"]):
-        raise ValueError(f"{', '.join(sorted(both))} is in targets_x and in targets_y: keep it in one of them.")
+        units[name] = vectors.units(np.array(list(rows))).astype(np.float64)
+    if both := found["targets_x"].keys() & found["targets_y"].keys():
+        words = ", ".join(sorted(found["targets_x"][row] for row in both))
+        raise ValueError(f"{words} is in targets_x and in targets_y: keep it in one of them.")
     targets = np.concatenate([units["targets_x"], units["targets_y"]])  # [X + Y, D]
     s = (targets @ units["attributes_a"].T).mean(axis=1) - (targets @ units["attributes_b"].T).mean(axis=1)  # [X + Y]
     num_x = len(found["targets_x"])
@@ -105,7 +109,7 @@ def weat(vectors, targets_x: Sequence[str], targets_y: Sequence[str], attributes
                          "are the vectors trained?")
     effect = (s[:num_x].mean() - s[num_x:].mean()) / s.std(ddof=1)
     p_value, partitions, exact = _permutation_test(s, num_x, samples, seed)
-    words = found["targets_x"] + found["targets_y"]
+    words = [*found["targets_x"].values(), *found["targets_y"].values()]
     return WeatResult(float(effect), p_value, partitions, exact, dict(zip(words, s.tolist(), strict=True)), missing)
 
 

@@ -25,7 +25,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from course_lib.settings import Rule, Share, Size, number, require_heads
-from course_lib.shapes import shaped
+from course_lib.shapes import shaped, wide
 
 # What broadcasts to the weights: from one boolean for all, or one a key, to one for each query and key.
 Mask = Bool[Tensor, "*#batch #T #S"] | Bool[Tensor, "#S"] | Bool[Tensor, ""]
@@ -45,8 +45,8 @@ def scaled_dot_product_attention(
     `mask` is True where a query may attend. `dropout` sets that share of the weights to zero before they meet the
     values; the weights returned are those before.
     """
-    scores = query / math.sqrt(query.shape[-1]) @ key.mT  # (..., T, S); in float16 a product not yet scaled overflows
-    weights = masked_softmax(scores, mask)
+    scores = wide(query) / math.sqrt(query.shape[-1]) @ wide(key).mT  # (..., T, S), as torch's kernel computes them
+    weights = masked_softmax(scores, mask).to(value.dtype)
     return F.dropout(weights, dropout) @ value, weights  # (..., T, V), (..., T, S)
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from course_lib.settings import Size
-from course_lib.shapes import shaped
+from course_lib.shapes import check_tensor, shaped
 
 Batches = Iterable[Any] | Callable[[torch.Generator], Iterable[Any]]
 
@@ -24,11 +24,14 @@ Batches = Iterable[Any] | Callable[[torch.Generator], Iterable[Any]]
 @shaped
 def shuffled(*tensors: Shaped[Tensor, "N ..."], batch_size: Size) -> Callable[[torch.Generator], Iterator[tuple]]:
     """Batches out of tensors that belong together row by row: each epoch in a new order, every row once."""
-    if not tensors or any(len(tensor) != len(tensors[0]) for tensor in tensors):
-        raise ValueError(f"The tensors have {[len(t) for t in tensors]} rows: give some, each with as many rows.")
+    for number, tensor in enumerate(tensors):
+        check_tensor(f"tensors[{number}]", tensor)
+    sizes = [tensor.shape[0] if tensor.ndim else 0 for tensor in tensors]
+    if len(set(sizes)) != 1 or not sizes[0]:
+        raise ValueError(f"The tensors have {sizes} rows: give some, each with as many rows.")
 
     def epoch(generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        for rows in torch.randperm(len(tensors[0]), generator=generator).split(batch_size):
+        for rows in torch.randperm(sizes[0], generator=generator).split(batch_size):
             yield tuple(tensor[moved(rows, tensor.device)] for tensor in tensors)
 
     return epoch

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from course_lib.attention import MultiHeadAttention, fused_attention, padding_mask
 from course_lib.bert_data import PreTrainingBatch, SentencePairs, mask_tokens  # noqa: F401  (lessons)
+from course_lib.padding import all_hold
 from course_lib.settings import NotNegative, Settings, Share, Size, require_context, require_heads
 from course_lib.shapes import look_up, shaped
 from course_lib.training import evaluation_mode
@@ -131,7 +132,7 @@ class BertModel(nn.Module):
         token_type_ids: Int[Tensor, "B T"] | None = None, *, lengths: Sequence[int] | None = None,
         return_layers: bool = False, return_attention: bool = False,
     ) -> BertOutput:  # fmt: skip
-        """The texts read. `attention_mask`: True for a token, False for padding, which is not looked at.
+        """The texts read. `attention_mask`: True for a token, False for the padding behind it, which is not looked at.
 
         `token_type_ids`: 0 for the first text, 1 for the second; without them all is the first. `lengths`: input_ids is
         one row (B = 1) in which texts of these lengths follow one another without any padding; `pooled` then has a row
@@ -141,6 +142,9 @@ class BertModel(nn.Module):
         if lengths is not None and (attention_mask is not None or return_attention):
             raise ValueError("With lengths there is no padding and no table of weights: leave out attention_mask and "
                              "return_attention.")  # fmt: skip
+        if attention_mask is not None and not all_hold(attention_mask[:, 0] | ~attention_mask.any(1)):
+            raise ValueError("attention_mask begins with False: [CLS], at position 0, answers for the text, so padding "
+                             "must come after it.")  # fmt: skip
         x = self.dropout(self.embed(input_ids, token_type_ids, lengths))  # (B, T, D)
         mask = None if attention_mask is None else padding_mask(attention_mask)
         layers, maps = [x], []
@@ -274,6 +278,7 @@ class Trace(NamedTuple):
 
 
 @torch.no_grad()
+@shaped
 def trace(model: BertModel | BertForPreTraining, input_ids: Int[Tensor, " T"]) -> Trace:
     """What happens to one text of one segment: every number that the equations name, without dropout."""
     body = model.bert if isinstance(model, BertForPreTraining) else model

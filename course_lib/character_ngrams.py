@@ -8,6 +8,7 @@ Paper. Bojanowski, Grave, Joulin, Mikolov (2017), "Enriching Word Vectors with S
 Shapes: V words, P characters of all of them end to end, N rows of all of them.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,25 +34,29 @@ def ngrams(word: str, min_n: Size = 3, max_n: Size = 6) -> list[str]:
     `</s>`, has no n-grams. Raises ValueError for an empty word and for `min_n` above `max_n`.
     """
     require(min_n <= max_n, "min_n", min_n, f"at most max_n={max_n}: no n-gram is that long and that short")
-    to_hash(word)
-    if word == END_OF_LINE:
+    return [ngram.decode() for ngram in raw_ngrams(to_hash(word), min_n, max_n)]
+
+
+def raw_ngrams(word: bytes, min_n: int, max_n: int) -> list[bytes]:
+    """The same of bytes that may be no UTF-8: a character begins, as in the original, at each byte but 10xxxxxx."""
+    if word == END_OF_LINE.encode():
         return []
-    text, found = f"<{word}>", []
+    text, found = re.findall(rb"[^\x80-\xbf][\x80-\xbf]*", b"<" + word + b">"), []
     for begin in range(len(text)):
         for end in range(begin + min_n, min(begin + max_n, len(text)) + 1):
             if end - begin > 1 or 0 < begin < len(text) - 1:
-                found.append(text[begin:end])
+                found.append(b"".join(text[begin:end]))
     return found
 
 
-def hash_ngram(ngram: str) -> int:
+def hash_ngram(ngram: str | bytes) -> int:
     """32-bit FNV-1a of the UTF-8 bytes, but with bytes above 127 taken as negative: a slip that the original keeps.
 
     >>> hash_ngram("<ca"), hash_ngram("é")
     (1066916747, 1023043777)
     """
     value = 2166136261
-    for byte in ngram.encode():
+    for byte in ngram.encode() if isinstance(ngram, str) else ngram:
         signed = byte - 256 if byte > 127 else byte
         value = ((value ^ signed & 0xFFFFFFFF) * 16777619) & 0xFFFFFFFF
     return value
@@ -71,22 +76,24 @@ def to_hash(word: str) -> bytes:
 
 
 def rows_of_words(
-    words: Sequence[str], min_n: int, max_n: int, bucket: int
+    words: Sequence[str | bytes], min_n: int, max_n: int, bucket: int
 ) -> tuple[Int[Tensor, " N"], Int[Tensor, " V_plus_1"]]:
     """Own row and n-gram rows of all words, those of word w being rows[starts[w]:starts[w + 1]].
 
-    All words at once: one array step hashes the next byte of every n-gram that is still growing.
+    All words at once: one array step hashes the next byte of every n-gram that is still growing. Of a word that is not
+    UTF-8 the bytes are given.
     """
     V = len(words)
-    for word in words:
-        to_hash(word)
-    texts = [f"<{word}>" for word in words]
-    lengths = np.array([len(text) for text in texts])
+    words = [word if isinstance(word, bytes) else to_hash(word) for word in words]
+    texts = [b"<%b>" % word for word in words]
+    raw = np.frombuffer(b"".join(texts), dtype=np.uint8)
+    begins = np.flatnonzero((raw & 0xC0) != 0x80)  # of each character
+    lengths = np.diff(np.searchsorted(begins, np.cumsum([0, *map(len, texts)])))
     min_n = max(min_n, 1)  # a file of the original may say 0
     left = np.repeat(np.cumsum(lengths), lengths) - np.arange(lengths.sum())  # characters from here to the end, [P]
-    signed = _signed_bytes("".join(texts), max_n)
+    signed = _signed_bytes(raw, begins, max_n)
     P, whole = len(left), np.repeat(lengths, lengths)
-    plain = np.repeat(np.array([word != END_OF_LINE for word in words], dtype=bool), lengths)
+    plain = np.repeat(np.array([word != END_OF_LINE.encode() for word in words], dtype=bool), lengths)
     value = np.full(P, 2166136261, dtype=np.uint32)
     ids = np.zeros((P, max(0, max_n - min_n + 1)), dtype=np.int64)
     valid = np.zeros(ids.shape, dtype=bool)
@@ -107,14 +114,14 @@ def rows_of_words(
     return torch.from_numpy(rows), torch.from_numpy(starts)
 
 
-def _signed_bytes(text: str, padding: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The first, second, third and fourth UTF-8 byte of each character, sign-extended, and where there is one."""
-    raw = np.frombuffer(text.encode(), dtype=np.uint8)
-    begins = np.flatnonzero((raw & 0xC0) != 0x80)
+def _signed_bytes(
+    raw: Int[np.ndarray, " bytes"], begins: Int[np.ndarray, " P"], padding: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The first, second, ... byte of each character, sign-extended, and where there is one."""
     sizes = np.diff(begins, append=len(raw))
-    raw = np.concatenate([raw, np.zeros(4, dtype=np.uint8)])
-    found = []
-    for k in range(4):
+    most, found = sizes.max(initial=1), []
+    raw = np.concatenate([raw, np.zeros(most, dtype=np.uint8)])
+    for k in range(most):
         byte = raw[begins + k].astype(np.int8).astype(np.int32).astype(np.uint32)
         found.append((np.pad(byte, (0, padding)), np.pad(sizes > k, (0, padding))))
-    return found if len(raw) - 4 > len(begins) else found[:1]
+    return found

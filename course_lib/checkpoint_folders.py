@@ -105,7 +105,7 @@ def read_json(path: Path) -> dict:
 def read_tensors(folder: Path) -> dict[str, Tensor]:
     """All tensors of a folder, under the names in its file or files."""
     if (folder / WEIGHTS).is_file():
-        return _read_safetensors(folder / WEIGHTS)
+        return _read_safetensors(existing(folder / WEIGHTS, "file of weights"))
     if not (folder / INDEX).is_file():
         raise _no_weights(folder)
     places = read_json(folder / INDEX).get("weight_map")
@@ -113,7 +113,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
         raise ValueError(f"{folder / INDEX} does not say in which file of its folder each tensor is: copy it again.")
     tensors = {}
     for file in sorted(set(places.values())):
-        part = _read_safetensors(existing(folder / file, f"{file}, though {INDEX} names it,"))
+        part = _read_safetensors(existing(folder / file, f"{file} (which {INDEX} names)"))
         wrong = part.keys() ^ {name for name, place in places.items() if place == file}
         if wrong:
             raise ValueError(f"{file} in {folder} and {INDEX} do not agree about {some(wrong)}: copy the whole folder.")

@@ -28,14 +28,16 @@ def cleaned(cleaner: str, stream: BinaryIO) -> Iterator[bytes]:
         yield from ((line + "\n").encode() for line in CONVERTERS[cleaner](stream))
     else:
         for paragraph in CLEANERS[cleaner](stream):
-            for words in sentences(paragraph):
+            for words in sentences(paragraph, marks=False):
                 yield (" ".join(words) + "\n").encode()
 
 
 # ---- words and sentences ---------------------------------------------------------------------------------------------
 
 
-_WORD = re.compile(r"(?<!\w)(?<!\d')[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")  # of b12, 19th and 80's nothing is kept
+# A letter, then letters and marks; of b12, 19th and 80's nothing is kept. Beyond ASCII `_PLAIN` has left nothing else.
+_RUN = r"[^\W\d_][^\x00-@\[-`{-\x7f\d]*"
+_WORD = re.compile(rf"(?<!\w)(?<!\d'){_RUN}(?:'{_RUN})*(?![\w\x80-\U0010ffff])")
 _END = re.compile(r"""(\s?)([.!?]+)["')\]]*(?:\s+|(?<=[a-z][.!?])(?=[A-Z][a-z]))""")
 _ACRONYM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 _URL = re.compile(r"(?:https?://|www\.)\S+")
@@ -47,25 +49,51 @@ _ABBREVIATIONS = frozenset(
 )
 
 
-def words(text: str) -> list[str]:
-    """Lower-case words: runs of letters of any script, with apostrophes inside; what holds a digit is no word."""
+def words(text: str, marks: bool = True) -> list[str]:
+    """Lower-case words: runs of letters of any script and their marks, apostrophes inside; what holds a digit is none.
+
+    An accent and its letter become one character where there is one (NFC). `marks=False`: a mark ends a word, as it
+    does in the corpora, whose numbers the lessons print (18 of their lines hold Hindi, Thai or Turkish).
+    """
     text = text.lower()
-    if not text.isascii():  # ½ and ² are neither letters nor digits to a regular expression
-        text = "".join(c if c.isalpha() or c.isdecimal() or not c.isalnum() else " " for c in text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).translate(_PLAIN if marks else _UNMARKED)
     return _WORD.findall(text)
 
 
-def sentences(paragraph: str) -> Iterator[list[str]]:
-    """The sentences of one paragraph, as lists of words. A sentence never reaches beyond its paragraph."""
+class _Plain(dict):
+    """What stands for a character beyond ASCII, by its number: itself, nothing, or a space."""
+
+    def __init__(self, marks: bool):
+        super().__init__()
+        self.marks = marks
+
+    def __missing__(self, number: int) -> str | None:
+        character, found = chr(number), " "
+        kind = unicodedata.category(character)
+        if number < 128 or character.isalpha() or kind == "Nd":
+            found = character
+        elif self.marks and (kind in ("Mn", "Mc", "Me") or character in "\u200c\u200d"):
+            found = character  # Hindi's vowels are marks; two joiners, without width, belong to Persian and Hindi words
+        elif self.marks and kind == "Cf" and character != "\u200b":
+            found = None  # a soft hyphen, say, is no letter, and no space
+        return self.setdefault(number, found)
+
+
+_PLAIN, _UNMARKED = _Plain(True), _Plain(False)
+
+
+def sentences(paragraph: str, marks: bool = True) -> Iterator[list[str]]:
+    """The sentences of one paragraph, as lists of `words`. A sentence never reaches beyond its paragraph."""
     text = unicodedata.normalize("NFC", html.unescape(paragraph)).translate(_QUOTES)
     text = _ACRONYM.sub(lambda found: found.group().replace(".", ""), _URL.sub(" ", text))
     start = 0
     for end in _END.finditer(text):
         if _ends_sentence(text, start, end):
-            if found := words(text[start : end.end()]):
+            if found := words(text[start : end.end()], marks):
                 yield found
             start = end.end()
-    if found := words(text[start:]):
+    if found := words(text[start:], marks):
         yield found
 
 

@@ -85,11 +85,21 @@ def set_random_state(device: torch.device, states: dict[str, Tensor]) -> None:
         torch.mps.set_rng_state(states["mps"])
 
 
+def start_random_numbers(device: torch.device, seed: int) -> None:
+    """Start those of the CPU and of the device from one seed; torch.manual_seed would start those of every GPU."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 @contextmanager
 def own_random_numbers(device: torch.device, seed: int) -> Iterator[None]:
     """Within it torch's random numbers start from `seed`; afterwards they go on from where they were."""
     before = random_state(device)
-    torch.manual_seed(seed)
+    start_random_numbers(device, seed)
     try:
         yield
     finally:

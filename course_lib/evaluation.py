@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from unicodedata import normalize
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -27,7 +28,7 @@ from scipy import stats
 from course_lib.associations import MOST_PARTITIONS, WEAT, WeatResult, weat  # noqa: F401  (to be had from here, too)
 from course_lib.evaluation_sets import is_finite, read_analogies, read_pairs
 from course_lib.intervals import Interval, bootstrap_interval, pearson, ranks, seed_interval, spearman  # noqa: F401
-from course_lib.settings import require_sizes
+from course_lib.settings import Size, require_sizes
 from course_lib.shapes import shaped
 
 Pairs = Iterable[tuple[str, str, float]]
@@ -38,16 +39,17 @@ Vectors = Any  # a KeyedVectors; it stands on these functions, so it cannot be i
 # ---- What vectors say of pairs and questions ---------------------------------------------------------------------
 
 
-def pair_cosines(vectors: Vectors, pairs: Iterable[Sequence], restrict_vocab: int | None = 300_000,
+@shaped
+def pair_cosines(vectors: Vectors, pairs: Iterable[Sequence], restrict_vocab: Size | None = 300_000,
                  case_insensitive: bool = True, unknown_too: bool = False) -> Float[np.ndarray, " N"]:
     """The cosine of each pair (word, word, anything more); NaN where a word is unknown.
 
     Arguments as in `evaluate_word_pairs`.
     """
-    rows = _known_rows(vectors, restrict_vocab, case_insensitive)
+    rows = _Rows(vectors, restrict_vocab, case_insensitive)
 
     def vector(word: str) -> np.ndarray | None:
-        row = rows.get(word.upper() if case_insensitive else word)
+        row = rows.find(word)
         if row is not None:
             return vectors.vectors[row]
         return vectors.unknown_vector(word) if unknown_too else None
@@ -64,7 +66,7 @@ def _cosine(one: Float[np.ndarray, " D"], other: Float[np.ndarray, " D"]) -> flo
 
 
 @shaped
-def answer_analogies(vectors: Vectors, questions: Sequence[Sequence[str]], restrict_vocab: int | None = 300_000,
+def answer_analogies(vectors: Vectors, questions: Sequence[Sequence[str]], restrict_vocab: Size | None = 300_000,
                      case_insensitive: bool = True, method: Method = "3cosadd", exclude: bool = True,
                      ) -> list[str | None]:
     """The word that answers each question (a, b, c, ...): "a is to b as c is to ?"; None where one is unknown.
@@ -74,26 +76,20 @@ def answer_analogies(vectors: Vectors, questions: Sequence[Sequence[str]], restr
     """
     if odd := [words for words in questions if isinstance(words, str) or len(words) not in (3, 4)]:
         raise ValueError(f"a question must be three or four words (a, b, c and the answer), not {odd[0]!r}.")
-    rows = _known_rows(vectors, restrict_vocab, case_insensitive)
-    spelled = ([word.upper() if case_insensitive else word for word in words] for words in questions)
-    ids = [[rows[word] for word in words] if all(word in rows for word in words) else None for words in spelled]
-    answers = iter(_answers(vectors, [one for one in ids if one], rows, restrict_vocab, method, exclude))
-    found = [next(answers) if one else -1 for one in ids]
+    rows = _Rows(vectors, restrict_vocab, case_insensitive)
+    ids = [[rows.find(word) for word in words] for words in questions]
+    answers = iter(_answers(vectors, [one for one in ids if None not in one], rows, restrict_vocab, method, exclude))
+    found = [-1 if None in one else next(answers) for one in ids]
     return [vectors.index_to_key[row] if row >= 0 else None for row in found]
 
 
-def _answers(vectors: Vectors, questions: list[list[int]], rows: dict[str, int], restrict_vocab: int | None,
+def _answers(vectors: Vectors, questions: list[list[int]], rows: "_Rows", restrict_vocab: int | None,
              method: str, exclude: bool) -> list[int]:
     """The row that answers each question (rows of a, b, c, ...), of its first spelling; -1 where none is left."""
     if not questions:
         return []
     asked = np.array([question[:3] for question in questions])  # [Q, 3]
-    words = vectors.index_to_key
-    first = np.arange(len(words))  # the row that speaks for each row: its own, or its first other spelling
-    if len(rows) < len(words[:restrict_vocab]):
-        upper = (word.upper() for word in words[:restrict_vocab])
-        first[:restrict_vocab] = np.fromiter((rows[word] for word in upper), dtype=np.int64)
-    banned = _spellings(first, asked) if exclude else None
+    banned = _spellings(rows.first, rows.first[asked]) if exclude else None
     if method == "3cosmul":
         used, places = np.unique(asked, return_inverse=True)
         places = places.reshape(asked.shape)
@@ -102,19 +98,38 @@ def _answers(vectors: Vectors, questions: list[list[int]], rows: dict[str, int],
     else:
         a, b, c = map(vectors.units, asked.T)  # each [Q, D]
         ids, scores = vectors.nearest(b - a + c, 1, banned, restrict_vocab)
-    return np.where(scores[:, 0] > -np.inf, first[ids[:, 0]], -1).tolist()
+    return np.where(scores[:, 0] > -np.inf, rows.first[ids[:, 0]], -1).tolist()
 
 
-def _known_rows(vectors: Vectors, restrict_vocab: int | None, case_insensitive: bool) -> dict[str, int]:
-    """Word (in capitals, if case does not matter) -> row, the first one where several spellings fall together."""
-    rows: dict[str, int] = {}
-    for row, word in enumerate(vectors.index_to_key[:restrict_vocab]):
-        rows.setdefault(word.upper() if case_insensitive else word, row)
-    return rows
+class _Rows:
+    """Which row speaks for a word: that of its own spelling, else of the first that differs in case (or accents' form).
+
+    `first` [V]: for each row the first of all that are the same word.
+    """
+
+    def __init__(self, vectors: Vectors, restrict_vocab: int | None, case_insensitive: bool):
+        words = vectors.index_to_key[:restrict_vocab]
+        self._own, self._case_insensitive = {word: row for row, word in enumerate(words)}, case_insensitive
+        self._folded: dict[str, int] = {}
+        self.first = np.array([self._folded.setdefault(self._fold(word), row) for row, word in enumerate(words)])
+
+    def find(self, word: str) -> int | None:
+        if not isinstance(word, str):
+            raise ValueError(f"{word!r} is a {type(word).__name__} among the words of a set: ask with strings.")
+        row = self._own.get(word)
+        return self._folded.get(self._fold(word)) if row is None else row
+
+    def _fold(self, word: str) -> str:
+        return _fold(word) if self._case_insensitive else normalize("NFC", word)
+
+
+def _fold(word: str) -> str:
+    """A word without regard to case. In small letters: in capitals Maße would be Masse."""
+    return normalize("NFC", word).lower()
 
 
 def _spellings(first: Int[np.ndarray, " V"], asked: Int[np.ndarray, "Q K"]) -> list[list[int]]:
-    """For each question the rows of all spellings of its words; `first` is the row that speaks for each row."""
+    """For each question the rows of all spellings of its words, of which `asked` are the first ones."""
     rows: dict[int, list[int]] = {}
     for row in np.flatnonzero(np.isin(first, asked)):
         rows.setdefault(int(first[row]), []).append(int(row))
@@ -124,16 +139,18 @@ def _spellings(first: Int[np.ndarray, " V"], asked: Int[np.ndarray, "Q K"]) -> l
 # ---- The scores as gensim gives them -----------------------------------------------------------------------------
 
 
+@shaped
 def evaluate_word_pairs(vectors: Vectors, pairs: str | os.PathLike | Pairs, delimiter: str = "\t",
-                        restrict_vocab: int | None = 300_000, case_insensitive: bool = True,
+                        restrict_vocab: Size | None = 300_000, case_insensitive: bool = True,
                         dummy4unknown: bool = False, unknown_too: bool = False,
                         ) -> tuple[tuple[float, float], tuple[float, float], float]:
     """Do the cosines agree with people? -> ((pearson, p), (spearman, p), percentage of pairs left out).
 
     `pairs`: (word, word, score) triples, or a file with one such triple a line, `#` for comments. A pair with an
     unknown word is left out and counted; with `dummy4unknown` its cosine counts as 0. Case-insensitive means that
-    the first (most frequent) spelling of a word speaks for it. Meanings and defaults are gensim's. `unknown_too`
-    asks `unknown_vector` for words outside the vocabulary first.
+    for a word without a vector the first (most frequent) other spelling speaks; gensim asks that one even where the
+    word has a vector. Else meanings and defaults are gensim's. `unknown_too` asks `unknown_vector` for words outside
+    the vocabulary first.
     Raises ValueError where fewer than two pairs are known or all cosines (or all judgements) are equal.
     """
     pairs = read_pairs(pairs, delimiter) if isinstance(pairs, (str, os.PathLike)) else list(pairs)
@@ -151,7 +168,7 @@ def evaluate_word_pairs(vectors: Vectors, pairs: str | os.PathLike | Pairs, deli
 
 @shaped
 def evaluate_word_analogies(vectors: Vectors, analogies: str | os.PathLike | Mapping[str, Sequence],
-                            restrict_vocab: int | None = 300_000, case_insensitive: bool = True,
+                            restrict_vocab: Size | None = 300_000, case_insensitive: bool = True,
                             dummy4unknown: bool = False, method: Method = "3cosadd", exclude: bool = True,
                             ) -> tuple[float, list[dict]]:
     """Share of questions "a is to b as c is to ?" whose nearest word to b - a + c is right -> (score, sections).
@@ -163,22 +180,22 @@ def evaluate_word_analogies(vectors: Vectors, analogies: str | os.PathLike | Map
     `method` is "3cosadd" (the word nearest to b - a + c) or "3cosmul" (see `KeyedVectors.most_similar_cosmul`).
     Raises ValueError where no question has all its words in the vocabulary, and for an unknown method.
     """
-    rows = _known_rows(vectors, restrict_vocab, case_insensitive)
+    rows = _Rows(vectors, restrict_vocab, case_insensitive)
     sections, asked = [], []
     for name, questions in _questions(analogies).items():
         sections.append({"section": name, "correct": [], "incorrect": []})
         for words in questions:
-            words = tuple(word.upper() for word in words) if case_insensitive else tuple(words)
-            known = all(word in rows for word in words)
+            ids = [rows.find(word) for word in words]
+            known = None not in ids
             if known or dummy4unknown:
-                asked.append((sections[-1], words, known))
+                spelled = tuple(word.upper() for word in words) if case_insensitive else tuple(words)
+                asked.append((sections[-1], spelled, ids if known else None))
     if not asked:
         raise ValueError("no question of the set has all four words in the vocabulary: "
                          "is it the same language, and spelled the same way?")
-    known_rows = [[rows[word] for word in words] for _, words, known in asked if known]
-    answers = iter(_answers(vectors, known_rows, rows, restrict_vocab, method, exclude))
-    for section, words, known in asked:
-        section["correct" if known and next(answers) == rows[words[3]] else "incorrect"].append(words)
+    answers = iter(_answers(vectors, [ids for *_, ids in asked if ids], rows, restrict_vocab, method, exclude))
+    for section, words, ids in asked:
+        section["correct" if ids and next(answers) == rows.first[ids[3]] else "incorrect"].append(words)
     return _with_total(sections)
 
 
@@ -291,7 +308,7 @@ def score_analogies(vectors: Vectors, questions: Mapping[str, Sequence[Sequence[
 def _score(question: Sequence[str], answer: str | None) -> AnalogyScore:
     if answer is None:
         return AnalogyScore(0, 0, 1)
-    same = [word.upper() == answer.upper() for word in question]
+    same = [_fold(word) == _fold(answer) for word in question]
     return AnalogyScore(int(same[3]), 1, 1, tuple(map(int, same[:3])))
 
 

@@ -14,13 +14,26 @@ Analogies = dict[str, list[tuple[str, ...]]]  # section -> questions (a, b, c, a
 
 
 def read_pairs(path: str | os.PathLike, delimiter: str = "\t") -> Pairs:
-    """(word, word, score) of each line that is one; headings, comments (#) and other lines are passed over."""
-    parts = (line.split(delimiter) for line in _lines(path) if not line.startswith("#"))
-    return [(pair[0], pair[1], float(pair[2])) for pair in parts if len(pair) == 3 and is_finite(pair[2])]
+    """(word, word, score) of each line; comments (#) and a heading, as the first line, are passed over.
+
+    ValueError for any other line that is no such triple: one passed over would be missing from every score.
+    """
+    pairs, heading_may_come = [], True
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        parts = line.split(delimiter)
+        if len(parts) == 3 and is_finite(parts[2]):
+            pairs.append((parts[0], parts[1], float(parts[2])))
+        elif not heading_may_come or is_finite(parts[-1].replace(",", ".")):
+            raise ValueError(f"line {number} of {path} is {line[:40]!r}: it must be two words and a number as in 7.5, "
+                             f"with {delimiter!r} between them.")  # fmt: skip
+        heading_may_come = False
+    return pairs
 
 
 def read_analogies(path: str | os.PathLike) -> Analogies:
-    """The questions of each section; a section begins with `: name`, and lines without four words are passed over."""
+    """The questions of each section, which begins with `: name`. ValueError for another line that is not four words."""
     sections: Analogies = {}
     for number, line in enumerate(_lines(path), start=1):
         if line.startswith(": "):
@@ -29,6 +42,8 @@ def read_analogies(path: str | os.PathLike) -> Analogies:
             raise ValueError(f"line {number} of {path} comes before any ': section' line: is it an analogy set?")
         elif len(words := line.split()) == 4:
             questions.append(tuple(words))
+        elif words:
+            raise ValueError(f"line {number} of {path} is {line[:40]!r}: it must be four words, or ': ' and a name.")
     return sections
 
 

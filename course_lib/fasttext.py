@@ -15,10 +15,10 @@ Shapes: V words, D vector size, R = V + bucket rows (words first), n rows of one
 
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 import torch
@@ -27,7 +27,15 @@ from jaxtyping import Float, Int, Real
 from torch import Tensor
 
 from course_lib import word2vec
-from course_lib.character_ngrams import END_OF_LINE, hash_ngram, ngram_ids, ngrams, rows_of_words, to_hash  # noqa: F401
+from course_lib.character_ngrams import (  # noqa: F401  (lessons)
+    END_OF_LINE,
+    hash_ngram,
+    ngram_ids,
+    ngrams,
+    raw_ngrams,
+    rows_of_words,
+    to_hash,
+)
 from course_lib.fasttext_classifier import Classifier, word_ngram_ids  # noqa: F401  (to be had from here, too)
 from course_lib.files import existing
 from course_lib.keyed_vectors import KeyedVectors, UnknownWordError
@@ -45,7 +53,7 @@ class FastTextConfig(word2vec.Word2VecConfig):
     original's `bucket` is 2,000,000, which at 100 numbers a vector takes 0.8 GB.
     """
 
-    ns_exponent: float = 0.5
+    ns_exponent: word2vec.Finite = 0.5
     alpha: word2vec.Rate = 0.05
     min_n: Size = 3
     max_n: Size = 6
@@ -151,7 +159,8 @@ class FastTextKeyedVectors(KeyedVectors):
     """KeyedVectors that answer for any word: one outside the vocabulary is the mean of its n-grams.
 
     `table` [V + bucket, D]: the words' own rows, then the n-grams'. `vectors` [V, D] are the composed words; `in`,
-    `len` and the answers of `most_similar` are about the vocabulary alone.
+    `len` and the answers of `most_similar` are about the vocabulary alone. `raw`: of keys that stand for words that are
+    not UTF-8, their bytes, out of which their n-grams are.
     """
 
     @shaped
@@ -162,14 +171,15 @@ class FastTextKeyedVectors(KeyedVectors):
         min_n: int = 3,
         max_n: int = 6,
         bucket: int = 200_000,
+        raw: Mapping[str, bytes] | None = None,
     ):
-        keys = list(keys)
+        keys, self.raw = list(keys), dict(raw or {})
         if len(table) != len(keys) + bucket:
             raise ValueError(f"the table has {len(table)} rows: {len(keys)} words and {bucket} buckets need "
                              f"{len(keys) + bucket} rows.")
         table = np.require(table, np.float32, ["C", "W"])
         self.min_n, self.max_n, self.bucket = min_n, max_n, bucket
-        pieces, starts = rows_of_words(keys, min_n, max_n, bucket)
+        pieces, starts = rows_of_words([self.raw.get(key, key) for key in keys], min_n, max_n, bucket)
         super().__init__(keys, F.embedding_bag(pieces, torch.from_numpy(table), starts[:-1], mode="mean").numpy())
         self.table = table.view()
         self.table.flags.writeable = False
@@ -183,11 +193,13 @@ class FastTextKeyedVectors(KeyedVectors):
 
     def ngram_vectors(self, word: str) -> tuple[list[str], Float[np.ndarray, "n D"]]:
         """The pieces of a word and their rows, whose mean is its vector; first, for a known word, its own row."""
-        to_hash(word)
-        names = ngrams(word, max(self.min_n, 1), self.max_n) if self.max_n else []
-        rows = [len(self) + hash_ngram(name) % self.bucket for name in names]
-        if word in self:
-            names, rows = [word, *names], [self.key_to_index[word], *rows]
+        row = self._row(word)
+        word = word if row is None else self.index_to_key[row]
+        found = raw_ngrams(self.raw.get(word) or to_hash(word), max(self.min_n, 1), self.max_n)
+        names = [name.decode(errors="replace") for name in found]
+        rows = [len(self) + hash_ngram(name) % self.bucket for name in found]
+        if row is not None:
+            names, rows = [word, *names], [row, *rows]
         return names, self.table[rows]
 
 
@@ -198,11 +210,16 @@ ARGUMENTS = "dim ws epoch minCount neg wordNgrams loss model bucket minn maxn lr
 SUPERVISED = 3
 
 
-def load(path: str | os.PathLike) -> FastTextKeyedVectors:
+@shaped
+def load(
+    path: str | os.PathLike, on_unicode_error: Literal["strict", "replace", "ignore"] = "strict"
+) -> FastTextKeyedVectors:
     """Read a model that the `fasttext` program saved (`.bin`, not quantised): same vectors, same neighbours.
 
-    Of a classifier, the word and n-gram vectors come back. Raises FileNotFoundError, and ValueError for a file that is
-    no such model, quantised, or shorter than it says.
+    Of a classifier, the word and n-gram vectors come back. `on_unicode_error`: of words that are not UTF-8, which
+    official models hold, "replace" puts U+FFFD for the bytes and "ignore" nothing; where that makes two words one, a
+    U+FFFD more tells them apart. Raises FileNotFoundError, and ValueError for a file that is no such model, quantised,
+    shorter than it says, or, with "strict", for such a word.
     """
     path = existing(path, "fastText model")
     with open(path, "rb") as file:
@@ -213,11 +230,11 @@ def load(path: str | os.PathLike) -> FastTextKeyedVectors:
         args = dict(zip(ARGUMENTS, _read(file, path, "<12id"), strict=True))
         if version == 11 and args["model"] == SUPERVISED:
             args["maxn"] = 0  # such old classifiers had no n-grams of characters
-        words, pruned = _read_words(file, path)
+        words, raw, pruned = _read_words(file, path, on_unicode_error)
         if pruned or _read(file, path, "<?")[0]:
             raise ValueError(f"{path} is quantised, which is not read here: save the model before quantize().")
         table = _read_matrix(file, path)
-    return FastTextKeyedVectors(words, table, args["minn"], args["maxn"], args["bucket"])
+    return FastTextKeyedVectors(words, table, args["minn"], args["maxn"], args["bucket"], raw)
 
 
 def _read(file: BinaryIO, path: Path, form: str) -> tuple:
@@ -228,20 +245,34 @@ def _read(file: BinaryIO, path: Path, form: str) -> tuple:
     return struct.unpack(form, raw)
 
 
-def _read_words(file: BinaryIO, path: Path) -> tuple[list[str], bool]:
-    """The words of the dictionary, without the labels (type 1) that follow them; and whether it was pruned."""
+def _read_words(file: BinaryIO, path: Path, on_unicode_error: str) -> tuple[list[str], dict[str, bytes], bool]:
+    """The words of the dictionary, without the labels (type 1) that follow them; the bytes of those that are not UTF-8;
+    and whether it was pruned.
+    """
     size, _, _, _, pruned = _read(file, path, "<iiiqq")
-    words = []
+    found = []
     for _ in range(size):
         raw = bytearray()
         while (byte := _read(file, path, "<c")[0]) != b"\0":
             raw += byte
         _, label = _read(file, path, "<qb")
+        found += [] if label else [bytes(raw)]
+    words, odd = [], {}
+    taken = {raw.decode("utf-8", "surrogateescape") for raw in found}  # no other word is given the name of one of these
+    for raw in found:
         try:
-            words += [] if label else [raw.decode()]
+            words.append(raw.decode())
         except UnicodeDecodeError:
-            raise ValueError(f"the word {bytes(raw[:40])!r} of {path} is not UTF-8: train on UTF-8 text.") from None
-    return words, pruned >= 0
+            if on_unicode_error == "strict":
+                raise ValueError(f"the word {raw[:40]!r} of {path} is not UTF-8: pass on_unicode_error='replace'."
+                                 ) from None  # fmt: skip
+            name = raw.decode(errors=on_unicode_error)
+            while not name or name in taken:
+                name += "\ufffd"
+            taken.add(name)
+            words.append(name)
+            odd[name] = raw
+    return words, odd, pruned >= 0
 
 
 def _read_matrix(file: BinaryIO, path: Path) -> Float[np.ndarray, "R D"]:

@@ -21,9 +21,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib import device as devices
-from course_lib.character_ngrams import hash_ngram
+from course_lib.character_ngrams import hash_ngram, to_hash
 from course_lib.settings import Positive, Size, Texts
-from course_lib.shapes import shaped
+from course_lib.shapes import plain, shaped
 from course_lib.vocab import Vocab
 
 
@@ -82,7 +82,7 @@ class Classifier:
     @shaped
     def fit(self, texts: Texts, labels: Sequence) -> "Classifier":
         """Train from scratch. ValueError for no texts, unequal lengths, labels of one kind, texts without a word."""
-        texts, labels = _split(texts), list(labels)
+        texts, labels = _split(texts), list(plain(labels))
         if len(texts) != len(labels):
             raise ValueError(f"there are {len(texts)} texts but {len(labels)} labels: give one label for each text.")
         self.labels = sorted(set(labels), key=str)
@@ -127,7 +127,7 @@ class Classifier:
         for words in texts:
             for word in words:
                 if word not in hashes:
-                    hashes[word] = _signed(hash_ngram(word))
+                    hashes[word] = _signed(hash_ngram(to_hash(word)))
             signed = np.array([hashes[word] for word in words], dtype=np.int64)
             chained = _chained(signed, self.word_ngrams, self.bucket)
             own = self.vocab.encode(words).astype(np.int64)

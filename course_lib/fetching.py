@@ -193,7 +193,7 @@ def _wheel(wheel: Wheel, work: Path) -> Path:
         command = [sys.executable, "-m", "pip", "download", wheel.requirement, "--no-deps", "--only-binary=:all:"]
         command += ["--platform", wheel.platform, "--python-version", wheel.python, "--implementation", "cp"]
         command += ["--dest", str(folder), "--no-cache-dir", "--retries", "2"]
-        command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+        command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "-vv"]  # else pip hides a 403
         environment = os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch))
         with _bar(f"fetching {wheel.requirement}", wheel.size) as bar:
             try:
@@ -238,6 +238,18 @@ _NO_NETWORK = re.compile(
 )
 
 
+_DOORS = {  # what stands between this machine and the index, and what to do about it
+    r"CERTIFICATE_VERIFY_FAILED|certificate verify failed": "the certificate of the package index, or of a proxy "
+    "before it, is none that this machine trusts; name that of your institution with `pip config set global.cert FILE`",
+    r"\b407\b.*Proxy|Proxy Authentication": "the proxy asks for a name and a password; set "
+    "HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT",
+    r"\b401 (?:Client )?Error|HTTP/1\.\d\" 401|HTTP error 401": "the package index asks for a name and a password "
+    "(401); put them into its address, https://NAME:PASSWORD@HOST, or into ~/.netrc",
+    r"\b403 (?:Client )?Error|HTTP/1\.\d\" 403|HTTP error 403": "the package index, or a proxy before it, forbids it "
+    "(403); ask whoever runs it, or name another with `pip config set global.index-url ADDRESS`",
+}
+
+
 def _pip_failure(wheel: Wheel, output: str) -> Exception:
     """pip's many lines as one exception: OSError for the machine's faults, FetchError for the package's."""
     if "No space left" in output or "[Errno 28]" in output:
@@ -245,8 +257,13 @@ def _pip_failure(wheel: Wheel, output: str) -> Exception:
     if "No module named pip" in output:
         python = sys.executable
         return FetchError(f"pip is missing from {python}: run `{python} -m ensurepip`, then fetch again.")
+    for pattern, reason in _DOORS.items():
+        if re.search(pattern, output):
+            return FetchError(f"pip could not download {wheel.requirement}: {reason}.")
     if _NO_NETWORK.search(output):
         return ConnectionError(output)
     lines = output.splitlines() or ["it said nothing"]
     error = next((line for line in lines if line.startswith("ERROR")), lines[-1]).removeprefix("ERROR: ")
+    if "from versions: none" in error:
+        error += "; the index lists no file of that name: is it a network that wants a login in the browser first?"
     return FetchError(f"pip could not download {wheel.requirement} ({error}).")

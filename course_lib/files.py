@@ -4,19 +4,40 @@ What it leaves out. Formats (`vector_files`, `evaluation_sets`, `tokenizer_files
 """
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+OTHERS = {  # how files of other kinds begin: what they are, and what to do
+    rb"\x1f\x8b": "packed with gzip: unpack it first, with gunzip",
+    rb"PK\x03\x04": "a zip archive, as .zip, .npz and PyTorch's .pt are: unpack it, or read it with what wrote it",
+    rb"\xfd7zXZ\0": "packed with xz: unpack it first, with unxz",
+    rb"BZh[1-9]1AY": "packed with bzip2: unpack it first, with bunzip2",
+    rb"\x28\xb5\x2f\xfd": "packed with zstd: unpack it first, with unzstd",
+    rb"\x80[\x02-\x05](?!.{6}\{)": "a pickle, which can run code when it is read: take the file in another format",
+    rb"\xff\xfe|\xfe\xff": "text in UTF-16: save it as UTF-8",
+    rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)\b": "a web page, perhaps one that asks for a "
+    "login: fetch the file that it stands for",
+}
 
-def existing(path: str | os.PathLike, what: str) -> Path:
-    """The path of a file that is there. FileNotFoundError, which says what was looked for, where none is."""
+
+def existing(path: str | os.PathLike, what: str, is_zip: bool = False) -> Path:
+    """The path of a file that is there. FileNotFoundError, which says what was looked for, where none is.
+
+    ValueError for one of another kind, as far as its first bytes say so: an archive (but for `is_zip`), a web page.
+    """
     path = Path(path)
     if not path.is_file():
         folder = " (it is a folder)" if path.is_dir() else ""
         raise FileNotFoundError(f"there is no {what} at {path}: check the path{folder}.")
+    with open(path, "rb") as file:
+        begins = file.read(100)
+    for pattern, kind in OTHERS.items():
+        if re.match(pattern, begins, re.DOTALL) and not (is_zip and begins.startswith(b"PK")):
+            raise ValueError(f"{path} is no {what} but {kind}.")
     return path
 
 

@@ -39,7 +39,7 @@ from course_lib import device as devices
 from course_lib.bert import BertConfig, BertModel
 from course_lib.losses import IGNORED, Loss, mean_cross_entropy
 from course_lib.settings import Size
-from course_lib.shapes import shaped
+from course_lib.shapes import plain, shaped
 from course_lib.training import evaluation_mode
 
 Text = Sequence[int] | Int[Tensor, " T"]
@@ -329,7 +329,7 @@ def _score(right: int, found: int, there: int) -> Score:
 
 def accuracy(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> float:
     """The share of answers that are right."""
-    _as_many(gold, predicted)
+    gold, predicted = _as_many(gold, predicted)
     return sum(a == b for a, b in zip(gold, predicted)) / len(gold)
 
 
@@ -339,21 +339,23 @@ def f1(gold: Sequence[Hashable], predicted: Sequence[Hashable], positive: Hashab
     >>> f1([1, 1, 0, 0], [1, 0, 1, 1])
     Score(precision=0.3333333333333333, recall=0.5, f1=0.4)
     """
-    _as_many(gold, predicted)
+    gold, predicted = _as_many(gold, predicted)
     right = sum(a == b == positive for a, b in zip(gold, predicted))
     return _score(right, sum(b == positive for b in predicted), sum(a == positive for a in gold))
 
 
 def macro_f1(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> float:
     """The mean of the F1 of all labels that occur on either side: a rare one weighs as much as a frequent one."""
-    _as_many(gold, predicted)
+    gold, predicted = _as_many(gold, predicted)
     labels = {*gold, *predicted}
     return sum(f1(gold, predicted, label).f1 for label in labels) / len(labels)
 
 
-def _as_many(gold: Sequence, predicted: Sequence) -> None:
+def _as_many(gold: Sequence, predicted: Sequence) -> tuple[Sequence, Sequence]:
+    """Both as Python's own values, or a ValueError."""
     if not len(gold) or len(gold) != len(predicted):
         raise ValueError(f"There are {len(gold)} right answers and {len(predicted)} predicted ones: give as many.")
+    return plain(gold), plain(predicted)
 
 
 def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor, nn
 
 from course_lib.attention import causal_mask, fused_attention, scaled_dot_product_attention
@@ -35,7 +35,6 @@ from course_lib.settings import (
     require,
     require_context,
     require_heads,
-    require_sizes,
 )
 from course_lib.shapes import look_up, shaped
 from course_lib.training import evaluation_mode
@@ -285,12 +284,12 @@ class GPT(nn.Module):
 # --- What it learns from ----------------------------------------------------------------------------------------------
 
 
-def windows(ids: Int[Tensor, " N"], context_length: Size, batch_size: Size) -> Batches:
+@shaped
+def windows(ids: Integer[Tensor, " N"], context_length: Size, batch_size: Size) -> Batches:
     """Rows of context_length + 1 tokens for `GPT.loss`: each epoch reads the text once, cut at other places.
 
     ValueError for a text shorter than one row.
     """
-    require_sizes(context_length=context_length, batch_size=batch_size)
     if len(ids) <= context_length:
         raise ValueError(f"The text has {len(ids)} tokens, and a row takes {context_length + 1}: give a longer text.")
 
@@ -304,7 +303,8 @@ def windows(ids: Int[Tensor, " N"], context_length: Size, batch_size: Size) -> B
 
 
 @torch.no_grad()
-def log_probs(model: GPT, ids: Int[Tensor, " N"], batch_size: int = 32) -> Float[Tensor, " N-1"]:
+@shaped
+def log_probs(model: GPT, ids: Integer[Tensor, " N"], batch_size: Size = 32) -> Float[Tensor, " N-1"]:
     """log p, in nats, of each token of a text after the first, given those before it: as many as the context holds.
 
     At least half of the context: rows overlap by that much, and each token is asked once.
@@ -343,6 +343,7 @@ class Trace(NamedTuple):
 
 
 @torch.no_grad()
+@shaped
 def trace(model: GPT, input_ids: Int[Tensor, " T"]) -> Trace:
     """What happens to one text: every number that the equations name, as the model computes them, without dropout."""
     with evaluation_mode(model):

@@ -16,6 +16,7 @@ import difflib
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from unicodedata import normalize
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -30,10 +31,17 @@ EPSILON = 0.001  # of 3CosMul, so that nothing is divided by zero; the value of 
 
 
 class UnknownWordError(KeyError):
-    """A word without a vector. A KeyError, but one that prints as a sentence, without quotes around it."""
+    """A word without a vector. A KeyError, but one that prints as a sentence, without quotes around it.
+
+    `hint` ends the sentence. It is asked for when the error is printed: to look for near spellings takes long.
+    """
+
+    def __init__(self, sentence: str, hint: Callable[[], str] = str):
+        super().__init__(sentence)
+        self.hint = hint
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        return self.args[0] + self.hint()
 
 
 class KeyedVectors:
@@ -70,7 +78,7 @@ class KeyedVectors:
         return len(self.index_to_key)
 
     def __contains__(self, word: object) -> bool:
-        return isinstance(word, str) and word in self.key_to_index
+        return self._row(word) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.index_to_key)
@@ -88,18 +96,26 @@ class KeyedVectors:
 
     def get_index(self, word: str) -> int:
         """Row of a word. An unknown word raises a KeyError that names the nearest spellings."""
-        if word in self:
-            return self.key_to_index[word]
-        raise UnknownWordError(self._unknown(word))
+        if (row := self._row(word)) is None:
+            raise self._unknown(word)
+        return row
+
+    def _row(self, word: object) -> int | None:
+        """The row of a word as it is spelled, else with each accent and its letter as one character (NFC)."""
+        if not isinstance(word, str):
+            return None
+        row = self.key_to_index.get(word)
+        return self.key_to_index.get(normalize("NFC", word)) if row is None else row
 
     def get_vector(self, word: str, norm: bool = False) -> Float[np.ndarray, " D"]:
         """The vector of a word; with `norm`, scaled to length 1 (a zero vector stays zero).
 
         A word outside the vocabulary has one only if `unknown_vector` makes it; else a KeyError names near spellings.
         """
-        vector = self.vectors[self.key_to_index[word]] if word in self else self.unknown_vector(word)
+        row = self._row(word)
+        vector = self.unknown_vector(word) if row is None else self.vectors[row]
         if vector is None:
-            raise UnknownWordError(self._unknown(word))
+            raise self._unknown(word)
         return _unit(vector[None], _norms(vector[None]))[0] if norm else vector
 
     def units(self, rows: slice | Int[np.ndarray, " N"]) -> Float[np.ndarray, "N D"]:
@@ -120,7 +136,7 @@ class KeyedVectors:
         return float(units[0] @ units[1])
 
     @shaped
-    def most_similar(self, positive=(), negative=(), topn: Size = 10, restrict_vocab: int | None = None,
+    def most_similar(self, positive=(), negative=(), topn: Size = 10, restrict_vocab: Size | None = None,
                      exclude: bool = True) -> list[tuple[str, float]]:
         """The `topn` words nearest to the sum of `positive` minus `negative`: [(word, cosine), ...], nearest first.
 
@@ -137,7 +153,7 @@ class KeyedVectors:
         return self._spelled(*self.nearest(query[None], topn, [asked] if exclude else None, restrict_vocab))
 
     @shaped
-    def most_similar_cosmul(self, positive=(), negative=(), topn: Size = 10, restrict_vocab: int | None = None,
+    def most_similar_cosmul(self, positive=(), negative=(), topn: Size = 10, restrict_vocab: Size | None = None,
                             exclude: bool = True) -> list[tuple[str, float]]:
         """The `topn` words near to all of `positive` and far from all of `negative`, by 3CosMul: [(word, score), ...].
 
@@ -157,8 +173,8 @@ class KeyedVectors:
         """The vectors of both sides of a question, and the rows of its words."""
         sides = _as_list(positive), _as_list(negative)
         plus, minus = ([self._query_vector(item) for item in side] for side in sides)
-        asked = [self.key_to_index[item] for side in sides for item in side if isinstance(item, str) and item in self]
-        return plus, minus, asked
+        rows = (self._row(item) for side in sides for item in side)
+        return plus, minus, [row for row in rows if row is not None]
 
     def _spelled(self, ids: Int[np.ndarray, "1 N"], scores: Float[np.ndarray, "1 N"]) -> list[tuple[str, float]]:
         return [(self.index_to_key[i], float(score)) for i, score in zip(ids[0], scores[0], strict=True)
@@ -166,7 +182,7 @@ class KeyedVectors:
 
     @shaped
     def nearest(self, queries: Real[np.ndarray, "Q vector_size"], topn: Size = 10,
-                exclude: Sequence[Sequence[int]] | None = None, restrict_vocab: int | None = None,
+                exclude: Sequence[Sequence[int]] | None = None, restrict_vocab: Size | None = None,
                 ) -> tuple[Int[np.ndarray, "Q N"], Float[np.ndarray, "Q N"]]:
         """Rows of the `topn` nearest words to each of many vectors, and their cosines; N = min(topn, words looked at).
 
@@ -176,9 +192,10 @@ class KeyedVectors:
         queries = _of_length_one(queries)
         return self._search(lambda rows, words: queries[rows] @ words.T, len(queries), topn, exclude, restrict_vocab)
 
+    @shaped
     def nearest_cosmul(self, terms: Real[np.ndarray, "T D"], positive: Int[np.ndarray, "Q P"],
-                       negative: Int[np.ndarray, "Q N"], topn: int = 10,
-                       exclude: Sequence[Sequence[int]] | None = None, restrict_vocab: int | None = None,
+                       negative: Int[np.ndarray, "Q N"], topn: Size = 10,
+                       exclude: Sequence[Sequence[int]] | None = None, restrict_vocab: Size | None = None,
                        ) -> tuple[Int[np.ndarray, "Q n"], Float[np.ndarray, "Q n"]]:
         """`nearest` by 3CosMul: which of `terms` each query wants near and far, by their places in it."""
         score = _cosmul(_of_length_one(terms), positive, negative)
@@ -222,13 +239,12 @@ class KeyedVectors:
                              f"not of {type(item).__name__} {item!r:.60}.")
         return vector.astype(np.float64)
 
-    def _unknown(self, word: object) -> str:
-        """The sentence for a word that is not there."""
+    def _unknown(self, word: object) -> UnknownWordError:
+        """The error for a word that is not there."""
         if not isinstance(word, str):
-            return f"{word!r} is a {type(word).__name__}, not a word: ask with a string."
-        near = _nearest_spellings(word, self.index_to_key)
-        hint = f"nearest spellings: {', '.join(near)}." if near else "and no word is spelled like it."
-        return f"{word!r} is not among the {len(self):,} words that have a vector; {hint}"
+            return UnknownWordError(f"{word!r} is a {type(word).__name__}, not a word: ask with a string.")
+        sentence = f"{word!r} is not among the {len(self):,} words that have a vector"
+        return UnknownWordError(sentence, functools.partial(_hint, word, self.index_to_key))
 
     # ---- Scores and files ----------------------------------------------------------------------------------------
 
@@ -346,6 +362,11 @@ def _as_list(side) -> list:
         return list(side)
     except TypeError:
         return [side]
+
+
+def _hint(word: str, words: Sequence[str]) -> str:
+    near = _nearest_spellings(word, words)
+    return f"; nearest spellings: {', '.join(near)}." if near else "; and no word is spelled like it."
 
 
 def _nearest_spellings(word: str, words: Sequence[str], most: int = 3) -> list[str]:

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.settings import Positive, Size
-from course_lib.shapes import shaped
+from course_lib.shapes import shaped, wide
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,  # the Transformer of 2017
@@ -34,9 +34,9 @@ def layer_norm(
     eps: float = 1e-5,
 ) -> Float[Tensor, "*batch D"]:  # fmt: skip
     """Each vector to mean 0 and variance 1 (over its own D numbers, divided by D), then a trained scale and shift."""
-    mean = x.mean(-1, keepdim=True)
-    variance = ((x - mean) ** 2).mean(-1, keepdim=True)
-    normed = (x - mean) / torch.sqrt(variance + eps) * weight  # (..., D)
+    centred = wide(x) - wide(x).mean(-1, keepdim=True)
+    variance = (centred**2).mean(-1, keepdim=True)
+    normed = (centred / torch.sqrt(variance + eps)).to(x.dtype) * weight  # (..., D)
     return normed if bias is None else normed + bias
 
 

@@ -34,7 +34,7 @@ from course_lib.attention import causal_mask, fused_attention, scaled_dot_produc
 from course_lib.gpt import GPT, STD, Cache, GPTOutput, Trace
 from course_lib.linear import Linear
 from course_lib.settings import NotNegative, Positive, Settings, Share, Size, require, require_context
-from course_lib.shapes import look_up, shaped
+from course_lib.shapes import look_up, shaped, wide
 from course_lib.training import evaluation_mode
 
 
@@ -87,8 +87,8 @@ class RMSNorm(nn.Module):
         self.eps, self.weight = eps, nn.Parameter(torch.ones(d_model))
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
-        wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x  # squares overflow and lose in 16 bits
-        return self.weight * (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
+        exact = wide(x)
+        return self.weight * (exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
 
 
 def rotary(positions: Int[Tensor, "*B T"], size: int, theta: float = 10_000.0) -> tuple[Tensor, Tensor]:
@@ -270,6 +270,7 @@ class Llama(nn.Module):
 
 
 @torch.no_grad()
+@shaped
 def trace(model: Llama, input_ids: Int[Tensor, " T"]) -> Trace:
     """What happens to one text, as `gpt.trace` says it: queries and keys are turned, shared keys and values stand once
     for each head, and there are no vectors of positions (they are 0).

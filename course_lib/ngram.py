@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 
 from course_lib.losses import perplexity
 from course_lib.settings import Count, Size
-from course_lib.shapes import shaped
+from course_lib.shapes import plain, shaped
 
 PIECE = 1 << 20  # symbols scored at once, to bound the memory
 
@@ -119,7 +119,7 @@ class NgramModel:
     def probabilities(self, context: Sequence = ()) -> Float[np.ndarray, " V"]:
         """p of every symbol, in the order of `symbols` and then the unknown, after a context; they sum to one."""
         contexts = self._start()
-        ids = self._encode(_plain(context))
+        ids = self._encode(plain(context))
         for symbol in ids[max(0, len(ids) - self.order + 1) :]:
             contexts = self._after(contexts, symbol)
         return self._next(contexts)
@@ -127,7 +127,7 @@ class NgramModel:
     @shaped
     def sample(self, length: Count, prompt: Sequence = (), seed: int = 1) -> str | list:
         """`length` symbols drawn one after another, the prompt before them; a string where strings were counted."""
-        rng, contexts, drawn = np.random.default_rng(seed), self._start(), list(_plain(prompt))
+        rng, contexts, drawn = np.random.default_rng(seed), self._start(), list(plain(prompt))
         for symbol in self._encode(drawn):
             contexts = self._after(contexts, symbol)
         for _ in range(length):
@@ -217,14 +217,9 @@ class NgramModel:
                 reached = reached - chosen
 
 
-def _plain(text: Sequence) -> Sequence:
-    """The text, as Python's own strings or numbers: a tensor's are told apart by their place in memory."""
-    return text.tolist() if hasattr(text, "tolist") else text
-
-
 def _symbols(text: Sequence, name: str) -> Sequence:
-    """The text by `_plain`, or a ValueError."""
-    text = _plain(text)
+    """The text as Python's own strings or numbers, or a ValueError."""
+    text = plain(text)
     if not isinstance(text, Sequence):
         raise ValueError(f"The {name} is a {type(text).__name__}: give a string, or a list of words or numbers.")
     if not text:

@@ -9,7 +9,10 @@ import torch
 from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
+from course_lib.shapes import shaped
 
+
+@shaped
 def lengths_of(attention_mask: Bool[Tensor, "B T"] | None) -> Int[Tensor, " B"] | None:
     """How long each sequence is, from its mask: True for the text, then False for the padding after it."""
     if attention_mask is None:
@@ -22,6 +25,7 @@ def lengths_of(attention_mask: Bool[Tensor, "B T"] | None) -> Int[Tensor, " B"] 
     return lengths
 
 
+@shaped
 def reverse(x: Shaped[Tensor, "B T D"], lengths: Int[Tensor, " B"] | None = None) -> Shaped[Tensor, "B T D"]:
     """Each sequence back to front, its padding left at the end."""
     if lengths is None:

@@ -13,7 +13,7 @@ Shapes: T positions, D numbers a vector.
 from typing import Annotated
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.settings import Count, Rule, Size, whole
@@ -41,6 +41,17 @@ def _require_positions(length: int, context_length: int) -> None:
                          "or make the model with a larger context_length.")  # fmt: skip
 
 
+def _rows(length: int, start: int, attention_mask: Bool[Tensor, "B S"] | None) -> slice | Int[Tensor, "B T"]:
+    """Which rows of a table: start, start + 1, ...; with a mask how many of a text's tokens come before each place."""
+    here = slice(start, start + length)
+    if attention_mask is None:
+        return here
+    if attention_mask.shape[1] != start + length:
+        got, wanted = tuple(attention_mask.shape), (len(attention_mask), start + length)
+        raise ValueError(f"attention_mask has shape {got}: give {wanted}, one boolean for each token so far.")
+    return (attention_mask.cumsum(1) - 1).clamp(min=0)[:, here]
+
+
 class SinusoidalPositions(nn.Module):
     """The fixed table of `sinusoidal_positions`, one row a position."""
 
@@ -49,9 +60,12 @@ class SinusoidalPositions(nn.Module):
         self.register_buffer("table", sinusoidal_positions(context_length, d_model), persistent=False)
 
     @shaped
-    def forward(self, length: Size, start: Count = 0) -> Float[Tensor, "length d_model"]:
+    def forward(
+        self, length: Size, start: Count = 0, attention_mask: Bool[Tensor, "B S"] | None = None
+    ) -> Float[Tensor, "*B length d_model"]:
+        """The rows of `length` places from `start` on. With a mask of all places so far padding does not count."""
         _require_positions(start + length, len(self.table))
-        return self.table[start : start + length]
+        return self.table[_rows(length, start, attention_mask)]
 
 
 class LearnedPositions(nn.Module):
@@ -62,9 +76,12 @@ class LearnedPositions(nn.Module):
         self.table = nn.Embedding(context_length, d_model)
 
     @shaped
-    def forward(self, length: Size, start: Count = 0) -> Float[Tensor, "length d_model"]:
+    def forward(
+        self, length: Size, start: Count = 0, attention_mask: Bool[Tensor, "B S"] | None = None
+    ) -> Float[Tensor, "*B length d_model"]:
+        """As `SinusoidalPositions.forward`."""
         _require_positions(start + length, self.table.num_embeddings)
-        return self.table.weight[start : start + length]
+        return self.table.weight[_rows(length, start, attention_mask)]
 
 
 class RotaryPositions(nn.Module):

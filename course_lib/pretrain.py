@@ -37,7 +37,7 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from course_lib import bert, data, device, gpt, tokenizers, training, training_files
+from course_lib import bert, data, device, files, gpt, tokenizers, training, training_files
 from course_lib.files import existing
 from course_lib.head_start import begin, log_frequencies, look_around, look_at, look_back, skipgram_table  # noqa: F401
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer
@@ -97,11 +97,9 @@ def read_files(paths: Sequence[Path]) -> tuple[str, str]:
 
 def read_text(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
-    except (FileNotFoundError, IsADirectoryError):
+        return files.read_text(path, "text file")
+    except FileNotFoundError:
         raise ValueError(f"There is no file {path}: give --text the names of text files.") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8.") from None
 
 
 def paragraphs(text: str) -> list[list[str]]:

@@ -22,7 +22,7 @@ import re
 import threading
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,10 +126,27 @@ def look_up(table: nn.Embedding, ids: Int[Tensor, "*B T"], what: str = "token") 
         raise ValueError(f"There is no {what} {wrong}: ids go from 0 to {len(table.weight) - 1}.") from None
 
 
+def wide(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """In 32 bits where it is in 16, in which squares and products overflow and sums lose digits."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
 # --- What is wrong, in one sentence ---------------------------------------------------------------------------------
 
 WHOLE = "whole numbers (torch.int64)"
 WORDS = {Float: "floats", Int: WHOLE, Integer: WHOLE, Bool: "booleans, True for what counts", Real: "numbers"}
+
+
+def plain(values: Sequence) -> Sequence:
+    """The values of a tensor, an array or a list of tensors as Python's own, for whoever counts or compares them.
+
+    A tensor of one number equals no other as a key: it is told apart by its place in memory.
+    """
+    if isinstance(values, Tensor | np.ndarray):
+        return values.tolist()
+    if isinstance(values, list | tuple) and values and isinstance(values[0], Tensor):
+        return [value.tolist() for value in values]
+    return values
 
 
 def check_tensor(name: str, x: object) -> None:

@@ -105,17 +105,16 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
     return config.min_learning_rate + span * DECAYS[config.decay](done)
 
 
-NEVER_DECAYED = (nn.Embedding, nn.EmbeddingBag, nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase)
-
-
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """AdamW's two groups of trainable parameters: the matrices, which decay, and the rest, which do not.
 
-    The rule: a parameter decays if it has two axes or more, is not called a bias, and belongs to no embedding or norm.
+    The rule: a parameter decays if it has two axes or more, is not called a bias, and belongs to no embedding and to no
+    norm (of which those that can have two axes are told by their `normalized_shape`).
     For a bias or gain near 0 makes no model simpler, and the vector of a rare word would shrink at every step and learn
     at few. An output layer tied to an embedding is the embedding. Raises ValueError where nothing can be trained.
     """
-    spared = {id(p) for module in model.modules() if isinstance(module, NEVER_DECAYED) for p in module.parameters()}
+    spared = {id(p) for module in model.modules() for p in module.parameters()
+              if isinstance(module, nn.Embedding | nn.EmbeddingBag) or hasattr(module, "normalized_shape")}  # fmt: skip
     decayed, others = [], []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -126,8 +125,10 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def evaluate(model: nn.Module, batches: Batches, loss_fn: LossFunction, mixed_precision: bool = False) -> float:
+def evaluate(model: nn.Module, batches: Batches, loss_fn: LossFunction, mixed_precision: bool = True) -> float:
     """The mean loss over all batches, with dropout off and no gradients; afterwards each module is in its mode again.
+
+    `mixed_precision`: as in `TrainingConfig`, with the same default, so that a model has one number here and there.
 
     `loss_fn` may as well return an accuracy with its count: what is returned is the mean. ValueError without a batch,
     or where nothing counts in any.
@@ -290,7 +291,7 @@ class Run:
                 continue
             if self.team.together:
                 chance = np.random.SeedSequence((self.config.seed, self.step, turn))
-                torch.manual_seed(int(chance.generate_state(1)[0]))
+                devices.start_random_numbers(self.device, int(chance.generate_state(1)[0]))
             with devices.autocast(self.device, self.config.mixed_precision):
                 loss, count = loss_and_count(loss_fn(self.model, moved(batch, self.device)))
             if not loss.requires_grad:
@@ -300,17 +301,19 @@ class Run:
             share = count / unit  # 1 where counts are alike; the mean over all is taken once the last is in
             self.scaler.scale(loss * share).backward()
             total, weight = total + loss.detach() * share, weight + share
-        if all(parameter.grad is None for parameter in self.parameters):
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        if not gradients:
             raise ValueError("The loss depends on no parameter of this model: loss_fn must call the model it is given, "
                              "not another of the same name.")  # fmt: skip
+        if any(gradient.is_sparse for gradient in gradients):
+            raise ValueError("A gradient is sparse, which AdamW cannot read: make the embedding without sparse=True.")
         if self.team.together:
             sums = [torch.as_tensor(x, dtype=torch.float64, device=self.device) for x in (total * unit, weight * unit)]
             total, weight = self.team.sum(torch.stack(sums))
             self.team.add_up(self.parameters, unit / weight)
         elif self.config.accumulate > 1:
-            for parameter in self.parameters:
-                if parameter.grad is not None:
-                    parameter.grad.div_(weight)
+            for gradient in gradients:
+                gradient.div_(weight)
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm or math.inf)
         self.unread.append((total / weight, norm, weight))

@@ -268,13 +268,16 @@ class Embedding(nn.Module):
         initialise(self, "xavier")
 
     @shaped
-    def forward(self, input_ids: Int[Tensor, "B T"], start: Count = 0) -> Float[Tensor, "B T d_model"]:
-        """The first token stands at position `start`. ValueError for a position beyond the last and, on the CPU, for an
-        unknown token (a GPU stops by itself: to look would make us wait for it).
+    def forward(
+        self, input_ids: Int[Tensor, "B T"], start: Count = 0, attention_mask: Bool[Tensor, "B T_so_far"] | None = None
+    ) -> Float[Tensor, "B T d_model"]:
+        """The first token stands at position `start`; of padding, where the mask of all places so far is False, none is
+        counted. ValueError for a position beyond the last and, on the CPU, for an unknown token (a GPU stops by itself:
+        to look would make us wait for it).
         """
         x = look_up(self.tokens, input_ids) * self.scale  # (B, T, d_model)
         if self.positions is not None:
-            x = x + self.positions(input_ids.shape[1], start)
+            x = x + self.positions(input_ids.shape[1], start, attention_mask)
         return self.dropout(x)
 
 
@@ -307,13 +310,14 @@ class EncoderDecoder(nn.Module):
     ) -> Float[Tensor, "B T vocab"] | tuple[Float[Tensor, "B T vocab"], Attentions]:  # fmt: skip
         """Logits: those at position t guess the target's token t + 1, so feed the target shifted right.
 
-        Masks: True for a token, False for padding. With `return_attention` a pair: the logits and all weights.
+        Masks: True for a token, False for padding, before or behind the text. With `return_attention` a pair: the
+        logits and all weights.
         """
-        x = self.source(source_ids)  # (B, S, d_model)
         if not return_attention:
-            return self.decode(target_ids, self.encoder(x, source_mask), source_mask, target_mask)
+            return self.decode(target_ids, self.encode(source_ids, source_mask), source_mask, target_mask)
+        x = self.source(source_ids, attention_mask=source_mask)  # (B, S, d_model)
         memory, encoder_maps = self.encoder(x, source_mask, return_attention=True)
-        y = self.target(target_ids)  # (B, T, d_model)
+        y = self.target(target_ids, attention_mask=target_mask)  # (B, T, d_model)
         y, maps = self.decoder(y, memory, target_mask, source_mask, return_attention=True)
         return self._logits(y), Attentions(encoder_maps, maps.attention, maps.cross)
 
@@ -322,7 +326,7 @@ class EncoderDecoder(nn.Module):
         self, source_ids: Int[Tensor, "B S"], source_mask: Bool[Tensor, "B S"] | None = None
     ) -> Float[Tensor, "B S d_model"]:
         """What the decoder attends to: the memory."""
-        return self.encoder(self.source(source_ids), source_mask)
+        return self.encoder(self.source(source_ids, attention_mask=source_mask), source_mask)
 
     @shaped
     def decode(
@@ -332,7 +336,7 @@ class EncoderDecoder(nn.Module):
     ) -> Float[Tensor, "B T vocab"]:  # fmt: skip
         """Logits for the target's tokens; with a cache (`decoder.new_cache()`) give only those not read before."""
         start = cache[0].attention.length if cache else 0
-        y = self.target(target_ids, start)  # (B, T, d_model)
+        y = self.target(target_ids, start, target_mask)  # (B, T, d_model)
         return self._logits(self.decoder(y, memory, target_mask, source_mask, cache=cache))
 
     def _logits(self, y: Float[Tensor, "B T d_model"]) -> Float[Tensor, "B T vocab"]:

@@ -79,10 +79,9 @@ def _read_header(file: IO[bytes], path: Path) -> tuple[int, int]:
     line = file.readline(1000)
     found = re.fullmatch(rb"\s*(\d{1,15})\s+(\d{1,15})\s*\n", line)
     if not found or 0 in map(int, found.groups()):
-        hint = "unpack it with gzip first" if line.startswith(b"\x1f\x8b") else "GloVe's own files lack this line"
         what = f"the first line of {path} is {line[:40]!r}" if line else f"{path} is empty"
         raise ValueError(f"{what}: expected two whole numbers above 0, how many words and how many numbers a word "
-                         f"({hint}).")
+                         "(GloVe's own files lack this line).")
     return int(found[1]), int(found[2])
 
 
@@ -187,7 +186,7 @@ def write_npz(path: str | os.PathLike, words: Sequence[str], vectors: Vectors,
 
 def read_npz(path: str | os.PathLike) -> tuple[Words, Vectors]:
     """What `write_npz` wrote."""
-    path = existing(path, "vector file")
+    path = existing(path, "vector file", is_zip=True)
     try:
         with np.load(path, allow_pickle=False) as archive:
             letters, lengths, vectors = (archive[name] for name in ("words", "lengths", "vectors"))

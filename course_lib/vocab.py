@@ -53,7 +53,8 @@ class Vocab:
     def from_corpus(cls, corpus: Iterable[Sequence[str]], min_count: int = 5, max_size: int | None = None) -> "Vocab":
         """Count the words of a corpus: an iterable of sentences, each a list of words. ValueError where it has none."""
         counts: Counter[str] = Counter()
-        for sentence in _sentences(corpus):
+        for number, sentence in enumerate(_sentences(corpus), start=1):
+            _check_words(sentence, number)
             counts.update(sentence)
         if not counts:
             raise ValueError("The corpus is empty: it has no sentence with a word in it; give it some text.")
@@ -114,6 +115,20 @@ def _sentences(corpus: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
             raise ValueError(f"A corpus is a list of sentences, each a list of words, not the string "
                              f"{_short(sentence)}: split each sentence, or wrap a single one in a list.")  # fmt: skip
         yield sentence
+
+
+def _check_words(sentence: Sequence[str], number: int) -> None:
+    """ValueError for the first that is no word, by its place; C looks at the others, of which there are millions."""
+    try:
+        "".join(sentence)
+        if all(sentence):
+            return
+    except TypeError:
+        if not hasattr(sentence, "__len__"):
+            kind = type(sentence).__name__
+            raise ValueError(f"Sentence {number} of the corpus is a {kind}: give lists of words.") from None
+    place, word = next((i, word) for i, word in enumerate(sentence, 1) if not (isinstance(word, str) and word))
+    raise ValueError(f"Word {place} of sentence {number} of the corpus is {word!r}: give strings that are not empty.")
 
 
 def _short(text: str) -> str:

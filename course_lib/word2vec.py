@@ -38,10 +38,11 @@ from course_lib import device as devices
 from course_lib.keyed_vectors import KeyedVectors
 from course_lib.progress import Listener, Progress, reporter  # noqa: F401  (what a listener is called with)
 from course_lib.settings import Count, Rule, Settings, Share, Size, number, require, whole
-from course_lib.shapes import shaped
+from course_lib.shapes import plain, shaped
 from course_lib.vocab import Vocab
 
 Window = Annotated[int, Rule(lambda n: whole(n, 1) and n <= 50, "1 to 50: some tables grow with its third power")]
+Finite = Annotated[float, Rule(number, "a finite number")]
 Rate = Annotated[float, Rule(lambda x: number(x) and 0 < x <= 1, "a learning rate above 0 and at most 1")]
 
 
@@ -63,7 +64,7 @@ class Word2VecConfig(Settings):
     hs: bool = False
     sg: Literal[1, 0] = 1
     cbow_mean: bool = True
-    ns_exponent: float = 0.75
+    ns_exponent: Finite = 0.75
     sample: Share = 1e-3
     alpha: Rate = 0.025
     min_alpha: float = 1e-4
@@ -91,7 +92,7 @@ def window_pairs(
     >>> window_pairs([7, 8, 9], window=1)
     [(7, 8), (8, 7), (8, 9), (9, 8)]
     """
-    pairs = []
+    pairs, sentence = [], plain(sentence)
     for i, centre in enumerate(sentence):
         reach = window if rng is None else int(rng.integers(1, window + 1))
         for j in range(max(0, i - reach), min(len(sentence), i + reach + 1)):
@@ -242,6 +243,10 @@ def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable,
             if not math.isfinite(loss):
                 raise RuntimeError(f"The loss is {loss} after {done:,} words: lower alpha={config.alpha}.")
             report(done, loss)
+    if not (tables.w_tree if config.hs else tables.w_out).any():  # it starts as zeros, and whatever is learned moves it
+        raise ValueError(f"There was nothing to learn from: of {len(ids):,} words that are frequent enough none was "
+                         f"left with a neighbour; raise sample={config.sample} (0 thins nothing out), lower "
+                         f"min_count={config.min_count} or give longer sentences.")  # fmt: skip
     return vocab, tables
 
 
@@ -491,7 +496,7 @@ def _hogwild(tables: Tables, ids: Int[np.ndarray, " N"], starts: Int[np.ndarray,
     try:
         with _deaf_to_ctrl_c():
             for worker in workers:
-                worker.start()
+                _start(worker)
         done, finished = [0] * len(workers), 0
         while finished < len(workers):
             dead = [worker.exitcode for worker in workers if worker.exitcode]
@@ -512,6 +517,16 @@ def _hogwild(tables: Tables, ids: Int[np.ndarray, " N"], starts: Int[np.ndarray,
             worker.terminate()
         for worker in started:
             worker.join()
+
+
+def _start(worker: mp.Process) -> None:
+    try:
+        worker.start()
+    except RuntimeError as error:
+        if "shared memory" not in str(error) and "No space left" not in str(error):
+            raise
+        raise RuntimeError("The tables do not fit into the memory that processes share (/dev/shm): use workers=1, or "
+                           "give more of it, as in `docker run --shm-size=1g`.") from None  # fmt: skip
 
 
 def _work(tables: Tables, ids: Tensor, starts: Tensor, config: Word2VecConfig, rank: int, reports: mp.Queue) -> None:

@@ -457,9 +457,10 @@ def test_half_precision_stays_near(dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_in_half_precision_both_paths_agree_where_products_are_large(dtype):
-    same = torch.full((1, 1, 3, 64), 33.0, dtype=dtype)  # float16 cannot hold 33 * 33 * 64; the mean of 33s is 33
-    assert (fused_attention(same, same, same) == 33).all()
+@pytest.mark.parametrize("number", [33.0, 256.0])  # float16 cannot hold 33 * 33 * 64, nor 256 * 256 * 64 / 8
+def test_in_half_precision_both_paths_agree_where_products_are_large(dtype, number):
+    same = torch.full((1, 1, 3, 64), number, dtype=dtype)  # the mean of 33s is 33
+    assert (fused_attention(same, same, same) == number).all()
     output, weights = scaled_dot_product_attention(same, same, same)
     torch.testing.assert_close(output, same)
     assert weights.isfinite().all()

@@ -24,6 +24,12 @@ def test_shuffled_gives_every_row_once_in_a_new_order():
         shuffled(ids, ids[:9], batch_size=2)
     with pytest.raises(ValueError, match="batch_size=0"):
         shuffled(ids, batch_size=0)
+    for other, name in ((ids.numpy(), "ndarray"), (ids.tolist(), "list")):
+        with pytest.raises(ValueError, match=rf"tensors\[1\] is a {name}: give a tensor"):
+            shuffled(ids, other, batch_size=2)
+    for other in (ids[0], ids[:0]):
+        with pytest.raises(ValueError, match=r"\[0\] rows"):
+            shuffled(other, batch_size=2)
 
 
 def test_a_batch_is_moved_as_it_is():

@@ -203,6 +203,7 @@ def test_settings_that_cannot_be_used(settings, words):
     (lambda m, ids, mask: m(ids.float()), "input_ids is of type torch.float32"),
     (lambda m, ids, mask: m(ids, mask.long()), "attention_mask is of type torch.int64"),
     (lambda m, ids, mask: m(ids, mask[:, 1:]), r"attention_mask has shape \(3, 10\)"),
+    (lambda m, ids, mask: m(ids, mask.flip(1)), r"attention_mask begins with False: .* padding must come after it"),
     (lambda m, ids, mask: m(ids[0]), r"input_ids has shape \(11,\)"),
     (lambda m, ids, mask: m(ids[:, :0]), "each 1 or more"),
     (lambda m, ids, mask: m(ids.tolist()), "input_ids is a list"),

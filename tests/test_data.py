@@ -112,6 +112,8 @@ def test_a_corpus_that_cannot_be_read(tmp_path):
     (tmp_path / "latin.txt").write_bytes("caf\xe9 cr\xe8me\n".encode("latin-1"))
     with pytest.raises(ValueError, match="latin.txt is not UTF-8 text .*: save it as UTF-8"):
         list(data.Corpus("mine", tmp_path / "latin.txt"))
+    (tmp_path / "windows.txt").write_bytes("the cafe\u0301\r\n".encode("utf-8-sig"))
+    assert list(data.Corpus("mine", tmp_path / "windows.txt")) == [["the", "caf\u00e9"]]
     with pytest.raises(FileNotFoundError, match="no file of the corpus 'mine' at .*absent.txt"):
         list(data.Corpus("mine", tmp_path / "absent.txt"))
 

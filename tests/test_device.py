@@ -79,6 +79,32 @@ def test_one_thread_gives_the_threads_back_even_after_an_error():
         torch.set_num_threads(before)
 
 
+def test_own_random_numbers_start_no_other_device(monkeypatch):
+    """torch.manual_seed starts those of every GPU, of which only one would be put back."""
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("every GPU was seeded"))
+    torch.default_generator.manual_seed(5)
+    expected = torch.rand(2)
+    torch.default_generator.manual_seed(7)
+    inside = torch.rand(2)
+    torch.default_generator.manual_seed(5)
+    with device.own_random_numbers(torch.device("cpu"), 7):
+        assert torch.equal(torch.rand(2), inside)
+    assert torch.equal(torch.rand(2), expected)
+
+
+@pytest.mark.gpu
+def test_own_random_numbers_of_a_gpu():
+    where = device.pick("cuda")
+    torch.manual_seed(5)
+    expected = torch.rand(2, device=where)
+    torch.manual_seed(5)
+    with device.own_random_numbers(where, 7):
+        first = torch.rand(2, device=where)
+    with device.own_random_numbers(where, 7):
+        assert torch.equal(torch.rand(2, device=where), first)
+    assert torch.equal(torch.rand(2, device=where), expected)
+
+
 def test_describe_is_one_line_that_names_the_device():
     line = device.describe("cpu")
     assert line.startswith("cpu: ")

@@ -279,7 +279,7 @@ def test_a_loaded_set_scores_as_its_file():
         if line.startswith(": "):
             sections[line[2:].strip()] = []
         else:
-            list(sections.values())[-1].append(tuple(line.lower().split()))
+            list(sections.values())[-1].append(tuple(line.split()))
     assert ours.evaluate_word_analogies(sections) == ours.evaluate_word_analogies(ANALOGIES)
 
 
@@ -325,6 +325,40 @@ def test_zero_vectors_are_far_from_everything(compass):
 def test_pairs_without_a_correlation(compass, pairs, expected):
     with pytest.raises(ValueError, match=expected):
         compass.evaluate_word_pairs(pairs)
+
+
+def test_the_exact_spelling_comes_first():
+    vectors = KeyedVectors(["masse", "maße", "meter", "Meter", "caf\u00e9"], [[1, 0], [0, 1], [0, 2], [1, 0], [0, 1]])
+    assert vectors.pair_cosines([("maße", "meter"), ("Masse", "Meter"), ("METER", "Maße")]).tolist() == [1, 1, 1]
+    assert vectors.pair_cosines([("cafe\u0301", "meter")], case_insensitive=False).tolist() == [1]
+    without = KeyedVectors(["masse", "meter"], [[1, 0], [0, 1]])
+    assert np.isnan(without.pair_cosines([("maße", "meter")])).all()
+
+
+def test_an_answer_is_right_in_any_spelling_and_questions_are_asked_in_theirs():
+    words = {"man": [1, 0], "Man": [-1, 0], "woman": [1, 1], "king": [1, 0.2], "Queen": [1, 1.3], "queen": [1, 1.2]}
+    vectors = KeyedVectors(words, list(words.values()))
+    question = ("man", "woman", "king", "queen")
+    assert vectors.evaluate_word_analogies({"royal": [question]})[0] == 1
+    assert vectors.answer_analogies([question]) == ["Queen"]
+    assert score_analogies(vectors, {"royal": [question]})["total"].correct == 1
+
+
+@pytest.mark.parametrize("limit", [0, -1, True, 2.5])
+def test_a_limit_that_leaves_no_word_is_refused(compass, limit):
+    pairs, questions = [("north", "east", 1), ("north", "south", 2)], {"s": [("north", "east", "south", "nowhere")]}
+    for ask, asked in ((compass.evaluate_word_pairs, pairs), (compass.pair_cosines, pairs),
+                       (compass.evaluate_word_analogies, questions), (compass.answer_analogies, questions["s"])):
+        with pytest.raises(ValueError, match=f"restrict_vocab={limit} cannot be used"):
+            ask(asked, restrict_vocab=limit)
+
+
+def test_a_word_that_is_no_string_is_named(compass):
+    for ask in (compass.evaluate_word_pairs, compass.pair_cosines):
+        with pytest.raises(ValueError, match="nan is a float among the words of a set"):
+            ask([("north", math.nan, 1), ("north", "east", 2), ("north", "south", 3)])
+    with pytest.raises(ValueError, match="7 is a int among"):
+        compass.answer_analogies([("north", 7, "east")])
 
 
 def test_analogies_that_cannot_be_asked(compass, tmp_path):

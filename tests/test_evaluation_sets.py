@@ -1,4 +1,4 @@
-"""evaluation_sets: what is read of a file and what is passed over, as gensim does; bad files in one sentence."""
+"""evaluation_sets: what is read of a file and what is passed over; bad files and lines in one sentence."""
 
 import math
 
@@ -10,7 +10,7 @@ from course_lib.evaluation_sets import is_finite, read_analogies, read_pairs
 
 def test_pairs_by_hand(tmp_path):
     path = tmp_path / "set"
-    lines = ["\ufeffWord 1\tWord 2\tHuman", "# note\t1\t2", "Tiger\tcat\t7.35\r", "a\tb", "x\ty\tnan", "u\tv\t1"]
+    lines = ["\ufeff# note\t1\t2", "Word 1\tWord 2\tHuman", "# note\t1\t2", "Tiger\tcat\t7.35\r", "", "u\tv\t1"]
     path.write_bytes("\n".join(lines).encode())
     assert read_pairs(path) == [("Tiger", "cat", 7.35), ("u", "v", 1.0)]
     path.write_text("love, sex,6.77\n")
@@ -21,10 +21,29 @@ def test_pairs_by_hand(tmp_path):
 
 def test_questions_by_hand(tmp_path):
     path = tmp_path / "set"
-    capitals = ": capitals\nParis France London England\nthree words only\n\n"
+    capitals = ": capitals\nParis France London England\n\n"
     path.write_text(capitals + ": empty\n: family \nking queen man woman\n")
     assert read_analogies(path) == {"capitals": [("Paris", "France", "London", "England")], "empty": [],
                                     "family": [("king", "queen", "man", "woman")]}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", ["tiger\tcat\t7,35", "a\tb", "x\ty\tnan", "x\ty\t5\tmore", "Word\tWord\tHuman"])
+def test_a_line_that_is_no_pair_is_named(tmp_path, wrong):
+    path = tmp_path / "set"
+    path.write_text(f"one\ttwo\tscore\nu\tv\t1\n{wrong}\n")
+    with pytest.raises(ValueError, match="line 3 of .*: it must be two words and a number"):
+        read_pairs(path)
+    path.write_text("tiger\tcat\t7,35\nu\tv\t1\n")  # no heading
+    with pytest.raises(ValueError, match=r"line 1 of .* is 'tiger\\tcat\\t7,35'"):
+        read_pairs(path)
+
+
+@pytest.mark.parametrize("wrong", ["three words only", "five words are too many", ":family"])
+def test_a_line_that_is_no_question_is_named(tmp_path, wrong):
+    path = tmp_path / "set"
+    path.write_text(f": a\nParis France London England\n{wrong}\n")
+    with pytest.raises(ValueError, match=f"line 3 of .* is '{wrong}': it must be four words, or ': ' and a name"):
+        read_analogies(path)
 
 
 def test_the_published_sets_are_read_whole():

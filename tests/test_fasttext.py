@@ -41,7 +41,7 @@ def model():
         (lambda: FastTextConfig(workers=2), "workers=2"),
         (lambda: FastTextConfig(window=0), "window=0"),
         (lambda: fasttext.train([["a"]], word2vec.Word2VecConfig()), "needs a FastTextConfig"),
-        (lambda: fasttext.train([["", "a"]], FastTextConfig(min_count=1), progress=False), "'' is no word"),
+        (lambda: fasttext.train([["", "a"]], FastTextConfig(min_count=1), progress=False), "Word 1 of sentence 1 .*''"),
     ],
 )
 def test_bad_input_is_a_sentence(call, said):
@@ -112,6 +112,61 @@ def test_a_file_that_is_no_whole_model_is_a_sentence(tmp_path):
     assert "buckets need" in refusal(whole[:flag] + wrong + whole[flag + 17 :])
     with pytest.raises(FileNotFoundError, match="no fastText model"):
         fasttext.load(tmp_path / "absent.bin")
+
+
+def changed(tmp_path, *pairs):
+    """The model in a file of its own, with some bytes exchanged for as many others."""
+    raw = (HERE / "skipgram.bin").read_bytes()
+    for old, new in pairs:
+        assert len(old) == len(new)
+        assert old in raw
+        raw = raw.replace(old, new, 1)
+    (tmp_path / "changed.bin").write_bytes(raw)
+    return tmp_path / "changed.bin"
+
+
+def test_words_that_are_not_utf8_keep_their_bytes(tmp_path):
+    path = changed(tmp_path, (b"king\0", b"k\xedng\0"), (b"queen\0", b"qu\x80en\0"))
+    with pytest.raises(ValueError, match=r"the word b'(k\\xedng|qu\\x80en)' of .* pass on_unicode_error='replace'"):
+        fasttext.load(path)
+    loaded = fasttext.load(path, on_unicode_error="replace")
+    for name, raw in (("k\ufffdng", b"k\xedng"), ("qu\ufffden", b"qu\x80en")):
+        rows = [loaded.key_to_index[name]]
+        rows += [len(loaded) + fasttext.hash_ngram(ngram) % loaded.bucket for ngram in fasttext.raw_ngrams(raw, 3, 6)]
+        np.testing.assert_allclose(loaded[name], loaded.table[rows].mean(axis=0), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(loaded.ngram_vectors(name)[1], loaded.table[rows])
+    assert set(fasttext.load(path, on_unicode_error="ignore")) >= {"kng", "quen"}
+    with pytest.raises(ValueError, match="on_unicode_error='x' cannot be used"):
+        fasttext.load(path, "x")
+
+
+def test_bytes_are_cut_where_the_original_cuts_them():
+    """Whatever is no 10xxxxxx begins a character, and takes what follows with it."""
+    assert fasttext.raw_ngrams(b"a\x80\x80b\xed", 2, 2) == [b"<a\x80\x80", b"a\x80\x80b", b"b\xed", b"\xed>"]
+    for raw in (b"a\x80\x80\x80\x80\x80b\xed", b"\x80a", b"\xff", "né".encode()):
+        rows, starts = character_ngrams.rows_of_words([b"xy", raw, "z"], 1, 4, 1000)
+        expected = [3 + fasttext.hash_ngram(ngram) % 1000 for ngram in fasttext.raw_ngrams(raw, 1, 4)]
+        assert rows[starts[1] : starts[2]].tolist() == [1, *expected]
+
+
+def test_two_words_that_look_alike_stay_two(tmp_path):
+    loaded = fasttext.load(changed(tmp_path, (b"king\0", b"k\xedng\0"), (b"cake\0", b"k\xeeng\0")), "replace")
+    assert [word for word in loaded if word[0] == "k"] == ["k\ufffdng", "k\ufffdng\ufffd"]
+    assert loaded.raw["k\ufffdng\ufffd"] == b"k\xeeng"
+
+
+def test_a_model_without_ngrams_answers_with_its_own_rows(tmp_path):
+    found = struct.unpack("<12i", (HERE / "skipgram.bin").read_bytes()[8:56])
+    minn = 8 + 4 * 9
+    raw = bytearray((HERE / "skipgram.bin").read_bytes())
+    assert (found[9], found[10]) == (3, 6)
+    raw[minn : minn + 8] = struct.pack("<ii", 7, 6)  # minn above maxn
+    (tmp_path / "plain.bin").write_bytes(raw)
+    loaded = fasttext.load(tmp_path / "plain.bin")
+    np.testing.assert_array_equal(loaded["king"], loaded.table[loaded.key_to_index["king"]])
+    assert loaded.ngram_vectors("king")[0] == ["king"]
+    with pytest.raises(UnknownWordError, match="'kingly' is not among"):
+        loaded["kingly"]
 
 
 # --- vectors of any word ----------------------------------------------------------------------------------------------

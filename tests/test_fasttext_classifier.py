@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 import torch.nn.functional as F
 
 from course_lib.fasttext_classifier import Classifier, word_ngram_ids
@@ -52,13 +53,26 @@ def test_classifier_scores_are_the_softmax_of_the_mean():
         (lambda: Classifier().fit(["a", "b"], ["x", "x"]), "all labels are 'x'"),
         (lambda: Classifier().fit(["", ""], ["x", "y"]), "corpus is empty"),
         (lambda: Classifier().fit("text", ["x"]), "texts='text' cannot be used: texts must be a list"),
+        (lambda: Classifier().fit([["a", 7], ["b"]], ["x", "y"]), "Word 2 of sentence 1 of the corpus is 7"),
+        (lambda: Classifier(bucket=9).fit(["a", "b"], ["x", "y"]).predict([["a", 7]]), "7 is no word"),
         (lambda: Classifier(bucket=0), "bucket=0"),
+        (lambda: Classifier(vector_size=True), "vector_size=True"),
         (lambda: Classifier(learning_rate=0), "learning_rate=0"),
     ],
 )
 def test_the_classifier_refuses_in_a_sentence(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+@pytest.mark.parametrize("kind", [torch.tensor, np.array, lambda labels: list(torch.tensor(labels))])
+def test_labels_of_any_kind_are_told_apart_by_their_value(kind):
+    labels = [1, 1, 0, 0] * 5
+    texts = ["good", "fine", "bad", "dull"] * 5
+    classifier = Classifier(bucket=10).fit(texts, kind(labels))
+    assert classifier.labels == [0, 1]
+    np.testing.assert_array_equal(classifier.predict_proba(texts),
+                                  Classifier(bucket=10).fit(texts, labels).predict_proba(texts))
 
 
 def test_a_classifier_must_be_trained_first():

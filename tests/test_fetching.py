@@ -118,6 +118,53 @@ def test_no_network(shop, monkeypatch):
     assert data.path("vectors").read_bytes() == VECTORS
 
 
+@contextmanager
+def an_index_that_answers(code):
+    """With a page that asks for a login, as the doors of networks do; to a GET, and to a proxy's CONNECT."""
+    page = b"<html><body><form>Log in.</form></body></html>"
+
+    class Door(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(code)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        do_CONNECT = do_GET
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize(("code", "says"), [
+    (200, "the index lists no file of that name: is it a network that wants a login"), (401, r"a password \(401\)"),
+    (403, r"forbids it \(403\); ask whoever runs it"), (407, "the proxy asks for a name and a password; set"),
+])
+def test_what_stands_before_the_index_is_named(shop, monkeypatch, code, says):
+    monkeypatch.setenv("PIP_NO_INDEX", "0")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with an_index_that_answers(code) as address:
+        monkeypatch.setenv("PIP_INDEX_URL", "https://index.invalid/simple" if code == 407 else f"{address}/simple")
+        if code == 407:
+            monkeypatch.setenv("HTTPS_PROXY", address)
+        fails(shop, "vectors", f"pip could not download spare==1.0.*{says}")
+
+
+def test_a_certificate_that_is_not_trusted(shop, monkeypatch):
+    said = ("Could not fetch URL https://x/simple/spare/: There was a problem confirming the ssl certificate: (Caused "
+            "by SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+            "self-signed certificate (_ssl.c:1006)'))) - skipping\nERROR: No matching distribution for spare==1.0\n")
+    monkeypatch.setattr(fetching, "_run", lambda command, *_: raise_(subprocess.CalledProcessError(1, command, said)))
+    fails(shop, "vectors", "pip could not download spare==1.0: the certificate .* `pip config set global.cert FILE`")
+
+
 def test_a_wheel_that_is_not_there(shop):
     fails(shop, "ghost", r"pip could not download absent==1.0 \(Could not find a version")
 

@@ -428,6 +428,13 @@ def test_label_scores_as_scikit_learn_gives_them():
     assert f1([1, 0, 1, 1, 0, 0], [1, 1, 0, 1, 0, 1]) == pytest.approx((0.5, 2 / 3, 4 / 7))
 
 
+@pytest.mark.parametrize("kind", [torch.tensor, lambda labels: list(torch.tensor(labels))])
+def test_labels_in_tensors_are_compared_by_their_value(kind):
+    gold, predicted = [0, 1, 2, 2, 1, 0, 2, 1], [0, 2, 2, 1, 1, 0, 2, 3]
+    for score in (accuracy, f1, macro_f1):
+        assert score(kind(gold), kind(predicted)) == score(gold, predicted)
+
+
 def test_answers_that_do_not_match_are_told():
     for score in (accuracy, f1, macro_f1, entity_f1):
         with pytest.raises(ValueError, match="There are 2 right answers and 1 predicted ones"):

@@ -102,6 +102,23 @@ def test_an_unknown_word_names_the_nearest_spellings():
         vectors[3]
 
 
+def test_an_accent_in_two_characters_finds_its_word():
+    vectors = KeyedVectors(["caf\u00e9", "cafes", "tea"], [[1, 0], [1, 1], [0, 1]])
+    assert "cafe\u0301" in vectors
+    assert vectors.get_index("cafe\u0301") == 0
+    assert vectors.most_similar("cafe\u0301", topn=3) == vectors.most_similar("caf\u00e9", topn=3)
+    assert vectors.similarity("cafe\u0301", "caf\u00e9") == 1
+
+
+def test_near_spellings_are_looked_for_when_they_are_read(monkeypatch):
+    vectors, asked = KeyedVectors(["queen", "king"], np.eye(2)), []
+    monkeypatch.setattr("course_lib.keyed_vectors._nearest_spellings", lambda *_: asked.append(1) or ["queen"])
+    with pytest.raises(UnknownWordError) as caught:
+        vectors["qeen"]
+    assert not asked
+    assert str(caught.value).endswith("; nearest spellings: queen.")
+
+
 @pytest.mark.parametrize(("keys", "vectors", "expected"), [
     (["a", "b"], [[1.0, np.nan], [1, 1]], "vector of 'a' .row 0. holds NaN or infinity"),
     (["a", "b"], [[1, 1], [np.inf, 1]], "vector of 'b' .row 1. holds NaN or infinity"),
@@ -126,6 +143,8 @@ def test_bad_vectors_are_refused(keys, vectors, expected):
     ({"positive": "north", "topn": 0}, "topn=0 cannot be used"),
     ({"positive": "north", "topn": -1}, "topn=-1 cannot be used"),
     ({"positive": "north", "topn": 2.5}, "topn=2.5 cannot be used"),
+    ({"positive": "north", "restrict_vocab": 0}, "restrict_vocab=0 cannot be used: restrict_vocab must be None or"),
+    ({"positive": "north", "restrict_vocab": -1}, "restrict_vocab=-1 cannot be used"),
     ({}, "adds up to a zero vector"),
     ({"positive": "nowhere"}, "adds up to a zero vector"),
     ({"positive": "north", "negative": "north"}, "adds up to a zero vector"),

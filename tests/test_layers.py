@@ -32,6 +32,13 @@ def test_layer_norm_equals_torch_in_outputs_and_gradients(shape, size, bias, dty
         assert_close(gradients, peer[1])
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_in_half_precision_no_square_overflows(dtype):
+    x = torch.tensor([[-600.0, 600.0, 0.0, 0.0]], dtype=dtype)
+    norm = LayerNorm(4).to(dtype)
+    torch.testing.assert_close(layer_norm(x, norm.weight, norm.bias), norm(x))
+
+
 def test_layer_norm_starts_as_mean_zero_and_variance_one():
     x = LayerNorm(D_MODEL)(torch.randn(B, T, D_MODEL) * 5 + 3)
     torch.testing.assert_close(x.mean(-1), torch.zeros(B, T), atol=1e-5, rtol=0)

@@ -50,6 +50,15 @@ def by_loops(text: str, held_out: str, order: int, iterations: int) -> tuple[lis
     return weights, p
 
 
+@pytest.mark.parametrize("kind", [torch.tensor, np.array, lambda ids: list(torch.tensor(ids)), tuple])
+def test_numbers_of_any_kind_are_counted_by_their_value(kind):
+    ids, held_out = [1, 2, 1, 3, 2, 1], [1, 2]
+    model = NgramModel(2).fit(kind(ids), kind(held_out))
+    assert model.symbols == [1, 2, 3]
+    np.testing.assert_array_equal(model.log_probs(kind(ids)), NgramModel(2).fit(ids, held_out).log_probs(ids))
+    np.testing.assert_array_equal(model.probabilities(kind([1])), model.probabilities([1]))
+
+
 def test_a_bigram_model_by_hand():
     # a a b: after a came a once and b once; of all three symbols two were a; with the unknown there are three symbols
     model = NgramModel(2).fit("aab", "ab", iterations=1)

@@ -128,7 +128,7 @@ def test_options_that_do_not_go_together(tmp_path, monkeypatch, capsys, argument
 
 def test_texts_that_cannot_be_read(tmp_path, monkeypatch):
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(ValueError, match="latin.txt is not UTF-8 text"):
+    with pytest.raises(ValueError, match="line 1 of .*latin.txt is not UTF-8"):
         run(monkeypatch, tmp_path / "a", *SMALL_GPT, "--text", tmp_path / "latin.txt")
     with pytest.raises(ValueError, match="There is no file .*nowhere.txt"):
         run(monkeypatch, tmp_path / "b", *SMALL_GPT, "--text", tmp_path / "nowhere.txt")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from course_lib import training
+from course_lib import device, layers, llama, training
 from course_lib.training import TrainingConfig, evaluate, learning_rate, load_weights, shuffled, train
 
 N, I, H = 23, 3, 5  # noqa: E741
@@ -107,6 +107,29 @@ def test_only_matrices_decay():
         "output.bias",
     }  # fmt: skip
     assert (decayed["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm((2, 4)), nn.RMSNorm((2, 4)), nn.GroupNorm(2, 4), nn.BatchNorm2d(4),
+                                  nn.InstanceNorm1d(4, affine=True), llama.RMSNorm(4), layers.LayerNorm(4)])
+def test_no_norm_decays(norm):
+    decayed, others = training.decay_groups(nn.Sequential(nn.Linear(4, 4), norm), 0.1)
+    assert [parameter.shape for parameter in decayed["params"]] == [(4, 4)]
+    assert len(others["params"]) == 1 + len(list(norm.parameters()))
+
+
+def test_an_evaluation_computes_as_the_training_that_went_before(monkeypatch):
+    """One model, one number: bfloat16 in both, where the device is made for it."""
+    monkeypatch.setattr(device, "autocast_dtype", lambda where: torch.bfloat16)
+    model = net()
+    history = train(model, [(X, Y)], loss_fn, TrainingConfig(steps=1), held_out=[(X, Y)], progress=False)
+    assert evaluate(model, [(X, Y)], loss_fn) == history.held_out[-1][1]
+    assert evaluate(model, [(X, Y)], loss_fn) != evaluate(model, [(X, Y)], loss_fn, mixed_precision=False)
+
+
+def test_sparse_gradients_are_refused():
+    model = nn.Embedding(5, 2, sparse=True)
+    with pytest.raises(ValueError, match="make the embedding without sparse=True"):
+        train(model, [torch.tensor([1])], lambda model, batch: model(batch).sum(), progress=False)
 
 
 @pytest.mark.parametrize("model", [nn.ReLU(), nn.Linear(2, 2).requires_grad_(False)])

@@ -465,6 +465,26 @@ def test_generate_sees_no_padding():
     assert not torch.equal(model.generate(padded, 1, -1, 9), said)
 
 
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "none"])
+def test_padding_in_front_is_no_position(positions):
+    torch.manual_seed(0)
+    model, source = EncoderDecoder(replace(SMALL, positions=positions)).eval(), tokens(B, S)
+    front, target = tokens(B, 3, seed=1, vocab=TARGETS), tokens(B, T, vocab=TARGETS)
+    before = torch.arange(S + 3).expand(B, -1) >= 3
+    padded, seen = torch.cat([front, source], 1), before[:, : T + 3]
+    right = model(source, target)
+    torch.testing.assert_close(model(padded, target, before), right)
+    both = model(padded, torch.cat([front, target], 1), before, seen, return_attention=True)[0]
+    torch.testing.assert_close(both[:, 3:], right)
+    assert torch.equal(model.generate(padded, 1, -1, 9, before), model.generate(source, 1, -1, 9))
+    with torch.no_grad():  # and so with a cache
+        memory, cache = model.encode(source), model.decoder.new_cache()
+        model.decode(torch.cat([front, target[:, :-1]], 1), memory, None, seen[:, :-1], cache)
+        torch.testing.assert_close(model.decode(target[:, -1:], memory, None, seen, cache), right[:, -1:])
+        with pytest.raises(ValueError, match=r"attention_mask has shape \(2, 8\): give \(2, 9\)"):
+            model.decode(target[:, -1:], memory, None, seen, cache)
+
+
 def test_generate_takes_the_likeliest_token_until_every_row_has_ended(monkeypatch):
     torch.manual_seed(0)
     model, source, start, end = EncoderDecoder(replace(SMALL, norm="pre")), tokens(8, S), 1, 8

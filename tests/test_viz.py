@@ -161,6 +161,7 @@ def test_sliders_answer_in_steps(slider, sent, value):
     (lambda: viz.Slider(1, 5, value=6), "cannot start at 6"),
     (lambda: viz.Choice([]), "needs options"),
     (lambda: viz.Choice(["a"], "b"), "'b' of"),
+    (lambda: viz.Choice({"small": 1, "large": 2}), "The options are a dict: give a list of them"),
     (lambda: viz.explore(line), "at least one control"),
     (lambda: viz.explore(line, slope=3), "'slope' is a int: use viz.Slider"),
 ])

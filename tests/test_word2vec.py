@@ -39,6 +39,7 @@ def topics(sentences=400, seed=0):
 def test_window_pairs_by_hand():
     assert ["".join(pair) for pair in word2vec.window_pairs("abcd", 2)] == "ab ac ba bc bd ca cb cd db dc".split()
     assert word2vec.window_pairs([5], 3) == []
+    assert (5, 6) in set(word2vec.window_pairs(torch.tensor([5, 6]), 1))
     with pytest.raises(ValueError, match="window=0"):
         word2vec.window_pairs([1, 2], 0)
 
@@ -294,6 +295,7 @@ def test_thinning_comes_before_windowing():
     [
         ("window", 0), ("seed", -1), ("vector_size", 0), ("sg", 2), ("negative", 0), ("sample", 1.5), ("alpha", 0),
         ("epochs", 1.5), ("min_alpha", 1.0), ("workers", 0), ("min_count", -1), ("window", 51),
+        ("ns_exponent", math.nan),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_named(setting, value):
@@ -314,12 +316,11 @@ def test_a_loss_that_is_not_a_number_stops_the_run(monkeypatch):
         train(topics(20), Word2VecConfig(**SMALL), progress=False)
 
 
-def test_one_word_and_lone_words_train_without_a_nan():
-    vectors = train([["a"]] * 9, Word2VecConfig(min_count=1), progress=False)
+@pytest.mark.parametrize("kind", [{}, {"hs": True, "negative": 0}])
+def test_two_words_and_a_lone_one_train_without_a_nan(kind):
+    vectors = train([["a", "b"], ["c"]] * 9, Word2VecConfig(min_count=1, sample=0, **kind), progress=False)
     assert np.isfinite(vectors.vectors).all()
-    for corpus in ([["a", "b"]] * 9, [["a"]] * 9):
-        hs = train(corpus, Word2VecConfig(min_count=1, hs=True, negative=0, sample=0), progress=False)
-        assert np.isfinite(hs.vectors).all()
+    assert np.isfinite(train([["a", "a"]] * 9, Word2VecConfig(min_count=1, sample=0), progress=False).vectors).all()
 
 
 def test_full_blocks_are_trained_the_same_twice():
@@ -338,6 +339,25 @@ def test_one_sentence_is_enough_for_two_workers():
     words = [f"w{i % 40}" for i in range(2000)]
     vectors = train([words], Word2VecConfig(**SMALL | {"epochs": 1}, workers=2), progress=False)
     assert np.isfinite(vectors.vectors).all()
+
+
+@pytest.mark.parametrize("kind", [{}, {"sg": 0}, {"hs": True, "negative": 0}, {"workers": 2}])
+def test_a_corpus_from_which_nothing_is_left_to_learn(kind):
+    """Random vectors would look like any others."""
+    lonely = [[f"w{i % 5}"] for i in range(100)]
+    with pytest.raises(ValueError, match="nothing to learn from: of 100 words .* none was left with a neighbour"):
+        train(lonely, Word2VecConfig(**SMALL | {"epochs": 1} | kind), progress=False)
+    with pytest.raises(ValueError, match=r"raise sample=1e-12"):
+        train(topics(10), Word2VecConfig(**SMALL | {"epochs": 1, "sample": 1e-12} | kind), progress=False)
+
+
+def test_too_little_shared_memory_is_a_sentence(monkeypatch):
+    def start(worker):
+        raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)")
+
+    monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", start)
+    with pytest.raises(RuntimeError, match=r"memory that processes share \(/dev/shm\): use workers=1"):
+        train(topics(10), Word2VecConfig(**SMALL, workers=2), progress=False)
 
 
 def test_a_generator_cannot_be_read_twice():

@@ -113,7 +113,7 @@ def quiet_room() -> Iterator[list[warnings.WarningMessage]]:
           torch.random.fork_rng(devices=[]), torch.enable_grad()):
         warnings.simplefilter("always")
         torch.set_warn_always(True)  # or torch warns in the first call of a kernel and in no other
-        random.seed(0), np.random.seed(0), torch.manual_seed(0)  # noqa: NPY002
+        random.seed(0), np.random.seed(0), torch.default_generator.manual_seed(0)  # noqa: NPY002
         try:
             yield caught
         finally:

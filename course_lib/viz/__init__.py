@@ -121,6 +121,8 @@ class Choice:
     label: str | None = None
 
     def __post_init__(self):
+        if not isinstance(self.options, Sequence) and not hasattr(self.options, "tolist"):
+            raise ValueError(f"The options are a {type(self.options).__name__}: give a list of them, in their order.")
         if not len(self.options) or (self.value is not None and self.value not in self.options):
             raise ValueError(f"A choice needs options, and starts at one of them: {self.value!r} of {self.options!r}.")
 
@@ -176,7 +178,7 @@ def draw(render: Callable, values: dict) -> tuple[str, str, str]:
         return png(figure), check_alt(alt), ""
     except Exception as error:
         # str(KeyError("a sentence")) wraps the sentence in quotes
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        text = error.args[0] if type(error) is KeyError and error.args else error
         return "", "", " ".join(str(text).split()) or type(error).__name__
     finally:
         for number in set(plt.get_fignums()) - before:
