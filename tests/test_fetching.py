@@ -39,11 +39,13 @@ cleaning.CLEANERS['shakespeare'] = slow
 ENOUGH = 600  # seconds after which a test gives up waiting: no machine is that slow
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "all gone"])
+@pytest.mark.parametrize("damage", ["cut", "bit", "gone", "all gone"])
 def test_a_damaged_checkpoint_is_fetched_again(shop, damage):
     folder = data.path("body")
     if damage == "cut":
         os.truncate(folder / "model.bin", 20)
+    elif damage == "bit":
+        flip_a_bit(folder / "model.bin")
     else:
         (folder / "config.json").unlink()
     if damage == "all gone":
@@ -171,12 +173,21 @@ def test_python_without_pip(shop, monkeypatch):
     assert data.path("vectors").read_bytes() == VECTORS
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "no record", "bad record"])
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    manifest._sum.cache_clear()  # as in a new process
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "gone", "no record", "bad record"])
 def test_a_damaged_cache_is_fetched_again(shop, damage, capsys):
     file = data.path("plays")
     whole = file.read_bytes()
     if damage == "cut":
         os.truncate(file, 20)
+    elif damage == "bit":
+        flip_a_bit(file)
     elif damage == "gone":
         file.unlink()
     else:
@@ -185,8 +196,20 @@ def test_a_damaged_cache_is_fetched_again(shop, damage, capsys):
     capsys.readouterr()
     assert list(data.load("plays")) == PLAY_WORDS * 2
     assert file.read_bytes() == whole
-    if damage == "cut":
+    if damage in ("cut", "bit"):
         assert f"{file} is damaged" in capsys.readouterr().err
+
+
+def test_a_record_of_before_holds_no_sum_of_what_was_written(shop):
+    for name in ("plays", "vectors"):
+        record = data.path(name).with_suffix(".json")
+        said = json.loads(record.read_text())
+        del said["written"]
+        record.write_text(json.dumps(said))
+        assert manifest.named(name).on_disk()
+        flip_a_bit(data.path(name))
+    assert manifest.named("plays").on_disk()  # cleaned: nobody knows its sum
+    assert not manifest.named("vectors").on_disk()  # kept as its source has it
 
 
 def test_text_of_an_older_cleaning_is_fetched_again(shop, monkeypatch):
