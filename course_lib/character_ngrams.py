@@ -82,7 +82,7 @@ def rows_of_words(
         to_hash(word)
     texts = [f"<{word}>" for word in words]
     lengths = np.array([len(text) for text in texts])
-    min_n = max(min_n, 1)  # a file of the original may say 0
+    min_n, max_n = max(min_n, 1), min(max_n, max(lengths))  # a file of the original may say 0, or a million
     left = np.repeat(np.cumsum(lengths), lengths) - np.arange(lengths.sum())  # characters from here to the end, [P]
     signed = _signed_bytes("".join(texts), max_n)
     P, whole = len(left), np.repeat(lengths, lengths)

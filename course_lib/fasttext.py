@@ -216,7 +216,15 @@ def load(path: str | os.PathLike) -> FastTextKeyedVectors:
         words, pruned = _read_words(file, path)
         if pruned or _read(file, path, "<?")[0]:
             raise ValueError(f"{path} is quantised, which is not read here: save the model before quantize().")
+        if args["minn"] > args["maxn"]:
+            args["maxn"] = 0  # no n-grams, as in the original
+        if not words or args["bucket"] < (args["maxn"] > 0):
+            raise ValueError(f"{path} says that it holds {len(words)} words and {args['bucket']} buckets: it is "
+                             "damaged; copy it again.")
         table = _read_matrix(file, path)
+        if table.shape[1] != args["dim"]:
+            raise ValueError(f"{path} promises {args['dim']} numbers a word, and its rows have {table.shape[1]}: it is "
+                             "damaged; copy it again.")
     return FastTextKeyedVectors(words, table, args["minn"], args["maxn"], args["bucket"])
 
 
@@ -230,7 +238,7 @@ def _read(file: BinaryIO, path: Path, form: str) -> tuple:
 
 def _read_words(file: BinaryIO, path: Path) -> tuple[list[str], bool]:
     """The words of the dictionary, without the labels (type 1) that follow them; and whether it was pruned."""
-    size, _, _, _, pruned = _read(file, path, "<iiiqq")
+    size, count, labels, _, pruned = _read(file, path, "<iiiqq")
     words = []
     for _ in range(size):
         raw = bytearray()
@@ -241,6 +249,9 @@ def _read_words(file: BinaryIO, path: Path) -> tuple[list[str], bool]:
             words += [] if label else [raw.decode()]
         except UnicodeDecodeError:
             raise ValueError(f"the word {bytes(raw[:40])!r} of {path} is not UTF-8: train on UTF-8 text.") from None
+    if (len(words), size - len(words)) != (count, labels):
+        raise ValueError(f"{path} promises {count} words and {labels} labels, and holds {len(words)} and "
+                         f"{size - len(words)}: it is damaged; copy it again.")
     return words, pruned >= 0
 
 

@@ -201,7 +201,7 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokeniz
             raise RuntimeError
         with torch.device("meta"):  # before any memory is taken
             training_files.require_fitting(tensors, build(config), origin)
-    except RuntimeError:  # a table of more numbers than torch can count
+    except (RuntimeError, TypeError):  # a table of more numbers than torch can count
         raise ValueError(f"{path} speaks of a larger model than {weights} holds: they belong to two runs.") from None
     model = build(config)
     training_files.load_tensors(tensors, model, origin)
