@@ -89,7 +89,7 @@ def rows_of_words(
     raw = np.frombuffer(b"".join(texts), dtype=np.uint8)
     begins = np.flatnonzero((raw & 0xC0) != 0x80)  # of each character
     lengths = np.diff(np.searchsorted(begins, np.cumsum([0, *map(len, texts)])))
-    min_n = max(min_n, 1)  # a file of the original may say 0
+    min_n, max_n = max(min_n, 1), min(max_n, max(lengths, default=0))  # a file may say 0, or a million
     left = np.repeat(np.cumsum(lengths), lengths) - np.arange(lengths.sum())  # characters from here to the end, [P]
     signed = _signed_bytes(raw, begins, max_n)
     P, whole = len(left), np.repeat(lengths, lengths)

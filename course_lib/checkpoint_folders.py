@@ -95,7 +95,7 @@ def _spelled_out(found: dict, path: Path) -> dict:
 def read_json(path: Path) -> dict:
     try:
         found = json.loads(path.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(f"{path} is damaged or cut off: copy it again.") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds a {type(found).__name__} where names and values are expected: copy it again.")

@@ -82,9 +82,8 @@ def load_bert(path_or_name: str | Path, head: type[nn.Module] | None = None) -> 
         raise ValueError(f"head={head!r} cannot be used: head must be None or a class of bert, such as BertModel.")
     if head is bert.BertModel:
         tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("bert.")}
-    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
-        unlabelled = head in (bert.BertModel, bert.BertForPreTraining)
-        model = head(config) if unlabelled else head(config, _num_labels(found))
+    labels = () if head in (bert.BertModel, bert.BertForPreTraining) else (_num_labels(found),)
+    model = _empty(head, config, tensors, folder, *labels)
     return _fill(model, tensors, found, folder), read_tokenizer(folder, config.vocab_size)
 
 
@@ -96,8 +95,7 @@ def load_gpt(path_or_name: str | Path) -> tuple[gpt.GPT, Tokenizer | None]:
     """
     folder, found, config = read_config(path_or_name, GPT)
     tensors = full_names(read_tensors(folder), GPT, folder)
-    with torch.device("meta"):
-        model = gpt.GPT(config)
+    model = _empty(gpt.GPT, config, tensors, folder)
     return _fill(model, tensors, found, folder), read_tokenizer(folder, config.vocab_size)
 
 
@@ -151,8 +149,7 @@ def _gguf_config(file: GGUFFile) -> llama.LlamaConfig:
 
 def _poured(config: llama.LlamaConfig, tensors: dict[str, Tensor | Stored], family: Family, folder: Path, kind: str):
     """A model of these settings with these tensors, which are taken out of the dict, one layer after the other."""
-    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
-        model = llama.Llama(config)
+    model = _empty(llama.Llama, config, tensors, folder)
     _compare(rows_of(model, family), tensors, model, folder)
     for ours, theirs in their_names(model, family).items():
         part, parts = model.get_submodule(ours.removesuffix(".weight")), []
@@ -218,6 +215,17 @@ def _architecture(found: dict) -> str | None:
 def _num_labels(found: dict) -> int:
     labels = found.get("id2label")
     return len(labels) if isinstance(labels, dict) else found.get("num_labels", 2)
+
+
+def _empty(kind: type[nn.Module], config, tensors: dict[str, Tensor], folder: Path, *more: int) -> nn.Module:
+    """A model without numbers, on "meta": all of them are replaced. ValueError for sizes that the file cannot fill."""
+    try:
+        if config.num_layers <= len(tensors):  # or a wrong number would have us build layers for hours
+            with torch.device("meta"):
+                return kind(config, *more)
+    except (RuntimeError, TypeError):  # a table of more numbers than torch can count
+        pass
+    raise ValueError(f"For {config} the {len(tensors)} tensors in {folder} are too few: take all files from one model.")
 
 
 def _fill(model: nn.Module, tensors: dict[str, Tensor], found: dict, folder: Path) -> nn.Module:

@@ -233,7 +233,15 @@ def load(
         words, raw, pruned = _read_words(file, path, on_unicode_error)
         if pruned or _read(file, path, "<?")[0]:
             raise ValueError(f"{path} is quantised, which is not read here: save the model before quantize().")
+        if args["minn"] > args["maxn"]:
+            args["maxn"] = 0  # no n-grams, as in the original
+        if not words or args["bucket"] < (args["maxn"] > 0):
+            raise ValueError(f"{path} says that it holds {len(words)} words and {args['bucket']} buckets: it is "
+                             "damaged; copy it again.")
         table = _read_matrix(file, path)
+        if table.shape[1] != args["dim"]:
+            raise ValueError(f"{path} promises {args['dim']} numbers a word, and its rows have {table.shape[1]}: it is "
+                             "damaged; copy it again.")
     return FastTextKeyedVectors(words, table, args["minn"], args["maxn"], args["bucket"], raw)
 
 
@@ -249,7 +257,7 @@ def _read_words(file: BinaryIO, path: Path, on_unicode_error: str) -> tuple[list
     """The words of the dictionary, without the labels (type 1) that follow them; the bytes of those that are not UTF-8;
     and whether it was pruned.
     """
-    size, _, _, _, pruned = _read(file, path, "<iiiqq")
+    size, count, labels, _, pruned = _read(file, path, "<iiiqq")
     found = []
     for _ in range(size):
         raw = bytearray()
@@ -272,6 +280,9 @@ def _read_words(file: BinaryIO, path: Path, on_unicode_error: str) -> tuple[list
             taken.add(name)
             words.append(name)
             odd[name] = raw
+    if (len(words), size - len(words)) != (count, labels):
+        raise ValueError(f"{path} promises {count} words and {labels} labels, and holds {len(words)} and "
+                         f"{size - len(words)}: it is damaged; copy it again.")
     return words, odd, pruned >= 0
 
 

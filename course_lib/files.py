@@ -67,6 +67,12 @@ def complete_or_absent(path: str | os.PathLike) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
+def write_whole(path: str | os.PathLike, content: bytes) -> None:
+    """A file with this content, as `complete_or_absent`."""
+    with complete_or_absent(path) as file:
+        file.write(content)
+
+
 def to_bytes(text: str) -> bytes:
     """The text as UTF-8. ValueError for a surrogate, half of a character that nothing follows: UTF-8 has no such."""
     try:

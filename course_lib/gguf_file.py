@@ -100,8 +100,17 @@ class GGUFFile:
             import gguf  # a package of its own, for whoever reads such files
         except ImportError:
             raise ImportError(f"Reading {path} takes the package gguf: pip install gguf, or name a folder.") from None
+
+        class Reader(gguf.GGUFReader):
+            """Theirs goes on beyond the file's end for as long as a count says, which may be for ever."""
+
+            def _get(self, offset, dtype, count=1, **more):
+                if offset + int(count) * np.dtype(dtype).itemsize > len(self.data):
+                    raise ValueError
+                return super()._get(offset, dtype, count, **more)
+
         try:
-            found = gguf.GGUFReader(self.path)
+            found = Reader(self.path)
             self.settings = {name: _value(field) for name, field in found.fields.items()}
             self.tensors = {tensor.name: Stored(self.path, tensor) for tensor in found.tensors}
         except (ValueError, IndexError, KeyError, OverflowError, TypeError, MemoryError):

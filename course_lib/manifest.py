@@ -5,6 +5,7 @@ Reading it touches no network; `fetching` does. What is left out: what is in the
 """
 
 import functools
+import hashlib
 import json
 import os
 import tomllib
@@ -67,11 +68,11 @@ class Entry:
         return cache() / (self.name + ".json")
 
     def described(self, sha256: str) -> dict[str, object]:
-        """What a record says of the file as it is now."""
+        """What a record says of the file as it is now; `sha256` is its source's, before the cleaning."""
         return {"sha256": sha256, "bytes": _size(self.file()), "cleaning": CLEANING if self.clean else 0}
 
     def on_disk(self) -> bool:
-        """Whether every file is there, whole (of the size that was written) and of this manifest and cleaning."""
+        """Whether every file is there, bit for bit as it was written, and of this manifest and cleaning."""
         if self.parts:
             return all(part.on_disk() for part in self.whole())
         if self.committed:
@@ -79,8 +80,11 @@ class Entry:
         try:
             record = json.loads(self.record().read_text("utf-8"))
             known = {source.sha256 for source in self.sources}
-            return record == self.described(record["sha256"]) and record["sha256"] in known
-        except (OSError, ValueError, KeyError, TypeError):
+            kept = not self.clean and self.file().is_file()  # as its source has it: a record of before says enough
+            written = record.pop("written", record["sha256"] if kept else None)
+            whole = record == self.described(record["sha256"]) and record["sha256"] in known
+            return whole and written in (None, sum_of(self.file()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
     def download_size(self) -> int:
@@ -93,9 +97,24 @@ def _size(file: Path) -> int:
     return sum(part.stat().st_size for part in file.iterdir()) if file.is_dir() else file.stat().st_size
 
 
+def sum_of(file: Path) -> str:
+    """The sha256 of a file, or of a folder's names and files. Each is read once a process, and again if it changes."""
+    if file.is_dir():
+        parts = "".join(f"{part.name} {sum_of(part)}\n" for part in sorted(file.iterdir()))
+        return hashlib.sha256(parts.encode()).hexdigest()
+    found = file.stat()
+    return _sum(file, found.st_size, found.st_mtime_ns)
+
+
+@functools.lru_cache
+def _sum(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def cache() -> Path:
-    """Where fetched files live; the environment variable COURSE_DATA moves it."""
-    return Path(os.environ.get("COURSE_DATA") or MANIFEST.with_name("cache")).expanduser().absolute()
+    """Where fetched files live. COURSE_DATA moves it; what is no full path there begins at the course's own folder."""
+    return MANIFEST.parents[1] / Path(os.environ.get("COURSE_DATA") or MANIFEST.with_name("cache")).expanduser()
 
 
 def entries() -> dict[str, Entry]:

@@ -17,6 +17,7 @@ What it leaves out. Anything larger than one machine's afternoon: shards of data
 """
 
 import argparse
+import hashlib
 import itertools
 import json
 import os
@@ -38,7 +39,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from course_lib import bert, data, device, files, gpt, tokenizers, training, training_files
-from course_lib.files import existing
+from course_lib.files import existing, write_whole
 from course_lib.head_start import begin, log_frequencies, look_around, look_at, look_back, skipgram_table  # noqa: F401
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer
 from course_lib.wordpiece import count_score
@@ -186,14 +187,22 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokeniz
         config = config(**card["model"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a model ({error}): copy it again.") from None
-    tensors = training_files.read_tensors(weights)
+    tensors = training_files.read_tensors(weights, card.get("sha256"))  # folders of before have no sum
     if len(tokenizer) != config.vocab_size:
         pieces = f"{len(tokenizer)} pieces and its model {config.vocab_size}"
         raise ValueError(f"The tokenizer in {folder} has {pieces}: they belong to two runs.")
-    model = build(config)
-    if isinstance(model, gpt.GPT) and "tokens.weight" in tensors:
+    if isinstance(config, gpt.GPTConfig) and "tokens.weight" in tensors:
         tensors["head.weight"] = tensors["tokens.weight"]  # the file holds what is tied once
-    training_files.load_tensors(tensors, model, f"The model in {folder}")
+    origin = f"The model in {folder}"
+    try:
+        if config.num_layers > len(tensors):
+            raise RuntimeError
+        with torch.device("meta"):  # before any memory is taken
+            training_files.require_fitting(tensors, build(config), origin)
+    except (RuntimeError, TypeError):  # a table of more numbers than torch can count
+        raise ValueError(f"{path} speaks of a larger model than {weights} holds: they belong to two runs.") from None
+    model = build(config)
+    training_files.load_tensors(tensors, model, origin)
     return model.eval(), tokenizer
 
 
@@ -238,6 +247,7 @@ def gpt_task(options: argparse.Namespace, tokenizer: Tokenizer, earlier: nn.Modu
     model = earlier or gpt.GPT(configured(gpt.SIZES[options.size], options, tokenizer))
     if earlier is None and not begun(options.folder):
         look_back(model)
+    batches = gpt.windows(ids, options.context_length, options.batch_size)
     held_out = list(islice(gpt.windows(held, options.context_length, options.batch_size)(torch.Generator()), 40))
 
     def scores() -> dict[str, float]:
@@ -249,7 +259,7 @@ def gpt_task(options: argparse.Namespace, tokenizer: Tokenizer, earlier: nn.Modu
         with torch.autocast(rows.device.type, torch.bfloat16, enabled=options.bfloat16):
             return model.loss(rows)
 
-    return Task(model, gpt.windows(ids, options.context_length, options.batch_size), held_out, next_token, scores)
+    return Task(model, batches, held_out, next_token, scores)
 
 
 def learned_and_held_out(options: argparse.Namespace, held_out: bool) -> Iterator[str]:
@@ -287,6 +297,14 @@ def configured(size, options: argparse.Namespace, tokenizer: Tokenizer):
 def begun(folder: Path) -> bool:
     """Whether there is a run in it to go on from."""
     return (folder / "run" / training_files.RECORD).is_file()
+
+
+def seconds_before(clock: Path) -> float:
+    """What earlier calls have taken. SystemExit for a file that says something else."""
+    try:
+        return float(clock.read_text("utf-8")) if clock.exists() else 0.0
+    except ValueError:
+        raise SystemExit(f"{clock} is damaged: delete it, and the seconds are counted anew.") from None
 
 
 def parsed() -> argparse.Namespace:
@@ -344,30 +362,35 @@ def main() -> None:
         steps=options.steps, learning_rate=options.learning_rate, warmup_steps=options.steps // 20, betas=(0.9, 0.98),
         weight_decay=options.weight_decay, accumulate=options.accumulate, checkpoint_every=100, evaluate_every=500,
         log_every=10)  # fmt: skip
-    began = time.time() - (float(clock.read_text()) if clock.exists() else 0.0)
+    began = time.time() - seconds_before(clock)
+
+    def write_seconds() -> None:
+        write_whole(clock, f"{time.time() - began:.1f}".encode())
 
     def note_seconds(progress: training.Progress) -> None:
         if rank == 0 and progress.step % settings.checkpoint_every == 0:
-            clock.write_text(f"{time.time() - began:.1f}")
+            write_seconds()
 
     history = training.train(
         model, task.batches, task.loss, settings, held_out=task.held_out, checkpoint=options.folder / "run",
         resume=True, on_step=note_seconds)  # fmt: skip
     if rank:
         return
-    clock.write_text(f"{time.time() - began:.1f}")
+    write_seconds()
     state = {name: parameter.detach().half().cpu() for name, parameter in model.named_parameters()}  # tied ones once
-    safetensors.torch.save_file(state, options.folder / WEIGHTS)
+    weights = safetensors.torch.save(state)
+    write_whole(options.folder / WEIGHTS, weights)
     told = {name: getattr(options, name) for name in ("size", "tokens", "context_length", "batch_size", "bfloat16")}
     card = {
         "architecture": options.model, "model": asdict(model.config), "training": asdict(settings), **told,
         "texts": [path.name for path in options.text] if options.text else "the course's",
         **({"short_share": options.short_share} if options.model == "bert" else {}),
         "held_out": task.scores(), "losses_every": 20, "losses": [round(x, 3) for x in history.losses[::20]],
-        "held_out_losses": history.held_out, "seconds": round(float(clock.read_text())), "device": str(chosen),
+        "held_out_losses": history.held_out, "seconds": round(seconds_before(clock)), "device": str(chosen),
         "machine": platform.machine(), "torch": torch.__version__, "before": before,
+        "sha256": hashlib.sha256(weights).hexdigest(),
     }  # fmt: skip
-    (options.folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    write_whole(options.folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
     print(json.dumps(card["held_out"], indent=1))
 
 

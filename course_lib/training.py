@@ -21,7 +21,7 @@ it is not read before the loss is. A batch of 0 things is left out, unless all a
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -212,7 +212,8 @@ def train(
     store = None if checkpoint is None else Path(checkpoint)
     if resume and store is None:
         raise ValueError("resume=True needs a checkpoint to go on from: name its folder with checkpoint=.")
-    with devices.own_random_numbers(run.device, config.seed):
+    writes = store is not None and run.team.rank == 0
+    with devices.own_random_numbers(run.device, config.seed), files.alone(store) if writes else nullcontext():
         if resume and (store / files.RECORD).exists():
             run.load(store)
         run.team.begin(model, run.step)

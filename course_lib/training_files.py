@@ -7,41 +7,84 @@ is replaced last, in one stroke, and so always points to a whole file. `training
 What it leaves out. More than one checkpoint of a run; the folders of others' models (see `checkpoints`).
 """
 
+import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import safetensors.torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 RECORD = "checkpoint.json"
+UNFINISHED = f"{RECORD}.part"  # a folder, while a checkpoint is being written
+LOCK = f"{RECORD}.lock"  # a file, while a run may write
+OURS = re.compile(r"step_\d+_[0-9a-f]{8}\.safetensors")
 
 
 def write_checkpoint(folder: str | Path, record: dict, tensors: dict[str, Tensor]) -> None:
-    """Put tensors and a small record, with its `step`, into a folder, in the place of the checkpoint that it held."""
+    """Put tensors and a small record, with its `step`, into a folder, in the place of the checkpoint that it held.
+
+    ValueError where another run writes there, OSError where there is no room: the one before is then still there.
+    """
     folder = Path(folder)
     make_folder(folder)
-    name = f"step_{record['step']}_{secrets.token_hex(4)}.safetensors"
-    unfinished = folder / f"{RECORD}.part"
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed in the middle of this
-    try:
-        unfinished.mkdir()
-        safetensors.torch.save_file(_unshared(tensors), unfinished / name)
-        (unfinished / RECORD).write_text(_json(record | {"tensors": name}), "utf-8")
-        for file in (name, RECORD):
-            _bring_to_disk(unfinished / file)
-            os.replace(unfinished / file, folder / file)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    name, unfinished = f"step_{record['step']}_{secrets.token_hex(4)}.safetensors", folder / UNFINISHED
+    with alone(folder):
+        _sweep(folder)  # of a run that was killed in the middle of this
+        try:
+            unfinished.mkdir()
+            (unfinished / "names.json").write_text(json.dumps([_named_by_record(folder), name]), "utf-8")
+            safetensors.torch.save_file(_unshared(tensors), unfinished / name)
+            with open(unfinished / name, "rb") as file:
+                found = {"tensors": name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+            (unfinished / RECORD).write_text(_sealed(record | found), "utf-8")
+            for file in (name, RECORD):
+                _bring_to_disk(unfinished / file)
+                os.replace(unfinished / file, folder / file)
+        except (OSError, SafetensorError) as error:
+            raise OSError(f"The checkpoint of step {record['step']} could not be written in {folder} ({error}): make "
+                          "room there or name another folder, then go on with resume=True.") from None  # fmt: skip
+        finally:
+            _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a finished or a broken-off checkpoint leaves: of the old file and the new, the one not in use."""
+    with suppress(OSError, ValueError, TypeError):
         current = _named_by_record(folder)
-        for file in folder.glob("step_*_????????.safetensors"):
-            if file.name != current and (file.name == name or current == name):
-                file.unlink(missing_ok=True)  # the old one if all went well, else the new one
+        for name in json.loads((folder / UNFINISHED / "names.json").read_text("utf-8")):
+            if name != current and OURS.fullmatch(name or ""):
+                (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Within it no other run writes into the folder. ValueError where one does."""
+    lock = FileLock(folder.resolve() / LOCK, is_singleton=True)  # so that `train` may hold it and call us
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"Another run is writing its checkpoints in {folder}: wait for its end, or name another "
+                         "folder.") from None  # fmt: skip
+    except (OSError, NotImplementedError):
+        pass  # there is no folder yet, or a disk without locks
+    try:
+        yield
+    finally:
+        if lock.lock_counter == 1:
+            with suppress(OSError):  # Windows removes no file in use
+                os.unlink(lock.lock_file)
+        lock.release()
 
 
 def make_folder(folder: Path) -> None:
@@ -75,6 +118,11 @@ def _json(record: dict) -> str:
     return json.dumps(record, indent=1, default=lambda number: number.item())  # NumPy's numbers become Python's
 
 
+def _sealed(record: dict) -> str:
+    """The record as text, with the sum of all that it says."""
+    return _json(record | {"sum": hashlib.sha256(_json(record).encode()).hexdigest()})
+
+
 def _named_by_record(folder: Path) -> str | None:
     try:
         return json.loads((folder / RECORD).read_text("utf-8"))["tensors"]
@@ -87,18 +135,30 @@ def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, Tensor]]:
     folder = Path(folder)
     if not (folder / RECORD).is_file():
         raise FileNotFoundError(f"{folder} holds no checkpoint, {RECORD} is missing: train with checkpoint= first.")
-    name = _named_by_record(folder) or RECORD  # a record that names nothing is damaged, and is no file of tensors
-    tensors = read_tensors(folder / name)
-    return json.loads((folder / RECORD).read_text("utf-8")), tensors
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file. ValueError for one that is damaged, or gone though a record speaks of it."""
     try:
-        return safetensors.torch.load(path.read_bytes())
+        text = (folder / RECORD).read_text("utf-8")
+        record = json.loads(text)
+        del record["sum"]
+        if _sealed(record) != text:
+            raise ValueError
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError(f"{folder / RECORD} {DAMAGED}") from None
+    return record, read_tensors(folder / record["tensors"], record["sha256"])
+
+
+DAMAGED = "is damaged or cut off: delete the folder and train anew, or copy it again."
+
+
+def read_tensors(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """The tensors of a file. ValueError for one that is damaged (has another sum), or gone though a record names it."""
+    try:
+        content = path.read_bytes()
+        if sha256 not in (None, hashlib.sha256(content).hexdigest()):
+            raise ValueError
+        return safetensors.torch.load(content)
     except (OSError, SafetensorError, ValueError):
-        damage = "damaged or cut off" if path.is_file() else "not there"
-        raise ValueError(f"{path} is {damage}: delete the folder and train anew, or copy it again.") from None
+        damage = DAMAGED if path.is_file() else DAMAGED.replace("damaged or cut off", "not there")
+        raise ValueError(f"{path} {damage}") from None
 
 
 def load_weights(folder: str | Path, model: nn.Module) -> int:
@@ -115,14 +175,19 @@ def load_model(folder: str | Path, tensors: dict[str, Tensor], model: nn.Module)
 
 
 def load_tensors(tensors: dict[str, Tensor], model: nn.Module, origin: str) -> None:
-    """Put tensors into the model, every one by its name; ValueError, with `origin` in it, for one that does not fit."""
+    """Put tensors into the model, every one by its name. ValueError as `require_fitting`."""
+    require_fitting(tensors, model, origin)
+    model.load_state_dict(tensors)
+
+
+def require_fitting(tensors: dict[str, Tensor], model: nn.Module, origin: str) -> None:
+    """ValueError, with `origin` in it, unless there is a tensor of its shape for each of the model's, and no other."""
     wanted = model.state_dict()
     for name in sorted(tensors.keys() | wanted.keys()):
         a, b = (f"{tuple(part[name].shape)}" if name in part else "none" for part in (tensors, wanted))
         if a != b:
             raise ValueError(f"{origin} is of another model, its {name} is {a} and this model's {b}: "
                              "build the model that was saved, or name another folder.")  # fmt: skip
-    model.load_state_dict(tensors)
 
 
 MAY_CHANGE = {"evaluate_every", "checkpoint_every", "log_every"}  # they change no weight

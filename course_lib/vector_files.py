@@ -12,12 +12,12 @@ Shapes: V words, D numbers a word.
 
 import codecs
 import io
+import math
 import mmap
 import os
 import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Literal
@@ -187,15 +187,35 @@ def write_npz(path: str | os.PathLike, words: Sequence[str], vectors: Vectors,
 def read_npz(path: str | os.PathLike) -> tuple[Words, Vectors]:
     """What `write_npz` wrote."""
     path = existing(path, "vector file", is_zip=True)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            letters, lengths, vectors = (archive[name] for name in ("words", "lengths", "vectors"))
-        ends = np.cumsum(lengths, dtype=np.int64)
-        if not len(ends) == len(vectors) or not ends[-1] == len(letters) or vectors.ndim != 2:
-            raise ValueError
-        raw = letters.tobytes()
-        words = [raw[end - length:end].decode("utf-8") for end, length in zip(ends.tolist(), lengths.tolist())]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
-        raise ValueError(f"{path} is not a whole file of save_npz: it is truncated, damaged or of another kind; "
-                         "write or download it again.") from None
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                letters, lengths, vectors = (_array(archive, path.stat().st_size, *part) for part in (
+                    ("words", "u", 1), ("lengths", "u", 1), ("vectors", "f", 2)))  # fmt: skip
+            ends = np.cumsum(lengths, dtype=np.int64)
+            if not len(ends) == len(vectors) or not ends[-1] == len(letters):
+                raise ValueError
+            raw = letters.tobytes()
+            words = [raw[end - length:end].decode("utf-8") for end, length in zip(ends.tolist(), lengths.tolist())]
+        except Exception:  # of a dozen kinds, as zipfile and NumPy meet what they did not write
+            raise ValueError(f"{path} is not a whole file of save_npz: it is truncated, damaged or of another kind; "
+                             "write or download it again.") from None
     return words, vectors
+
+
+def _array(archive: zipfile.ZipFile, length: int, name: str, kind: str, axes: int) -> np.ndarray:
+    """One array, after its sizes were held against the file's length: memory is taken for what can be there."""
+    info = archive.getinfo(f"{name}.npy")
+    room = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_AT_MOST}[info.compress_type] * length
+    with archive.open(info) as member:
+        if np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        size = math.prod(shape) * dtype.itemsize
+        if (dtype.kind, len(shape)) != (kind, axes) or not size == info.file_size - member.tell() <= room:
+            raise ValueError
+    with archive.open(info) as member:
+        return np.lib.format.read_array(member, allow_pickle=False)
+
+
+DEFLATE_AT_MOST = 1032  # a byte stands for at most so many

@@ -2,6 +2,7 @@
 import inspect
 import random
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -238,18 +239,99 @@ def test_warnings_of_the_learners_code_are_told(recwarn):
     assert not recwarn.list
 
 
-def test_random_numbers_and_settings_are_put_back():
-    def careless(counts):
-        random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
-        torch.set_default_dtype(torch.float64)
-        return log_share(counts)
+def room():
+    """All that a learner's function may have changed for everybody."""
+    return {"python": random.getstate(), "numpy": str(np.random.get_state()), "torch": torch.get_rng_state().tolist(),  # noqa: NPY002
+            "printing": (np.get_printoptions(), torch._tensor_str.get_printoptions()), "errors": np.geterr(),
+            "gradients": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
+            "settings": [ask() for ask, _, _ in base.SETTINGS]}  # fmt: skip
 
-    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # noqa: NPY002
-    assert ask(careless).status == "passed"
-    after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # noqa: NPY002
-    assert before[:2] == after[:2]
-    assert torch.equal(before[2], after[2])
-    assert torch.get_default_dtype() == torch.float32
+
+def rude(counts):
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    torch.set_default_device("meta")
+    torch.set_default_dtype(torch.float64)
+    torch.set_autocast_enabled("cpu", True)
+    torch.use_deterministic_algorithms(True)
+    torch.set_anomaly_enabled(True)
+    torch.set_float32_matmul_precision("medium")
+    torch.set_flush_denormal(True)
+    torch.set_warn_always(True)
+    torch.set_grad_enabled(False)
+    torch.set_printoptions(precision=1), np.set_printoptions(precision=1), np.seterr(all="raise")
+    sys.setrecursionlimit(sys.getrecursionlimit() + 1)
+    return log_share(counts)
+
+
+def test_random_numbers_and_settings_are_put_back():
+    before = room()
+    assert ask(rude).status == "passed"
+    assert room() == before
+
+
+def test_whatever_the_learner_has_set_the_room_is_the_same():
+    def half(counts):
+        share = torch.tensor(counts / counts.sum(), dtype=torch.float32)
+        return (torch.eye(len(counts)) @ share).log()
+
+    torch.set_default_device("meta"), torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu"), torch.inference_mode():
+            before = room()
+            assert ask(half).status == "passed"
+            assert room() == before
+    finally:
+        torch.set_default_device(None), torch.set_default_dtype(torch.float32)
+
+
+def test_a_graphics_card_keeps_its_random_numbers(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", asked.append)
+    assert ask(log_share).status == "passed"
+    assert not asked
+
+
+@pytest.mark.gpu
+def test_a_real_graphics_card_keeps_its_random_numbers():
+    torch.rand(1, device="cuda")
+    before = torch.cuda.get_rng_state()
+    assert ask(lambda counts: torch.manual_seed(1) and log_share(counts)).status == "passed"
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+class Deep:
+    """A function that fails at whatever is asked of it but to be called."""
+
+    def __getattribute__(self, name):
+        raise SystemExit
+
+    def __call__(self, counts):
+        return counts
+
+
+def test_what_is_asked_of_the_function_itself_may_fail():
+    assert ask(Deep()).status == "failed"
+    assert call(Deep(), np.ones(2)).kind == "value"
+
+
+@pytest.mark.parametrize("answer", [
+    "x" * 10**7, ["w"] * 10**6, list(range(10**6)), [[0.5] * 1000] * 1000, {i: i for i in range(10**6)}, range(10**9),
+    np.broadcast_to(1.0, 10**9), torch.ones(1).expand(10**9), (np.ones(2), [b"x" * 10**7])],
+    ids=["text", "words", "numbers", "rows", "dict", "range", "array", "tensor", "tuple"])  # fmt: skip
+def test_a_huge_answer_is_not_looked_into(answer):
+    began = time.perf_counter()
+    assert "of more than 200,000 things, far more than the right answer has." in ask(lambda counts: answer).message
+    assert time.perf_counter() - began < 1
+
+
+def test_half_characters_are_written_out():
+    def half(counts):
+        raise ValueError("\ud800")
+
+    assert r"ValueError in line" in ask(half).message
+    assert r"\ud800" in repr(ask(half))
+    repr(ask(half)).encode()
 
 
 def test_the_checks_own_inputs_survive_a_learner_who_edits_them():

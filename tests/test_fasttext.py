@@ -110,6 +110,13 @@ def test_a_file_that_is_no_whole_model_is_a_sentence(tmp_path):
     assert "is quantised" in refusal(whole[:84] + struct.pack("<q", 3) + whole[92:])
     wrong = struct.pack("<?qq", False, len(ANSWERS["words"]) + 210, 8)
     assert "buckets need" in refusal(whole[:flag] + wrong + whole[flag + 17 :])
+    count = len(ANSWERS["words"])
+    for bucket in (0, -1):
+        assert f"holds {count} words and {bucket} buckets" in refusal(with_argument("bucket", bucket))
+    assert "promises 9 numbers a word" in refusal(with_argument("dim", 9))
+    assert "promises 9 words" in refusal(whole[:68] + struct.pack("<i", 9) + whole[72:])
+    nothing = struct.pack("<iiiqq?qq", 0, 0, 0, 0, -1, False, 211, 8) + bytes(211 * 32)
+    assert "holds 0 words" in refusal(whole[:64] + nothing)
     with pytest.raises(FileNotFoundError, match="no fastText model"):
         fasttext.load(tmp_path / "absent.bin")
 
@@ -167,6 +174,19 @@ def test_a_model_without_ngrams_answers_with_its_own_rows(tmp_path):
     assert loaded.ngram_vectors("king")[0] == ["king"]
     with pytest.raises(UnknownWordError, match="'kingly' is not among"):
         loaded["kingly"]
+
+
+def with_argument(name, value):
+    """The model of the original with another number in its head."""
+    whole, place = (HERE / "skipgram.bin").read_bytes(), 8 + 4 * fasttext.ARGUMENTS.index(name)
+    return whole[:place] + struct.pack("<i", value) + whole[place + 4 :]
+
+
+def test_ngrams_of_any_length_are_those_that_words_have(tmp_path):
+    for name, value, ngrams in (("maxn", 10**6, True), ("maxn", -1, False), ("minn", 10, False)):
+        (tmp_path / "m.bin").write_bytes(with_argument(name, value))
+        model = fasttext.load(tmp_path / "m.bin")
+        assert bool(model.ngram_vectors("kingdom")[0][1:]) == ngrams
 
 
 # --- vectors of any word ----------------------------------------------------------------------------------------------

@@ -39,11 +39,13 @@ cleaning.CLEANERS['shakespeare'] = slow
 ENOUGH = 600  # seconds after which a test gives up waiting: no machine is that slow
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "all gone"])
+@pytest.mark.parametrize("damage", ["cut", "bit", "gone", "all gone"])
 def test_a_damaged_checkpoint_is_fetched_again(shop, damage):
     folder = data.path("body")
     if damage == "cut":
         os.truncate(folder / "model.bin", 20)
+    elif damage == "bit":
+        flip_a_bit(folder / "model.bin")
     else:
         (folder / "config.json").unlink()
     if damage == "all gone":
@@ -151,14 +153,14 @@ def test_what_stands_before_the_index_is_named(shop, monkeypatch, code, says):
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     with an_index_that_answers(code) as address:
-        monkeypatch.setenv("PIP_INDEX_URL", "https://index.invalid/simple" if code == 407 else f"{address}/simple")
+        monkeypatch.setenv("PIP_INDEX_URL", "https://index.invalid" if code == 407 else f"{address}/simple")
         if code == 407:
             monkeypatch.setenv("HTTPS_PROXY", address)
         fails(shop, "vectors", f"pip could not download spare==1.0.*{says}")
 
 
 def test_a_certificate_that_is_not_trusted(shop, monkeypatch):
-    said = ("Could not fetch URL https://x/simple/spare/: There was a problem confirming the ssl certificate: (Caused "
+    said = ("Could not fetch URL https://x/spare/: There was a problem confirming the ssl certificate: (Caused "
             "by SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
             "self-signed certificate (_ssl.c:1006)'))) - skipping\nERROR: No matching distribution for spare==1.0\n")
     monkeypatch.setattr(fetching, "_run", lambda command, *_: raise_(subprocess.CalledProcessError(1, command, said)))
@@ -218,12 +220,21 @@ def test_python_without_pip(shop, monkeypatch):
     assert data.path("vectors").read_bytes() == VECTORS
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "no record", "bad record"])
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    manifest._sum.cache_clear()  # as in a new process
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "gone", "no record", "bad record"])
 def test_a_damaged_cache_is_fetched_again(shop, damage, capsys):
     file = data.path("plays")
     whole = file.read_bytes()
     if damage == "cut":
         os.truncate(file, 20)
+    elif damage == "bit":
+        flip_a_bit(file)
     elif damage == "gone":
         file.unlink()
     else:
@@ -232,8 +243,20 @@ def test_a_damaged_cache_is_fetched_again(shop, damage, capsys):
     capsys.readouterr()
     assert list(data.load("plays")) == PLAY_WORDS * 2
     assert file.read_bytes() == whole
-    if damage == "cut":
+    if damage in ("cut", "bit"):
         assert f"{file} is damaged" in capsys.readouterr().err
+
+
+def test_a_record_of_before_holds_no_sum_of_what_was_written(shop):
+    for name in ("plays", "vectors"):
+        record = data.path(name).with_suffix(".json")
+        said = json.loads(record.read_text())
+        del said["written"]
+        record.write_text(json.dumps(said))
+        assert manifest.named(name).on_disk()
+        flip_a_bit(data.path(name))
+    assert manifest.named("plays").on_disk()  # cleaned: nobody knows its sum
+    assert not manifest.named("vectors").on_disk()  # kept as its source has it
 
 
 def test_text_of_an_older_cleaning_is_fetched_again(shop, monkeypatch):

@@ -139,6 +139,15 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path):
             GGUFFile(tmp_path / "x.gguf")
 
 
+def test_a_count_beyond_the_files_end_is_refused(tmp_path):
+    path = written(tmp_path / "x.gguf", token_types=[1] * 77)
+    whole, count = path.read_bytes(), (77).to_bytes(8, "little")
+    assert whole.count(count) == 1
+    path.write_bytes(whole.replace(count, (2**40).to_bytes(8, "little")))
+    with pytest.raises(ValueError, match="is damaged, cut off or no GGUF file"):
+        GGUFFile(path)
+
+
 def test_what_is_no_gguf_file_is_refused(tmp_path):
     (tmp_path / "x.gguf").write_text("no model at all " * 100)
     with pytest.raises(ValueError, match="no GGUF file"):

@@ -3,13 +3,19 @@
 
 import pytest
 
-from course_lib import data
+from course_lib import data, manifest
 
 
 def test_course_data_moves_the_cache(shop, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(shop / "else where"))
     assert data.path("plays") == shop / "else where" / "plays.txt"
     assert not (shop / "cache").exists()
+
+
+def test_a_relative_course_data_is_one_place_wherever_one_stands(shop, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", "else where")
+    monkeypatch.chdir(shop)
+    assert manifest.cache() == manifest.MANIFEST.parents[1] / "else where"
 
 
 def test_the_table_says_what_is_on_disk(shop, capsys):

@@ -1,4 +1,5 @@
 """The pretraining command: on a little of the real text it leaves a folder that can be read again, and goes on."""
+import hashlib
 import json
 import sys
 from dataclasses import asdict
@@ -42,6 +43,7 @@ def test_a_run_leaves_a_model_a_tokenizer_and_a_card_and_goes_on(tmp_path, monke
     assert {tensor.dtype for tensor in state.values()} == {torch.float16}
     assert torch.equal(model.bert.tokens.weight.half(), state["bert.tokens.weight"])
     assert card["seconds"] == round(float((tmp_path / "seconds.txt").read_text())), "of both runs"
+    assert card["sha256"] == hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest()
     assert 0 < card["held_out"]["loss"] < 7
     assert card["held_out"]["right"] <= card["held_out"]["top_5"] <= 1
     assert '"top_5"' in capsys.readouterr().out
@@ -213,6 +215,21 @@ def change(folder, **tensors):
     safetensors.torch.save_file({name: tensor for name, tensor in state.items() if tensor is not None}, file)
 
 
+def speak(folder, **sizes):
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"model": card["model"] | sizes}))
+
+
+def flip_a_bit(folder):
+    file = folder / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    card = json.loads((folder / "card.json").read_text()) | {"sha256": hashlib.sha256(content).hexdigest()}
+    (folder / "card.json").write_text(json.dumps(card))
+    pretrain.load(folder)
+    content[-9] ^= 1
+    file.write_bytes(content)
+
+
 @pytest.mark.parametrize(("breaks", "error", "words"), [
     (lambda f: (f / "card.json").unlink(), FileNotFoundError, "there is no card.json of course_lib.pretrain at "),
     (lambda f: (f / "model.safetensors").rename(f / "model.pkl"), FileNotFoundError, "no model.safetensors of course"),
@@ -220,15 +237,25 @@ def change(folder, **tensors):
     (lambda f: (f / "card.json").write_text("{"), ValueError, "does not describe a model"),
     (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]), ValueError,
      r"model.safetensors is damaged or cut off: delete the folder and train anew, or copy it again"),
-    (lambda f: torch.save({"bias": torch.zeros(8)}, f / "model.safetensors"), ValueError, "is damaged or cut off"),
+    (lambda f: torch.save({"bias": torch.zeros(8)}, f / "model.safetensors"), ValueError, "but a zip archive"),
     (lambda f: change(f, bias=torch.zeros(9)), ValueError, r"its bias is \(9,\) and this model's \(8,\)"),
     (lambda f: change(f, bias=None), ValueError, r"its bias is none and this model's \(8,\)"),
     (lambda f: change(f, more=torch.zeros(2)), ValueError, r"its more is \(2,\) and this model's none"),
     (lambda f: [(f / name).unlink() for name in ("vocab.txt", "tokenizer.json")], FileNotFoundError, "no file of a"),
     (lambda f: WordPieceTokenizer().train(["a b c d"], 9).save(f), ValueError, "has 9 pieces and its model 8"),
+    (flip_a_bit, ValueError, "model.safetensors is damaged"),
+    (lambda f: speak(f, num_layers=10**9), ValueError, "a larger model than"),
+    (lambda f: speak(f, d_model=2**62), ValueError, "a larger model than"),
+    (lambda f: speak(f, context_length=10**12), ValueError, "this model's .1000000000000, 4."),
 ])  # fmt: skip
 def test_a_folder_that_cannot_be_used_is_refused_in_a_sentence(folder, breaks, error, words):
     pretrain.load(folder)
     breaks(folder)
     with pytest.raises(error, match=words):
         pretrain.load(folder)
+
+
+def test_seconds_that_are_damaged_are_named(tmp_path):
+    (tmp_path / "seconds.txt").write_text("3.x")
+    with pytest.raises(SystemExit, match="seconds.txt is damaged: delete it"):
+        pretrain.seconds_before(tmp_path / "seconds.txt")

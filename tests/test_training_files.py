@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from test_training import H, I, X, Y, net, run, tied, weights
 from torch import nn
 
@@ -36,8 +37,9 @@ def test_a_folder_holds_one_checkpoint_of_a_record_and_safetensors(tmp_path):
 def test_other_files_in_the_folder_stay(tmp_path):
     (tmp_path / "step_1.safetensors").write_text("mine")
     (tmp_path / "step_notes.txt").write_text("mine")
+    (tmp_path / "step_3_0123abcd.safetensors").write_text("mine, though it looks like a checkpoint")
     run(checkpoint=tmp_path, checkpoint_every=1)
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5
 
 
 @pytest.mark.parametrize("breaks", ["save_file", "fsync", "replace", "dumps", "second replace"])
@@ -90,24 +92,70 @@ def test_a_killed_run_leaves_the_last_checkpoint_whole(tmp_path, how):
     assert len(list(tmp_path.iterdir())) == 2 or how == "SIGKILL"
 
 
-def test_what_a_kill_left_behind_goes_with_the_next_checkpoint(tmp_path, monkeypatch):
+@pytest.mark.parametrize("moved", [0, 1])
+def test_what_a_kill_left_behind_goes_with_the_next_checkpoint(tmp_path, monkeypatch, moved):
     run(checkpoint=tmp_path)
-    before = sorted(path.name for path in tmp_path.iterdir())
+    real, calls = os.replace, []
+
+    def killed(*files):
+        calls.append(files)
+        return real(*files) if len(calls) <= moved else 1 / 0
+
     with monkeypatch.context() as patch:  # a killed process cleans nothing up
         patch.setattr(training_files.shutil, "rmtree", lambda *arguments, **keywords: None)
         patch.setattr(training_files.Path, "unlink", lambda *arguments, **keywords: None)
-        patch.setattr(training_files.os, "fsync", lambda number: 1 / 0)
+        patch.setattr(training_files.os, "replace", killed)
         with pytest.raises(ZeroDivisionError):
             run(checkpoint=tmp_path, steps=6)
-    (tmp_path / "step_6_0123abcd.safetensors").touch()
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(
-        [*before, "step_6_0123abcd.safetensors"])  # fmt: skip
+    assert len([path for path in tmp_path.iterdir() if path.is_file()]) == 2 + moved
     (left,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    assert len(list(left.iterdir())) == 2
+    assert len(list(left.iterdir())) == 3 - moved
     assert load_weights(tmp_path, net()) == 12
     run(checkpoint=tmp_path, steps=7)
     assert load_weights(tmp_path, net()) == 7
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the signal is SIGKILL")
+def test_two_runs_in_one_folder_are_one_too_many(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ENDLESS, tmp_path], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    for act in (lambda: run(checkpoint=tmp_path), lambda: training_files.write_checkpoint(tmp_path, {"step": 1}, {})):
+        with pytest.raises(ValueError, match="Another run is writing its checkpoints in .*: wait for its end, or name"):
+            act()
+    assert load_weights(tmp_path, nn.Linear(2, 1)) >= 9  # it may be read meanwhile
+    process.kill()
+    process.communicate()
+    run(checkpoint=tmp_path)
+    assert load_weights(tmp_path, net()) == 12
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), SafetensorError("No space left (error 28)")])
+def test_a_full_disk_is_named_and_the_checkpoint_before_stays(tmp_path, monkeypatch, error):
+    def full(*arguments):
+        raise error
+
+    run(checkpoint=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(training_files.safetensors.torch, "save_file", full)
+        with pytest.raises(OSError, match="checkpoint of step 6 could not be written in .*No space left.*: make room"):
+            run(checkpoint=tmp_path, steps=6)
+    assert load_weights(tmp_path, net()) == 12
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_one_flipped_bit_is_damage(tmp_path):
+    model, _ = run(checkpoint=tmp_path)
+    for file in tmp_path.iterdir():
+        whole = file.read_bytes()
+        for place in range(0, len(whole), 131):
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+            with pytest.raises(ValueError, match="is damaged or cut off: delete the folder"):
+                run(checkpoint=tmp_path, resume=True)
+        file.write_bytes(whole)
+    file.write_bytes(whole[:-512] + bytes(512))
+    with pytest.raises(ValueError, match="is damaged"):
+        load_weights(tmp_path, net())
 
 
 def test_a_checkpoint_that_is_cut_off_is_named(tmp_path):

@@ -2,7 +2,10 @@
 
 import io
 import os
+import re
+import struct
 import warnings
+import zipfile
 
 import gensim
 import numpy as np
@@ -320,6 +323,44 @@ def test_another_file_is_no_archive_of_ours(tmp_path, content):
     with pytest.raises(ValueError, match="v.npz is not a whole file of save_npz") as caught:
         KeyedVectors.load_npz(tmp_path / "v.npz")
     assert one_sentence(caught)
+
+
+def promising(header: str) -> bytes:
+    """An archive of ours, whose vectors have this header and 32 bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, array in WORDS.items():
+            out.writestr(f"{name}.npy", array_file(array))
+        head = header.encode().ljust(117) + b"\n"
+        out.writestr("vectors.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head + bytes(32))
+    return file.getvalue()
+
+
+HEADER = "{'descr': '%s', 'fortran_order': False, 'shape': %s}"
+
+
+@pytest.mark.parametrize("header", [
+    HEADER % ("<f4", "(2, 1000000000000000)"), HEADER % ("<f4", "(2, 5)"), HEADER % ("<f4", "2"),
+    HEADER % ("<f4", "(2, -4)"), HEADER % ("|V32", "(1,)"), HEADER % ("<c8", "(2, 2)"), "{{{{"])  # fmt: skip
+def test_what_an_archive_promises_is_held_against_what_it_holds(tmp_path, header):
+    (tmp_path / "v").write_bytes(promising(HEADER % ("<f4", "(2, 4)")))
+    assert KeyedVectors.load_npz(tmp_path / "v").vectors.shape == (2, 4)
+    (tmp_path / "v").write_bytes(promising(header))
+    with pytest.raises(ValueError, match="is not a whole file of save_npz"):
+        KeyedVectors.load_npz(tmp_path / "v")
+
+
+def test_an_archive_that_is_locked_or_packed_otherwise_is_a_sentence(tmp_path):
+    whole = promising(HEADER % ("<f4", "(2, 4)"))
+    for place, value in ((6, 1), (8, 99), (4, 200)):  # a password, a kind of packing, a version of zip
+        content = bytearray(whole)
+        for start in (m.start() for m in re.finditer(b"PK\3\4", whole)):
+            content[start + place] = value
+        for start in (m.start() for m in re.finditer(b"PK\1\2", whole)):
+            content[start + place + 2] = value
+        (tmp_path / "v").write_bytes(content)
+        with pytest.raises(ValueError, match="is not a whole file of save_npz"):
+            KeyedVectors.load_npz(tmp_path / "v")
 
 
 def test_every_cut_of_an_archive_is_noticed(tmp_path):

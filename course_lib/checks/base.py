@@ -14,9 +14,11 @@ import io
 import linecache
 import random
 import re
+import sys
 import textwrap
+import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +40,8 @@ class Result:
     def __post_init__(self):
         if self.status not in MARKS:
             raise ValueError(f"The status of a Result is one of {', '.join(MARKS)}, not {self.status!r}.")
-        object.__setattr__(self, "message", ADDRESS.sub("0x...", self.message))  # one answer gives one text
+        text = ADDRESS.sub("0x...", self.message)  # one answer gives one text
+        object.__setattr__(self, "message", text.encode("utf-8", "backslashreplace").decode())  # half characters
 
     def __repr__(self) -> str:
         return self.message if self.status == "not attempted" else f"{MARKS[self.status]} {self.message}"
@@ -99,26 +102,55 @@ def fresh(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
+def _put_device(device: torch.device) -> None:
+    torch.set_default_device(None if device.type == "cpu" else device)  # a device that is named slows every call down
+
+
+AS_IT_IS = object()
+SETTINGS = [  # of the whole process: how to ask for one, how to set it, and what holds in the quiet room
+    (torch.get_default_device, _put_device, torch.device("cpu")),
+    (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+    *[(functools.partial(torch.is_autocast_enabled, kind), functools.partial(torch.set_autocast_enabled, kind), False)
+      for kind in ("cpu", "cuda")],
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 0),
+    (lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()),
+     lambda both: torch.set_anomaly_enabled(*both), (False, True)),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
+    (lambda: sys.float_info.min / 2 == 0, torch.set_flush_denormal, False),
+    (torch.is_warn_always_enabled, torch.set_warn_always, True),  # or a kernel warns in its first call and in no other
+    (torch.get_num_threads, torch.set_num_threads, AS_IT_IS),
+    (torch._tensor_str.get_printoptions, lambda options: torch.set_printoptions(**options), AS_IT_IS),
+    (sys.getrecursionlimit, sys.setrecursionlimit, AS_IT_IS),
+]  # fmt: skip
+
+
 @contextlib.contextmanager
 def quiet_room() -> Iterator[list[warnings.WarningMessage]]:
-    """Runs code with a fixed seed and no output, and puts the learner's random numbers and torch's settings back.
+    """Runs code with a fixed seed and no output, and leaves random numbers and settings as the learner had them.
 
     Gives the list in which the warnings of that code are collected, each time anew.
     """
-    # learners use NumPy's old global generator too
-    python, legacy, dtype = random.getstate(), np.random.get_state(), torch.get_default_dtype()  # noqa: NPY002
-    always = torch.is_warn_always_enabled()
+    before = [ask() for ask, _, _ in SETTINGS]
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002  (learners use the old generator too)
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with (contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()),
-          warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"),
-          torch.random.fork_rng(devices=[]), torch.enable_grad()):
+          warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"), np.printoptions(),
+          torch.random.fork_rng(gpus, device_type="cuda"), torch.inference_mode(False), torch.enable_grad()):
         warnings.simplefilter("always")
-        torch.set_warn_always(True)  # or torch warns in the first call of a kernel and in no other
-        random.seed(0), np.random.seed(0), torch.default_generator.manual_seed(0)  # noqa: NPY002
+        _furnish([inside for _, _, inside in SETTINGS])
+        random.seed(0), np.random.seed(0)  # noqa: NPY002
+        torch.default_generator.manual_seed(0)  # torch.manual_seed would seed the GPUs as well
         try:
             yield caught
         finally:
-            random.setstate(python), np.random.set_state(legacy), torch.set_default_dtype(dtype)  # noqa: NPY002
-            torch.set_warn_always(always)
+            random.setstate(python), np.random.set_state(legacy)  # noqa: NPY002
+            _furnish(before)
+
+
+def _furnish(values: Sequence) -> None:
+    for (ask, put, _), value in zip(SETTINGS, values, strict=True):
+        if value is not AS_IT_IS and ask() != value:
+            put(value)
 
 
 def call(learner: Callable, *args, name: str | None = None, play: Callable | None = None, **kwargs) -> Outcome:
@@ -126,7 +158,7 @@ def call(learner: Callable, *args, name: str | None = None, play: Callable | Non
 
     `play(learner, *inputs)`, where given, uses the learner's function on the inputs and returns what shows its work.
     """
-    name = name or getattr(learner, "__name__", "your function")
+    name = name or attempt(getattr, learner, "__name__") or "your function"
     if not callable(learner):
         text = f"hand the function itself to the check, without calling it; this is {a_type(learner)}."
         return Outcome("raised", TypeError, failed(name, text))
@@ -142,6 +174,9 @@ def call(learner: Callable, *args, name: str | None = None, play: Callable | Non
     except BaseException as error:
         return raised(name, learner, error)
     warned = warning(learner, caught)
+    if size(value) > MOST:
+        text = f"it returned {a_type(value)} of more than {MOST:,} things, far more than the right answer has"
+        return Outcome("unfit", text, failed(name, f"{text}."), warned)
     for (key, before), after in zip(named(used, args, kwargs), [*mine, *my_kwargs.values()], strict=True):
         if not unchanged(before, after):
             text = f"it changed its input `{key}` in place. The caller still needs it: work on a copy."
@@ -156,11 +191,42 @@ def call(learner: Callable, *args, name: str | None = None, play: Callable | Non
     return Outcome("value", value, None, warned)
 
 
+MOST = 200_000  # numbers, words and letters of an answer: whatever is larger is not looked into
+
+
+def size(value: Any) -> int:
+    """How many numbers, words and letters a value holds, in lists of lists too; beyond `MOST` it stops counting."""
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return value.numel() if isinstance(value, torch.Tensor) else value.size
+    found = len(value) if isinstance(value, Sized) else 1
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | set) else ()
+    for item in inside:
+        if found > MOST:
+            break
+        found += size(item)
+    return found
+
+
+def attempt(function: Callable, *arguments) -> Any:
+    """What a function says about something of a learner's; None where it stops, by whatever but the stop button."""
+    try:
+        return function(*arguments)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return None
+
+
+def file_of(learner: Callable) -> str | None:
+    code = attempt(getattr, learner, "__code__")
+    return code.co_filename if type(code) is types.CodeType else None
+
+
 def warning(learner: Callable, caught: Sequence[warnings.WarningMessage]) -> str:
     """The first warning as a sentence, with the learner's line where it came from there; "" for none."""
     if not caught:
         return ""
-    first, file = caught[0], getattr(getattr(learner, "__code__", None), "co_filename", None)
+    first, file = caught[0], file_of(learner)
     where = f" in line {first.lineno}" if first.filename == file else ""
     text = (safe_text(first.message).strip().splitlines() or [""])[0][:200].removesuffix(".")
     return f" (On the way your code caused a {first.category.__name__}{where}: {text}.)"
@@ -171,7 +237,7 @@ def raised(name: str, learner: Callable, error: BaseException) -> Outcome:
     text = (safe_text(error).strip().splitlines() or [""])[0][:200]
     if isinstance(error, NotImplementedError) and not text:
         return Outcome("stub", None, Result("not attempted", f"{name}: not attempted yet."))
-    file, line, step = getattr(getattr(learner, "__code__", None), "co_filename", None), None, error.__traceback__
+    file, line, step = file_of(learner), None, error.__traceback__
     while step is not None:
         line = step.tb_lineno if step.tb_frame.f_code.co_filename == file else line
         step = step.tb_next
@@ -184,11 +250,9 @@ def raised(name: str, learner: Callable, error: BaseException) -> Outcome:
 
 def named(learner: Callable, args: tuple, kwargs: dict) -> list[tuple[str, Any]]:
     """The inputs with the names that the learner's signature gives them."""
-    try:
-        parameters = inspect.signature(learner).parameters.values()
-        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    except (TypeError, ValueError):
-        names = []
+    signature = attempt(inspect.signature, learner)
+    names = [p.name for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+             ] if signature else []  # fmt: skip
     names += [f"argument {i + 1}" for i in range(len(names), len(args))]
     return [*zip(names, args, strict=False), *kwargs.items()]
 
@@ -248,11 +312,11 @@ def leftover(learner: Callable) -> tuple[int, bool] | None:
 
     One assignment above a stub is no answer: some exercises come with it.
     """
-    try:
-        lines, start = inspect.getsourcelines(learner)
-        body = ast.parse(textwrap.dedent("".join(lines))).body[0].body
-    except Exception:  # made by exec, built in, a lambda
+    source = attempt(inspect.getsourcelines, learner)
+    function = attempt(lambda: ast.parse(textwrap.dedent("".join(source[0]))).body[0])
+    if not hasattr(function, "body"):  # made by exec, built in, a lambda
         return None
+    body, start = function.body, source[1]
     body = [node for node in body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
     stub = next((node for part in body for node in ast.walk(part) if isinstance(node, ast.Raise) and node.exc
                  and ast.unparse(node.exc) in ("NotImplementedError", "NotImplementedError()")), None)  # fmt: skip
@@ -466,7 +530,5 @@ def a_type(value: Any) -> str:
 
 def safe_text(value: Any) -> str:
     """str(value), also for objects whose own str() fails."""
-    try:
-        return str(value)
-    except Exception:
-        return f"a {type(value).__name__} that cannot be printed"
+    text = attempt(str, value)
+    return f"a {type(value).__name__} that cannot be printed" if text is None else text
