@@ -740,9 +740,9 @@ print("blocks lead everyone after a second, and the loop and the full softmax to
 # makes far fewer mistakes: each pair tells it about every word. It only gets to see few of them. And this is a small
 # vocabulary: with eight times as many words it would see about an eighth, and negative sampling would hardly notice.
 #
-# One line is strange. The loop gets better, then worse again, and after a second it guesses, though it reads on. Has it
-# forgotten what it knew? Think of the start: each pair pulls one row of `w_out` towards the centre and pushes five away.
-# What will all rows soon have in common? Take that out, and test again.
+# One line is strange. The loop gets better, then worse again, and after a second it guesses, though it reads on. Has
+# it forgotten what it knew? Think of the start: each pair pulls one row of `w_out` towards the centre and pushes five
+# away. What will all rows soon have in common? Take that out, and test again.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The loop after 20,000 pairs: the longest direction of its w_out, and the test with and without it.
