@@ -725,7 +725,7 @@ for dates_each in (1, 2):
     for name in dict.fromkeys(row["model"] for row in saved["rows"]):
         runs = [row for row in saved["rows"] if (row["model"], row["dates"]) == (name, dates_each)]
         seconds = sum(run["cpu_seconds"] for run in runs) / len(runs)
-        low, *_, high = sorted(run["exact_match"] for run in runs)
+        low, high = (extreme(run["exact_match"] for run in runs) for extreme in (min, max))
         size = f"{runs[0]['parameters']:7,} numbers {seconds:4.0f} s"
         print(f"{dates_each} a line  {name:16} {size}  {low:.1%} to {high:.1%}")
 
