@@ -56,6 +56,7 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/tokenizers.py
 	$(PY) benchmarks/attention.py
 	$(PY) benchmarks/transformer_races.py
+	$(PY) benchmarks/dates.py
 	$(PY) benchmarks/llama_parts.py
 	$(PY) benchmarks/bert.py
 	$(PY) benchmarks/finetuning.py

@@ -1,12 +1,14 @@
 """Time and memory of `counts.cooccurrence` against the size of the corpus, and of PPMI and SVD on the whole of it.
 
-    python benchmarks/counts.py            every row, one after the other (about two minutes on a quiet core)
+    python benchmarks/counts.py            every row, one after the other (about six minutes on a quiet core)
+    python benchmarks/counts.py --control  the control alone, beside the rows of the last run
     python benchmarks/counts.py --table    print the table of the last run
 
 Each row is a process of its own with one thread, so that its CPU seconds and its peak memory are its own. The clock of
 `cooccurrence` starts with the corpus, a stream of lists of words read from disk, and a vocabulary, and stops with the
 finished matrix; the time to read and encode the text, which is part of it, is measured once more alone. There is no
-peer: pip brings no tool that counts the co-occurrences of a vocabulary (GloVe's is a C program to compile). The table
+peer: pip brings no tool that counts the co-occurrences of a vocabulary (GloVe's is a C program to compile). The control
+of lesson 01 is its own run on the same words, all shuffled: what counting finds where nothing is to be found. The table
 goes to results/counts.json when it is whole.
 """
 
@@ -20,7 +22,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "counts.json"
 WINDOW = 10
@@ -102,6 +104,37 @@ def vectors_row() -> dict:
     }  # fmt: skip
 
 
+class Shuffled:
+    """All words of a corpus in one heap, shuffled, in sentences of the old lengths; a stream that can be read again."""
+
+    def __init__(self, corpus, seed: int):
+        import numpy as np
+
+        from course_lib.vocab import Vocab
+
+        vocab = Vocab.from_corpus(corpus, min_count=1)
+        ids, self.starts = vocab.encode_corpus(corpus)
+        self.words, self.ids = np.array(vocab.index_to_key, dtype=object), np.random.default_rng(seed).permutation(ids)
+
+    def __iter__(self):
+        for start, end in pairwise(self.starts.tolist()):
+            yield self.words[self.ids[start:end]].tolist()
+
+
+def control_row() -> dict:
+    """The scores of the hero run of lesson 01, by its own settings, on the shuffled corpus."""
+    from course_lib import counts, data
+
+    config = counts.CountsConfig(vector_size=100, window=5, max_size=30_000, power=0.5, seed=1)
+    start = time.process_time()
+    vectors = counts.train(Shuffled(data.load("course_corpus"), seed=0), config)
+    return {
+        "cpu_seconds": round(time.process_time() - start, 1), "peak_mb": peak_mb(),
+        "wordsim353": round(vectors.evaluate_word_pairs(data.path("wordsim353"))[1][0], 4),
+        "simlex999": round(vectors.evaluate_word_pairs(data.path("simlex999"))[1][0], 4),
+    }  # fmt: skip
+
+
 def in_a_process(*key) -> dict:
     root = str(RESULTS.parent.parent.parent)
     env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", PYTHONPATH=root)
@@ -120,6 +153,11 @@ def run_all() -> None:
     result = {"machine": machine, "versions": {name: version(name) for name in ("numpy", "scipy")}}
     result["rows"] = [in_a_process(words // share, 0) for share in SHARES] + [in_a_process(words, 1)]
     result["vectors"] = in_a_process("vectors", 0)
+    result["shuffled"] = in_a_process("control", 0)
+    write(result)
+
+
+def write(result: dict) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     unfinished = RESULTS.with_suffix(".part")
     unfinished.write_text(json.dumps(result, indent=1) + "\n")
@@ -139,16 +177,22 @@ def print_table() -> None:
     steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in row["cpu_seconds"].items())
     print(f"vectors of {row['vector_size']} numbers, window {row['window']}: {steps}; peak {row['peak_mb']:,} MB; "
           f"WordSim {row['wordsim353']:.3f}, SimLex {row['simlex999']:.3f}")
+    row = result["shuffled"]
+    print(f"control, all words shuffled: WordSim {row['wordsim353']:.3f}, SimLex {row['simlex999']:.3f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", action="store_true", help="print the table of the last run")
-    parser.add_argument("--row", nargs=2, metavar=("WORDS", "HARMONIC"), help="one row, as JSON; or: vectors 0")
+    parser.add_argument("--control", action="store_true", help="measure the control alone, keep the other rows")
+    parser.add_argument("--row", nargs=2, metavar=("WORDS", "HARMONIC"), help="one row, as JSON (vectors 0, control 0)")
     args = parser.parse_args()
     if args.row:
         name, harmonic = args.row
-        print(json.dumps(vectors_row() if name == "vectors" else count_row(int(name), harmonic == "1")))
+        named = {"vectors": vectors_row, "control": control_row}
+        print(json.dumps(named[name]() if name in named else count_row(int(name), harmonic == "1")))
+    elif args.control:
+        write(json.loads(RESULTS.read_text()) | {"shuffled": in_a_process("control", 0)})
     elif args.table:
         print_table()
     else:

@@ -2,7 +2,7 @@
 
 What it is. `scaled_dot_product_attention` is the equation softmax(Q K^T / sqrt(D)) V and returns its weights too;
 `fused_attention` is the same equation by torch's kernel, which never writes the weights down. `MultiHeadAttention` runs
-several of them side by side, on one sequence (self attention) or from one to another (cross attention).
+several of them side by side, on one sequence (self-attention) or from one to another (cross-attention).
 `AdditiveAttention` is the older form, which scores a query and a key with a small network.
 
 Promises. A mask is boolean, and True means "may attend". A query with nothing to attend to gets zeros, and zero
@@ -129,7 +129,7 @@ class KeyValueCache:
 
     def __init__(self, max_length: int = 1):
         self.length, self.max_length = 0, max_length
-        self.source: Tensor | None = None  # in cross attention: the sequence whose keys these are
+        self.source: Tensor | None = None  # in cross-attention: the sequence whose keys these are
         self._room: list[Tensor] = []
 
     @shaped
@@ -161,7 +161,7 @@ class MultiHeadAttention(nn.Module):
     """`num_heads` attentions side by side, each on its own d_model / num_heads numbers of every projected vector.
 
     `d_memory`: the size of the vectors that keys and values are made of, where it is not `d_model`. `rotary`: a module
-    that turns queries and keys by their positions (`transformer.RotaryPositions`), for self attention. `dropout` falls
+    that turns queries and keys by their positions (`transformer.RotaryPositions`), for self-attention. `dropout` falls
     on the weights, in training alone. The projections start as Xavier uniform, their biases as zeros.
     """
 
@@ -189,9 +189,9 @@ class MultiHeadAttention(nn.Module):
     ) -> Float[Tensor, "B T d_model"] | tuple[Float[Tensor, "B T d_model"], Float[Tensor, "B H T S"]]:  # fmt: skip
         """The new vectors; with `return_attention` a pair: the vectors and the weights.
 
-        Without `key` the query attends to itself (self attention); without `value` the keys are the values too.
-        `cache`: in self attention this call's positions follow those of the calls before, and S counts them all: give
-        `is_causal`, or a mask with a row for each of several queries. In cross attention the first call fills the cache
+        Without `key` the query attends to itself (self-attention); without `value` the keys are the values too.
+        `cache`: in self-attention this call's positions follow those of the calls before, and S counts them all: give
+        `is_causal`, or a mask with a row for each of several queries. In cross-attention the first call fills the cache
         and later ones, with the same key, read it. With a cache a single query is not looked at for NaN.
         """
         T, before = query.shape[1], cache.length if cache else 0  # queries; positions that the cache holds
@@ -222,10 +222,10 @@ class MultiHeadAttention(nn.Module):
     def _check(self, query, key, value, mask, is_causal, cache, before) -> None:
         """ValueError for what annotations cannot say, before the cache takes anything in."""
         if value is not None and key is None:
-            raise ValueError("A value came without a key: give both, or neither for self attention.")
+            raise ValueError("A value came without a key: give both, or neither for self-attention.")
         if key is not None and self.rotary is not None:
             raise ValueError("Rotary positions count along one sequence: leave the key out.")
-        if before and cache.source is not key:  # both None in self attention
+        if before and cache.source is not key:  # both None in self-attention
             raise ValueError("The cache holds the keys of another sequence: start a new cache for this one.")
         T, S = query.shape[1], before + query.shape[1]
         if key is None and mask is not None and mask.shape[-1] not in (1, S):

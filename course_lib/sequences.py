@@ -90,7 +90,7 @@ class LSTMCell(Cell):
         c' = f * c + i * g                                         h' = o * tanh(c')
 
     The rows of weight_ih [4H, I], weight_hh [4H, H] and bias [4H] are those of i, f, g, o, in this order (torch's).
-    `forget_bias` is b_f at the start: 1 keeps most of the memory until the cell has learnt what to drop (Gers et al.).
+    `forget_bias` is b_f at the start: 1 keeps most of c until the cell has learnt what to drop (Gers et al.).
     """
 
     gates = 4

@@ -244,6 +244,15 @@ def test_the_still_picture_keeps_its_legend_and_its_names_inside(queries, keys, 
     assert all(left.x1 <= right.x0 + 1 for left, right in zip(boxes, boxes[1:])), "names of keys run into each other"
 
 
+def test_few_queries_and_many_keys_are_drawn_wide():
+    figure = module.still(softmax(2, 10, 32), "2026-11-13", "Friday the 13th of November 2026", [0, 1], "a date")
+    module.small_png(figure, [0, 1])
+    lines, matrix, _ = (axes.get_position() for axes in figure.axes)
+    assert lines.y0 > matrix.y1, "one above the other"
+    assert matrix.width > 0.75
+    assert matrix.x0 == pytest.approx(lines.x0, abs=0.01), "a key stands over its column"
+
+
 def test_a_sign_comes_from_the_first_font_that_has_it_and_is_a_box_in_none(monkeypatch):
     monkeypatch.setattr(module, "FONTS", ("DejaVu Sans", "STIXGeneral", "No Such Font"))
     module.fonts.cache_clear()

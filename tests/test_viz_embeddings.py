@@ -2,9 +2,11 @@
 
 import io
 import warnings
+from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from course_lib.keyed_vectors import KeyedVectors
 from course_lib.viz import embeddings
@@ -67,6 +69,19 @@ def test_groups_differ_by_marker_and_colour(vectors):
     assert len({line.get_marker() for line in lines}) == len({line.get_color() for line in lines}) == 2
     assert texts(figure.axes[0]) == ["king", "queen", "cat", "dog"]
     assert pixels(figure) == 800
+
+
+def test_labels_of_a_crowd_do_not_cover_each_other():
+    """Eleven words in a corner of the map, as lesson 00 has them beside each other."""
+    rng = np.random.default_rng(0)
+    words = [f"long_word_{i}" for i in range(22)]
+    rows = np.concatenate([rng.normal(0, 0.12, (11, 2)), rng.normal(0, 0.3, (11, 2)) + 2])
+    figure, _ = embeddings.map_words(KeyedVectors(words, rows), words)
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text).extents for text in figure.axes[0].texts]
+    covered = [min(a[2], b[2]) - max(a[0], b[0]) for a, b in combinations(boxes, 2)
+               if min(a[3], b[3]) - max(a[1], b[1]) > 1]
+    assert max(covered) < 1
 
 
 @pytest.mark.parametrize("words", [[], ["king"], ["king", "king"]])

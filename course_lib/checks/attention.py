@@ -242,40 +242,46 @@ scaled_dot_product_attention = Exercise(
 # --- padding_mask -----------------------------------------------------------------------------------------------------
 
 
-def _padding_mask(lengths, longest):
-    return (torch.arange(longest) < lengths[:, None])[:, None]
+def _padding_mask(attention_mask):
+    return attention_mask[:, None, None]
+
+
+def _words(*rows):
+    return torch.tensor([[letter == "w" for letter in row] for row in rows])
 
 
 padding_mask = Exercise(_padding_mask, Round([
-    Case((torch.tensor([3, 5, 1]), 5), "lengths [3, 5, 1] and longest 5"),
-    Case((torch.tensor([2, 4]), 6), "lengths [2, 4] and longest 6"),
-    Case((torch.tensor([0, 2, 3, 2]), 3), "lengths [0, 2, 3, 2] and longest 3"),
+    Case((_words("www..", "wwwww", "w...."),), "3 texts of at most 5 words"),
+    Case((_words("ww..", "wwww", "w...", "www."),), "4 texts of at most 4 words"),
+    Case((_words("..w", "w.w", "...", "ww."),), "4 texts, one padded in front, one in the middle, one without a word"),
 ], [
-    slip("one-too-many", "one place too many is True. Places count from 0: a text of 3 words has places 0, 1 and 2",
-         "< -> <="),
-    slip("one-too-few", "the last word of each text is hidden. A text of 3 words has places 0, 1 and 2",
-         "arange(longest) -> arange(1, longest + 1)"),
+    slip("axis-missing",
+         "the values are right and both axes of 1 are missing. From the right, [B, S] meets the last two axes of the "
+         "weights [B, H, T, S]: a batch of T texts would even pass, with each *query* cut to another text's length",
+         "[:, None, None] -> [:]"),
+    slip("one-axis-missing",
+         "the values are right and one axis of 1 is missing. From the right, [B, 1, S] meets [H, T, S]: in a batch of "
+         "H texts each *head* would be cut to another text's length", "[:, None, None] -> [:, None]"),
+    slip("queries-masked",
+         "this hides queries and not keys: its shape is [B, 1, S, 1]. Padding must not be looked *at*, so the last "
+         "axis, that of the keys, tells words from padding", "[:, None, None] -> [:, None, :, None]"),
+    slip("queries-masked-too",
+         "this hides the padding as a query too. We ask for the keys alone, [B, 1, 1, S], which fits any number of "
+         "queries", "return attention_mask[:, None, None] -> mask = attention_mask[:, None, None]\n    "
+         "return mask & mask.mT"),
+    slip("axis-in-front",
+         "the values are right and the axes of 1 stand in front of the batch. They belong between the texts and the "
+         "keys", "[:, None, None] -> [None, None]"),
+    slip("axis-behind", "the values are right and the axes of 1 stand behind the keys. They belong between the texts "
+         "and the keys", "[:, None, None] -> [..., None, None]"),
     slip("inverted",
          "True and False have changed places: this marks the padding. Ours is True where there is a word to look at",
-         "< -> >="),
-    slip("axis-missing",
-         "the values are right and the shape is [B, S]. The weights are [B, T, S]; without an axis for the queries, a "
-         "batch of T texts would even pass, with each *query* cut to another text's length: add it, mask[:, None]",
-         ")[:, None] -> )"),
-    slip("queries-masked",
-         "this hides queries and not keys: its shape is [B, S, 1]. Padding must not be looked *at*, so the last axis, "
-         "that of the keys, tells words from padding: [B, 1, S]", ")[:, None] -> )[:, :, None]"),
-    slip("queries-masked-too",
-         "this hides the padding as a query too. We ask for the keys alone, [B, 1, S], which fits any number of "
-         "queries",
-         ("return -> mask =", ")[:, None] -> )[:, None]\n    return mask & mask.mT")),
-    slip("axis-in-front",
-         "the values are right and the axis for the queries stands in front of the batch. It belongs between the texts "
-         "and the keys: mask[:, None]", ")[:, None] -> )[None]"),
+         "return -> return ~"),
+    slip("padding-behind",
+         "this counts the words and takes it that they stand first. Padding may stand anywhere: keep each True where "
+         "it is", "return attention_mask[:, None, None] -> return (torch.arange(attention_mask.shape[1]) < "
+         "attention_mask.sum(1, keepdim=True))[:, None, None]"),
     slip("scores-not-booleans",
          "this is what is added to scores, 0 and minus infinity. Our masks are of True (may look) and False",
-         ")[:, None] -> )[:, None].float().log()"),
-    slip("padding-in-front", "the padding lies in front of the words. Ours comes after them",
-         "torch.arange(longest) -> torch.arange(longest).flip(0)"),
-], hints=[("must match the size of tensor b", "Each length must meet each place: make a column of the lengths, "
-           "`lengths[:, None]`, and compare it with the row of places.", "row-against-row")]))  # fmt: skip
+         "[:, None, None] -> [:, None, None].float().log()"),
+]))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Checks of lesson 11: many heads by view and transpose, cross attention, one step with a cache.
+"""Checks of lesson 11: many heads by view and transpose, cross-attention, one step with a cache.
 
 Each exercise is asked first where a mix-up of axes or of sides still fits and so gives numbers that are wrong: as many
 queries as keys, no mask. Sizes that are all unequal come next, then masks, then a query that may look at nothing.
@@ -28,10 +28,10 @@ _PAIR = ("'tuple' object", "scaled_dot_product_attention returns a pair, output 
 def _multi_head(query, key, value, num_heads, mask=None):
     def split(x):
         B, length, D = x.shape
-        return x.view(B, length, num_heads, D // num_heads).transpose(1, 2)  # (B, H, length, D/H)
+        return x.view(B, length, num_heads, D // num_heads).transpose(1, 2)  # [B, H, length, D/H]
 
     output, _ = scaled_dot_product_attention(split(query), split(key), split(value), mask)
-    return output.transpose(1, 2).flatten(2)  # (B, T, D)
+    return output.transpose(1, 2).flatten(2)  # [B, T, D]
 
 
 def _three(B: int, T: int, S: int, D: int, H: int, seed: int, *mask: Tensor) -> tuple:
@@ -52,25 +52,25 @@ _ATTEND = "scaled_dot_product_attention(split(query), split(key), split(value), 
 _BY_HAND = (f"output, _ = {_ATTEND} -> scores = split(query) @ split(key).mT / (query.shape[-1] // num_heads) ** 0.5\n"
             "    output = scores.softmax(-1) @ split(value)")  # fmt: skip
 _HEADS = [
-    slip("viewed-both-ways", "the vectors were viewed as (B, heads, T, D/heads) without a transpose, and the heads "
+    slip("viewed-both-ways", "the vectors were viewed as [B, heads, T, D/heads] without a transpose, and the heads "
          "viewed back likewise. A view keeps the numbers in their order, so each 'head' got some whole positions "
-         "instead of its part of every position: the last output never looks at token 0. View as (B, T, heads, "
-         "D/heads), then transpose(1, 2)", (_VIEWED_IN, _VIEWED_OUT)),
+         "instead of its part of every position: the last output never looks at token 0. View as [B, T, heads, "
+         "D/heads], then transpose(1, 2)", (_VIEWED_IN, _VIEWED_OUT)),
     slip("viewed-on-the-way-in", "on the way in there is a view and no transpose. A 'head' then holds some whole "
-         "positions instead of its part of every position, and even with a causal mask the future leaks. View as (B, "
-         "T, heads, D/heads), then transpose(1, 2)", _VIEWED_IN),
-    slip("viewed-on-the-way-out", "the way in is right, and on the way out the transpose is missing. A view of (B, "
-         "heads, T, D/heads) as (B, T, D) puts several positions of one head into one vector: transpose(1, 2) first, "
+         "positions instead of its part of every position, and even with a causal mask the future leaks. View as [B, "
+         "T, heads, D/heads], then transpose(1, 2)", _VIEWED_IN),
+    slip("viewed-on-the-way-out", "the way in is right, and on the way out the transpose is missing. A view of [B, "
+         "heads, T, D/heads] as [B, T, D] puts several positions of one head into one vector: transpose(1, 2) first, "
          "then flatten the last two axes", _VIEWED_OUT),
     slip("heads-interleaved", "the numbers of a vector were dealt out to the heads like cards, one each in turn. Head "
-         "h owns D/heads neighbours: view as (B, T, heads, D/heads)", (_DEALT_IN, _DEALT_OUT), _DEALT_IN),
+         "h owns D/heads neighbours: view as [B, T, heads, D/heads]", (_DEALT_IN, _DEALT_OUT), _DEALT_IN),
     slip("heads-interleaved", "the heads were shuffled together on the way out, one number of each in turn. The "
-         "outputs of a head stay neighbours: (B, T, heads, D/heads), then flatten the last two axes", _DEALT_OUT),
+         "outputs of a head stay neighbours: [B, T, heads, D/heads], then flatten the last two axes", _DEALT_OUT),
     slip("number-and-size-exchanged",
          "the number of heads and their size changed places: you have D/heads heads of `heads` numbers each. The heads "
-         "come first: view as (B, T, heads, D/heads)", "num_heads, D // num_heads -> D // num_heads, num_heads"),
+         "come first: view as [B, T, heads, D/heads]", "num_heads, D // num_heads -> D // num_heads, num_heads"),
     slip("heads-attend-to-heads", "the heads of one position attended to one another, and no position saw another. "
-         "Attention runs along the last axis but one, and there stood the heads: (B, T, heads, D/heads), then "
+         "Attention runs along the last axis but one, and there stood the heads: [B, T, heads, D/heads], then "
          "transpose(1, 2)", (_NOT_TURNED, f"{_JOIN} -> output.flatten(2)"),
          (_NOT_TURNED, f"{_JOIN} -> output.transpose(1, 2).reshape(query.shape)"),
          (f"{_SPLIT} -> x.view(B, length, num_heads, D // num_heads).transpose(0, 1)",
@@ -136,11 +136,11 @@ multi_head = Exercise(_multi_head, Round(_SELF, _HEADS, hints=[_PAIR, *_NO_MASK]
 
 def split(x: Tensor, num_heads: int) -> Tensor:
     B, length, D = x.shape
-    return x.view(B, length, num_heads, D // num_heads).transpose(1, 2)  # (B, H, length, D/H)
+    return x.view(B, length, num_heads, D // num_heads).transpose(1, 2)  # [B, H, length, D/H]
 
 
 def join(x: Tensor) -> Tensor:
-    return x.transpose(1, 2).flatten(2)  # (B, length, D)
+    return x.transpose(1, 2).flatten(2)  # [B, length, D]
 
 
 def _cross_attention(x, memory, w_query, w_key, w_value, w_output, num_heads):
@@ -159,7 +159,7 @@ _KEYS_VALUES, _PARTS = "memory @ w_key, memory @ w_value", "in (query, key, valu
 _CUT_BY_VIEW = "split(part, num_heads) -> part.reshape(len(x), num_heads, -1, x.shape[-1] // num_heads)"
 _JOINED_BY_VIEW = "join(output) -> output.reshape(x.shape)"
 _MADE = "query, key, value = x"
-_TWO_MOVES = "View as (B, length, heads, D/heads), then transpose(1, 2), and back the same way"
+_TWO_MOVES = "View as [B, length, heads, D/heads], then transpose(1, 2), and back the same way"
 # With as many queries as keys a mix-up of sides gives numbers. Elsewhere it stops with an exception or, by torch's
 # kernel, reads beyond the end of the shorter one, and gives other numbers each time.
 cross_attention = Exercise(_cross_attention, Round([
@@ -178,7 +178,7 @@ cross_attention = Exercise(_cross_attention, Round([
     slip("sides-exchanged",
          "the sides are exchanged: here the memory asks and x answers. x makes the queries, one output for each of its "
          "positions; the memory makes keys and values", f"{_MADE} -> x, memory = memory, x; {_MADE}"),
-    slip("both-sides", "the keys and values are those of x and memory, one behind the other. In cross attention x sees "
+    slip("both-sides", "the keys and values are those of x and memory, one behind the other. In cross-attention x sees "
          "the memory alone", f"{_MADE} -> memory = torch.cat([memory, x], 1); {_MADE}"),
     slip("key-and-value-exchanged", "w_key and w_value have changed places",
          f"{_KEYS_VALUES} -> memory @ w_value, memory @ w_key"),
@@ -223,7 +223,7 @@ cross_attention = Exercise(_cross_attention, Round([
 
 
 def _cached_step(x, keys, values, w_query, w_key, w_value):
-    keys = torch.cat([keys, x @ w_key], dim=1)  # (B, S + 1, D)
+    keys = torch.cat([keys, x @ w_key], dim=1)  # [B, S + 1, D]
     values = torch.cat([values, x @ w_value], dim=1)
     output, _ = scaled_dot_product_attention(x @ w_query, keys, values)
     return output, keys, values

@@ -74,9 +74,9 @@ negative_sampling_loss = Exercise(
              "minus before the whole", f"{_LOSS} F.logsigmoid(true_scores) + {_NOISE}"),
         slip("logarithm-forgotten", "the probabilities were added without their logarithms. Each term is "
              "-log sigmoid(...)", "F.logsigmoid -> torch.sigmoid"),
-        slip("averaged-over-batch", "this is the mean over the pairs. We asked for one loss a pair, shape (B,); who "
+        slip("averaged-over-batch", "this is the mean over the pairs. We asked for one loss a pair, shape [B]; who "
              "trains averages later", f"{_LOSS} ({_TRUE} - {_NOISE}).mean()"),
-        slip("summed-over-batch", "this is the sum over the pairs. We asked for one loss a pair, shape (B,): sum over "
+        slip("summed-over-batch", "this is the sum over the pairs. We asked for one loss a pair, shape [B]: sum over "
              "the noise words only", f"{_LOSS} ({_TRUE} - {_NOISE}).sum()"),
     ]),
     Round([_loud(1, 20), _loud(1, 120), _loud(-120, -3)], [

@@ -124,36 +124,36 @@ lstm_cell = Exercise(_lstm_cell, Round([
     slip("bias-forgotten", "the bias is missing: every gate is W x + U h + b", "+ bias ->"),
     slip("bias-twice", "the bias was added twice, once with each product. (torch's cell has two biases, one each; ours "
          "has their sum)", "+ bias -> + 2 * bias"),
-    slip("tanh-missing", "the new state is o * c, without the tanh. The memory c may grow beyond 1; what is shown must "
+    slip("tanh-missing", "the new state is o * c, without the tanh. c may grow beyond 1; what is shown must "
          "not: o * tanh(c)", "torch.tanh(c) -> c"),
     slip("tanh-missing", "the new content g went in as it is, without its tanh", "torch.tanh(g) -> g"),
     slip("tanh-missing", "both tanh are missing: that of the new content g, and that of c in o * tanh(c)",
          "torch.tanh ->"),
     slip("sigmoid-for-tanh", "the new content g went through a sigmoid. Then nothing could ever be taken off the "
-         "memory: g is the one that may be negative, tanh", "torch.tanh(g) -> torch.sigmoid(g)"),
-    slip("sigmoid-for-tanh", "the memory is shown through a sigmoid: h' = o * tanh(c')",
+         "cell state: g is the one that may be negative, tanh", "torch.tanh(g) -> torch.sigmoid(g)"),
+    slip("sigmoid-for-tanh", "the cell state is shown through a sigmoid: h' = o * tanh(c')",
          "torch.tanh(c) -> torch.sigmoid(c)"),
     slip("tanh-for-sigmoid", "a gate went through tanh. A gate is a share, from 0 to 1: the sigmoid, for i, f and o",
          "sigmoid -> tanh", "sigmoid(i) -> tanh(i)", "sigmoid(f) -> tanh(f)", "sigmoid(o) -> tanh(o)"),
     slip("gates-not-squashed", "the gates i, f and o went in as they are. A gate is a share, from 0 to 1: the sigmoid "
          "of its rows", "torch.sigmoid ->"),
-    slip("old-memory-shown", "the new state shows the memory from before this step. First make c', then show it: o * "
-         "tanh(c')", ("c = torch -> new = torch", "tanh(c), c -> tanh(c), new")),
-    slip("old-memory-returned", "the memory that came back is the one from before this step. Return the new one, c'",
-         ("c = torch -> new = torch", "tanh(c), c -> tanh(new), c")),
-    slip("memory-squashed", "the memory that came back went through tanh. Only what is shown does, h' = o * tanh(c'); "
-         "c' itself may grow beyond 1", "tanh(c), c -> tanh(c), torch.tanh(c)"),
-    slip("output-gate-left-out", "the output gate is left out: all of the memory is shown. h' = o * tanh(c')",
+    slip("old-memory-shown", "the new state shows the cell state from before this step. First make c', then show it: "
+         "o * tanh(c')", ("c = torch -> new = torch", "tanh(c), c -> tanh(c), new")),
+    slip("old-memory-returned", "the cell state that came back is the one from before this step. Return the new "
+         "one, c'", ("c = torch -> new = torch", "tanh(c), c -> tanh(new), c")),
+    slip("memory-squashed", "the cell state that came back went through tanh. Only what is shown does, h' = "
+         "o * tanh(c'); c' itself may grow beyond 1", "tanh(c), c -> tanh(c), torch.tanh(c)"),
+    slip("output-gate-left-out", "the output gate is left out: all of the cell state is shown. h' = o * tanh(c')",
          "torch.sigmoid(o) * ->"),
     slip("input-gate-left-out", "the input gate is left out: all of the new content was written. c' = f * c + i * g",
          "torch.sigmoid(i) * ->"),
     slip("forget-gate-inverted", "the forget gate was taken for the share that is dropped. In spite of its name it is "
          "the share that is kept: f * c", "torch.sigmoid(f) -> (1 - torch.sigmoid(f))"),
-    slip("state-for-memory", "the forget gate was laid on h. What it keeps is the old memory: f * c",
+    slip("state-for-memory", "the forget gate was laid on h. What it keeps is the old cell state: f * c",
          "(f) * c -> (f) * h"),
-    slip("memory-not-kept", "the old memory is left out. c' is f * c, what was kept, plus i * g, what was written",
+    slip("memory-not-kept", "the old cell state is left out. c' is f * c, what was kept, plus i * g, what was written",
          "torch.sigmoid(f) * c + ->"),
-    slip("forget-gate-left-out", "nothing is forgotten: the old memory came through whole. (So the cell was in 1997; "
+    slip("forget-gate-left-out", "nothing is forgotten: the old cell state came through whole. (So it was in 1997; "
          "the forget gate came in 2000.) c' = f * c + i * g", "torch.sigmoid(f) * ->"),
     slip("gates-coupled", "one gate does two jobs: what is kept and what is written add up to 1. Here f and i have "
          "rows of their own",
@@ -163,13 +163,13 @@ lstm_cell = Exercise(_lstm_cell, Round([
     slip("memory-in-the-gates", "the gates read c where they should read h. (There is a cell whose gates see c too, "
          "with peepholes; this is not it)", "h @ -> c @"),
     slip("returned-in-the-other-order", "the two came back in the other order: first the new state h', then the new "
-         "memory c'", f"{_SHOWN}, c -> c, {_SHOWN}"),
-    slip("state-twice", "the new state h' came back twice. The second one is the new memory, c'",
+         "cell state c'", f"{_SHOWN}, c -> c, {_SHOWN}"),
+    slip("state-twice", "the new state h' came back twice. The second one is the new cell state, c'",
          f"{_SHOWN}, c -> {_SHOWN}, {_SHOWN}"),
     slip("as-a-layer", "you returned (h', (h', c')), as nn.LSTM does for a whole text. One step has one state: return "
          "the pair (h', c')", f"{_SHOWN}, c -> {_SHOWN}, ({_SHOWN}, c)"),
     slip("state-and-memory-exchanged", "h and c were taken for each other as they came in. The gates read the state h; "
-         "f keeps the memory c", "gates = -> h, c = c, h; gates ="),
+         "f keeps the cell state c", "gates = -> h, c = c, h; gates ="),
     slip("sigmoid-of-the-product", "the sigmoid was taken of f * c. First make the gate, then multiply: sigmoid(f) * c",
          "(f) * c -> (f * c)"),
     slip("only-the-state", "only the new state came back. Return both, h' and c': the next step needs them",
@@ -179,7 +179,7 @@ lstm_cell = Exercise(_lstm_cell, Round([
     _cell(3, 2, 4, seed=4, size=90.0),
 ], hints=[("yours is nan", "The exponentials of such numbers overflow: torch.sigmoid and torch.tanh do not.",
            "exponentials-overflow")], held="for numbers of usual size all is right"),
-    parts=("new state h'", "new memory c'"))  # fmt: skip
+    parts=("new state h'", "new cell state c'"))  # fmt: skip
 
 
 # --- additive_attention -----------------------------------------------------------------------------------------------

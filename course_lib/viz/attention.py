@@ -54,7 +54,7 @@ def attention_view(attention: Any, tokens: Sequence[str], *, key_tokens: Sequenc
 
     `attention`: an array or tensor (Q, K), (H, Q, K) or (L, H, Q, K), or a list of one (H, Q, K) for each layer. Every
     row sums to one, or is all zeros (a query with nothing to attend to). `tokens` name the queries, `key_tokens` the
-    keys (cross attention; default: the same). `layer` and `head` (one or several) are shown first; None is
+    keys (cross-attention; default: the same). `layer` and `head` (one or several) are shown first; None is
     all heads, or the first where all would be a tangle.
     A click on a query also opens its worksheet in a `model_view` of the same tokens, layers and heads, if there is one
     in the notebook.
@@ -143,7 +143,7 @@ def _check_names(weights: np.ndarray, names: list[str], key_names: list[str], cr
     if len(key_names) != keys:
         what = "key_tokens" if cross else "tokens"
         raise ValueError(f"There are {len(key_names)} {what} for {keys} keys: give one for each column"
-                         + ("." if cross else " (for cross attention, name the keys with key_tokens)."))
+                         + ("." if cross else " (for cross-attention, name the keys with key_tokens)."))
 
 
 def _check_rows(weights: Float[np.ndarray, "L H Q K"], names: list[str]) -> None:
@@ -286,19 +286,32 @@ def describe(weights: np.ndarray, names: list[str], key_names: list[str], layer:
 
 def still(weights: Float[np.ndarray, "H Q K"], names: Sequence[str], key_names: Sequence[str], heads: Sequence[int],
           title: str) -> Figure:
-    """Lines on the left, a heatmap on the right (of the mean, for several heads); a heatmap alone for many tokens."""
+    """Lines and a heatmap (of the mean, for several heads); the heatmap alone for many tokens.
+
+    They stand side by side, or, where few queries meet many keys, one above the other, so that a column has room.
+    """
     count = max(len(names), len(key_names))
-    lines = count <= MOST_LINES
+    lines, wide = count <= MOST_LINES, _wide(names, key_names)
     height = float(np.clip(0.34 * count, 2.2, 8.5)) + 0.9 if lines else 8
+    height = 4.2 + 0.24 * len(names) if wide else height
     figure = Figure(figsize=(8, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     with matplotlib.rc_context({"font.family": [*fonts()]}):
         figure.suptitle("\n".join(map(drawable, title.split("\n"))), fontsize=13, parse_math=False)
-        axes = figure.subplots(1, 2 if lines else 1, squeeze=False, width_ratios=(1.15, 1) if lines else (1,))[0]
+        if wide:
+            axes = figure.subplots(2, 1, height_ratios=(2.4, 0.8 + 0.24 * len(names)))
+        else:
+            axes = figure.subplots(1, 2 if lines else 1, squeeze=False, width_ratios=(1.15, 1) if lines else (1,))[0]
         if lines:
-            _draw_lines(axes[0], weights, [_short(n) for n in names], [_short(n) for n in key_names], heads)
+            draw = _draw_lines_across if wide else _draw_lines
+            draw(axes[0], weights, [_short(n) for n in names], [_short(n) for n in key_names], heads)
         _draw_heatmap(axes[-1], weights[list(heads)].mean(0), names, key_names, len(heads))
     return figure
+
+
+def _wide(names: Sequence[str], key_names: Sequence[str]) -> bool:
+    """Few queries and many keys, all of a letter or two: they fit beside each other on a line."""
+    return max(12, 2 * len(names)) < len(key_names) <= MOST_LINES and max(map(len, [*names, *key_names])) <= 3
 
 
 def small_png(figure: Figure, heads: Sequence[int]) -> str:
@@ -350,19 +363,47 @@ def _draw_lines(axes: Axes, weights: np.ndarray, names: list[str], key_names: li
         q, k = np.nonzero(weights[head] >= _faintest(weights))
         shift = 0.5 * ((lane + 0.5) / len(heads) - 0.5)
         ends = np.stack([np.stack([0 * q, q + shift], -1), np.stack([0 * k + 1, k + shift], -1)], 1)
-        colours = np.empty((len(q), 4))
-        colours[:, :3], colours[:, 3] = to_rgb(COLOURS[head % len(COLOURS)]), weights[head, q, k].clip(0, 1)
-        width = max(1.2, 2.4 - 0.2 * len(heads))
-        axes.add_collection(LineCollection(ends, colors=colours, linestyles=_style(head), linewidths=width))
+        _add_lines(axes, ends, weights[head, q, k], head, len(heads))
     axes.set(xlim=(-0.75, 1.75), ylim=(count - 0.4, -1))
     axes.text(-0.03, -0.8, "query", ha="right", fontsize=10, color="#595959")
     axes.text(1.03, -0.8, "key", ha="left", fontsize=10, color="#595959")
+    _name_heads(axes, heads)
+    axes.axis("off")
+
+
+def _draw_lines_across(axes: Axes, weights: np.ndarray, names: list[str], key_names: list[str],
+                       heads: Sequence[int]) -> None:
+    """Queries on a line above, keys on one below, each over its column of the heatmap."""
+    places = [np.linspace(0, len(key_names) - 1, len(names) + 2)[1:-1], np.arange(len(key_names))]
+    for side, words in enumerate((names, key_names)):
+        for place, word in zip(places[side], words):
+            axes.text(place, 1.05 if side else -0.05, word, ha="center", va="top" if side else "bottom",
+                      fontsize=float(np.clip(400 / len(key_names), 6, 12)), parse_math=False)  # fmt: skip
+        axes.text(-1.2, side, ("query", "key")[side], ha="right", va="center", fontsize=10, color="#595959")
+    for lane, head in enumerate(heads):
+        q, k = np.nonzero(weights[head] >= _faintest(weights))
+        shift = 0.5 * ((lane + 0.5) / len(heads) - 0.5)
+        ends = np.stack([np.stack([places[0][q] + shift, 0 * q], -1), np.stack([k + shift, 0 * k + 1], -1)], 1)
+        _add_lines(axes, ends, weights[head, q, k], head, len(heads))
+    axes.set(xlim=(-0.5, len(key_names) - 0.5), ylim=(1.25, -0.25))
+    _name_heads(axes, heads)
+    axes.axis("off")
+
+
+def _add_lines(axes: Axes, ends: np.ndarray, weights: np.ndarray, head: int, heads: int) -> None:
+    """One head's lines, the stronger the larger the weight."""
+    colours = np.empty((len(weights), 4))
+    colours[:, :3], colours[:, 3] = to_rgb(COLOURS[head % len(COLOURS)]), weights.clip(0, 1)
+    width = max(1.2, 2.4 - 0.2 * heads)
+    axes.add_collection(LineCollection(ends, colors=colours, linestyles=_style(head), linewidths=width))
+
+
+def _name_heads(axes: Axes, heads: Sequence[int]) -> None:
     if len(heads) > 1:
         colours = [COLOURS[head % len(COLOURS)] for head in heads]
         handles = [Line2D([], [], color=c, linestyle=_style(h), label=f"head {h}") for h, c in zip(heads, colours)]
         axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=4, frameon=False, fontsize=9,
                     handlelength=1.5, columnspacing=1.2)
-    axes.axis("off")
 
 
 def _style(head: int) -> tuple:

@@ -14,14 +14,17 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)))
 GREY = "#595959"
-SPOTS = ((8, 0, "left", "center"), (-8, 0, "right", "center"), (0, 8, "center", "bottom"), (0, -8, "center", "top"),
-         (6, 6, "left", "bottom"), (-6, 6, "right", "bottom"), (6, -6, "left", "top"), (-6, -6, "right", "top"))
+# Where a label may stand: points from its dot across and up; the farther ones get a thin line back to it.
+SPOTS = tuple((distance * np.cos(angle), distance * np.sin(angle))
+              for distance, number in ((8, 8), (20, 12), (34, 16), (50, 20))
+              for angle in 2 * np.pi * np.arange(number) / number)
 
 
 def neighbours(vectors, word: str, topn: int = 10) -> tuple[Figure, str]:
@@ -68,7 +71,7 @@ def map_words(vectors, words: Sequence[str] | Mapping[str, Sequence[str]],
     _limits(axes, places)
     axes.set(xlabel=f"first principal direction ({shares[0]:.0%} of the variance; units of the vectors)",
              ylabel=f"second ({shares[1]:.0%}; same units)")
-    _label(axes, places, every)
+    place_labels(axes, places, every)
     if len(groups) > 1:
         _legend(axes)
     return figure, (f"Map of {len(every)} words in two dimensions that keep {sum(shares):.0%} of the variance. "
@@ -100,7 +103,7 @@ def moving_map(snapshots: Sequence[np.ndarray] | Mapping[int, np.ndarray], words
     _dots(axes, ways[now], 0, f"at step {step}")
     _limits(axes, ways.reshape(-1, 2))
     axes.set(xlabel="first principal direction of the last step (units of the vectors)", ylabel="second (same units)")
-    _label(axes, ways[now], list(words))
+    place_labels(axes, ways[now], list(words))
     _legend(axes)
     moved = np.linalg.norm(ways[now] - ways[0], axis=1)
     far = int(moved.argmax())
@@ -210,24 +213,37 @@ def _limits(axes: Axes, places: Float[np.ndarray, "n 2"]) -> None:
     axes.set(xlim=(low[0] - room[0], high[0] + room[0]), ylim=(low[1] - room[1], high[1] + room[1]))
 
 
-def _label(axes: Axes, places: Float[np.ndarray, "n 2"], words: Sequence[str]) -> None:
-    """A word beside each place, on the side where it covers least of what is there already."""
+def place_labels(axes: Axes, places: Float[np.ndarray, "n 2"], words: Sequence[str], size: float = 12) -> None:
+    """A word beside each place, where it covers least of what is there already. The axes' limits must be set."""
     figure = axes.figure
     figure.draw_without_rendering()  # the layout must stand before boxes can be compared
-    renderer, frame = figure.canvas.get_renderer(), axes.get_window_extent()
+    renderer, frame, points = figure.canvas.get_renderer(), axes.get_window_extent(), figure.dpi / 72
     dots = axes.transData.transform(places)
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in dots]
-    for word, place in zip(words, places, strict=True):
-        text = axes.annotate(word, place, (8, 0), textcoords="offset points", fontsize=12, zorder=4, parse_math=False)
-        costs = [_cost(_put(text, spot, renderer), taken, frame) + 0.01 * i for i, spot in enumerate(SPOTS)]
-        taken.append(_put(text, SPOTS[int(np.argmin(costs))], renderer))
+    line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 5}
+    for word, place, dot in zip(words, places, dots, strict=True):
+        text = axes.annotate(word, place, (0, 0), textcoords="offset points", fontsize=size, zorder=4,
+                             parse_math=False, arrowprops=line)
+        box = Text.get_window_extent(text, renderer)
+        boxes = [_box(dot, spot, box.width, box.height, points) for spot in SPOTS]
+        costs = [_cost(one, taken, frame) + 0.3 * i for i, one in enumerate(boxes)]  # the nearest of two good ones
+        best = int(np.argmin(costs))
+        text.set(position=SPOTS[best], ha=_side(SPOTS[best][0], "left", "right"),
+                 va=_side(SPOTS[best][1], "bottom", "top"))
+        text.arrow_patch.set_visible(best >= 8)
+        taken.append(boxes[best])
 
 
-def _put(text, spot, renderer) -> tuple[float, float, float, float]:
-    """Move a label to one side of its dot; -> its box in pixels."""
-    x, y, across, along = spot
-    text.set(position=(x, y), ha=across, va=along)
-    return text.get_window_extent(renderer).extents
+def _side(offset: float, positive: str, negative: str) -> str:
+    return "center" if abs(offset) < 1 else positive if offset > 0 else negative
+
+
+def _box(dot, spot, width: float, height: float, points: float) -> tuple[float, float, float, float]:
+    """The pixels of a label at one of the spots around its dot."""
+    x, y = dot[0] + spot[0] * points, dot[1] + spot[1] * points
+    left = x - width * {"left": 0, "center": 0.5, "right": 1}[_side(spot[0], "left", "right")]
+    low = y - height * {"bottom": 0, "center": 0.5, "top": 1}[_side(spot[1], "bottom", "top")]
+    return left, low, left + width, low + height
 
 
 def _cost(box, taken, frame) -> float:

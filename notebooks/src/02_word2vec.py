@@ -131,7 +131,8 @@ check.window_pairs(window_pairs)
 # `reach = rng.integers(1, window + 1)` where a new centre begins, and `reach` where `window` stood.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-13. Type** the solution (7 lines). All else in the two blocks is filled in: run it, after the votes.
+# **Minutes 0-13. Type** the solution (minute 9, 7 lines). All else in the two blocks is filled in: run it, after the
+# votes.
 #
 # **The planned mistake:** draw the reach before the loop over `i`. It looks tidy, nobody objects, and the number of
 # pairs is nearly right. Read the reply aloud; it is below.
@@ -329,8 +330,8 @@ check.softmax_loss(softmax_loss)
 # is subtracted from `torch.logsumexp(scores, dim=...)`, and is `dim` the axis of the pairs or of the words?
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 13-24. Type** the loss of the bet (2 lines), then the solution (3 lines). Everyone fills in the column
-# of shares on paper first: *queen* is 2.72 / 11.48.
+# **Minutes 13-24. Type** the loss of the bet (minute 16, 2 lines), then the solution (minute 20, 3 lines). Everyone
+# fills in the column of shares on paper first: *queen* is 2.72 / 11.48.
 #
 # **The planned mistake:** `dim=0` in the logsumexp. It runs, it gives a number of the right size. The reply is
 # below.
@@ -471,8 +472,8 @@ check.softmax_gradients(softmax_gradients)
 # scores, less 1 at `context`.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 24-29. Type** the cell with the error (7 lines; drop the prints when time is short). The prediction
-# about the two tables is the point of this block: vote, then run.
+# **Minutes 24-29. Type** the cell with the error (minute 25, 7 lines; drop the prints when time is short). The
+# prediction about the two tables is the point of this block: vote, then run.
 #
 # **Poll:** "after the first step, what has changed?"
 # - *both*: the usual answer, and true of every later step. Ask for the gradient of *king*'s row when all rows of
@@ -492,13 +493,13 @@ check.softmax_gradients(softmax_gradients)
 # Before you run it, write down what you expect to be nearest to *king*, to *cow* and to *bread*.
 
 # %% tags=["boilerplate"]
-# The whole training: pairs, batches, loss, backward, step. It hands back its input table after every batch.
-def train(sentences, vocab_size, dim=16, window=4, passes=20, rate=0.03, batch_size=256, seed=0):
-    """Yields (share of the work done, loss of the batch, w_in) after each step."""
+# The whole training: pairs, batches, loss, backward, step. It hands back its tables after every batch.
+def train(sentences, vocab_size, dim=16, window=4, passes=20, rate=0.03, batch_size=256, seed=0, one_table=False):
+    """Yields (share of the work done, loss of the batch, the two tables) after each step."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     w_in = ((torch.rand(vocab_size, dim, generator=generator) - 0.5) / dim).requires_grad_()
-    w_out = torch.zeros(vocab_size, dim, requires_grad=True)
-    optimiser = torch.optim.Adam([w_in, w_out], lr=rate)
+    w_out = w_in if one_table else torch.zeros(vocab_size, dim, requires_grad=True)
+    optimiser = torch.optim.Adam([w_in] if one_table else [w_in, w_out], lr=rate)
     for number in range(passes):
         pairs = torch.tensor([pair for s in sentences for pair in word2vec.window_pairs(s, window, rng)])
         batches = pairs[torch.randperm(len(pairs), generator=generator)].split(batch_size)
@@ -507,7 +508,7 @@ def train(sentences, vocab_size, dim=16, window=4, passes=20, rate=0.03, batch_s
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            yield (number + i / len(batches)) / passes, loss.item(), w_in.detach()
+            yield (number + i / len(batches)) / passes, loss.item(), (w_in.detach(), w_out.detach())
 
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
@@ -518,9 +519,9 @@ from course_lib import device
 def snapshots(sentences, passes=20):
     kept = []
     with device.one_thread():
-        for done, _, w_in in train(sentences, len(vocab), passes=passes):
+        for done, _, tables in train(sentences, len(vocab), passes=passes):
             if done * passes >= len(kept) + 1:
-                kept.append(w_in.numpy().copy())
+                kept.append(tables[0].numpy().copy())
     return kept
 
 
@@ -581,25 +582,26 @@ def own_group(table):
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # The two maps side by side, at one moment of the training.
+from course_lib.viz import embeddings
+
+
 def draw_map(axes, kept, number, title):
     final = kept[-1][rows]
     directions = np.linalg.svd(final - final.mean(0), full_matrices=False)[2][:2]
     points = (kept[number - 1][rows] - final.mean(0)) @ directions.T
     for name, (colour, mark, _) in groups.items():
         axes.scatter(*points[group_of == name].T, color=colour, marker=mark, label=name)
-    for word, point in zip(chosen, points):
-        axes.annotate(word, point, fontsize=8, xytext=(3, 2), textcoords="offset points")
     edge = np.abs((final - final.mean(0)) @ directions.T).max() * 1.15
     axes.set(xlim=(-edge, edge), ylim=(-edge, edge), xlabel="first direction", ylabel="second direction",
              title=f"{title}: {own_group(kept[number - 1]):.0%} beside their own")
+    embeddings.place_labels(axes, points, chosen, size=8)
 
 
 def draw_maps(passes):
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5.5))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5.5), layout="constrained")
     draw_map(left, as_written, passes, "text as written")
     draw_map(right, shuffled, passes, "same text, shuffled")
-    left.legend(loc="best", fontsize=8)
-    figure.tight_layout()
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     here, there = own_group(as_written[passes - 1]), own_group(shuffled[passes - 1])
     return figure, (f"Two maps of {len(chosen)} words after {passes} passes. Text as written: {here:.0%} of the words "
                     f"have a nearest word of their own group. Shuffled text: {there:.0%}.")
@@ -618,8 +620,31 @@ viz.explore(draw_maps, passes=viz.Slider(1, 20, value=20))
 for word, cosine in KeyedVectors(vocab.index_to_key, shuffled[-1]).most_similar("king", topn=3):
     print(f"{word}: {cosine:.2f}")
 
+# %% [markdown]
+# **One table, or two?** The player keeps two rows for each word. Would one do, for both uses? The same training again,
+# with a single table. **Predict:** of the toy text's words, how many bet most on *themselves* as their own neighbour,
+# with two tables, and with one? And whose loss is lower?
+
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# Two tables and one: the loss of the last pass, and for how many words the word itself is the favourite.
+favourites = {}
+for name, one_table in [("two tables", False), ("one table", True)]:
+    with device.one_thread():
+        steps = [(done, loss, tables) for done, loss, tables in train(sentences, V, one_table=one_table)]
+    last_pass = np.mean([loss for done, loss, _ in steps if done > 0.95])
+    w_in, w_out = steps[-1][2]
+    favourites[name] = ((w_in @ w_out.T).argmax(dim=1) == torch.arange(V)).float().mean().item()
+    print(f"{name:10} loss {last_pass:.2f}, a word's own favourite is itself: {favourites[name]:.0%} of {V} words")
+assert favourites["two tables"] < 0.1 < 0.3 < favourites["one table"]
+
+# %% [markdown]
+# With two tables hardly a word is its own favourite. With one about half are, and the loss is higher: a row's product
+# with itself is the square of its length, and a text hardly ever says *the the*. The second table lets a word be at
+# home among its neighbours without being one of them.
+
 # %% [markdown] tags=["instructor"]
-# **Minutes 29-39. Type** the count of sentences (2 lines) and the shuffling (4 lines). `train` is filled in: read
+# **Minutes 29-39. Type** the count of sentences (minute 32, 2 lines), the shuffling (minute 34, 4 lines) and its
+# neighbours (minute 37, 2 lines). `train` is filled in: read
 # its inner loop aloud, each line has been met.
 #
 # **Poll** before the count: "cow and goat: in how many sentences do both stand?"
@@ -734,8 +759,8 @@ print(tuple(all_scores.shape), "rank", torch.linalg.matrix_rank(all_scores).item
 # comes out of either, and out of every method of the next lessons too.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 39-43. Type** the rank (2 lines). Ask for a show of hands for each half of the belief first; the second
-# half is settled by the heading of the section before.
+# **Minutes 39-43. Type** the rank (minute 42, 2 lines). Ask for a show of hands for each half of the belief first;
+# the second half is settled by the heading of the section before.
 #
 # A good question from the room: "why not bend?" Nothing forbids it after a mean, as in CBOW. After a single row,
 # as in skip-gram, it would only be another table of rows: bent numbers can be learned directly.
@@ -777,7 +802,7 @@ def score(table):
 line = display({"text/plain": "starting"}, raw=True, display_id=True)
 start, shown, mean_loss = time.perf_counter(), 0, np.log(len(real))
 with device.one_thread():
-    for done, loss, table in train(wiki, len(real), dim=64, window=5, passes=2, rate=0.008, batch_size=1024):
+    for done, loss, (table, _) in train(wiki, len(real), dim=64, window=5, passes=2, rate=0.008, batch_size=1024):
         mean_loss += 0.01 * (loss - mean_loss)
         seconds = time.perf_counter() - start
         if seconds > shown + 1 or done == 1:
@@ -811,9 +836,6 @@ for word in ["river", "january", "music", "president", "church", "water"]:
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # Neighbours of any of the 3,000 words.
-from course_lib.viz import embeddings
-
-
 def real_neighbours(word, topn):
     return embeddings.neighbours(encyclopedia, word.lower(), topn)
 
@@ -847,7 +869,7 @@ print(f"{words:,} words, {len(full):,} different ones, 6 pairs a word: {hours:.0
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 43-50.** Start the run before you explain it; it takes about a minute. **Type** the score and the
-# neighbours (7 lines) while it goes. Everyone guesses the bill on paper before the last cell.
+# neighbours (minute 45, 4 + 3 lines) while it goes. Everyone guesses the bill on paper before the last cell.
 #
 # End on the question, not on the answer: "Must all of them be pushed every time?"
 
@@ -874,8 +896,8 @@ print(f"{words:,} words, {len(full):,} different ones, 6 pairs a word: {hours:.0
 # </details>
 # <details><summary>Because with one, a word would bet on itself.</summary>
 #
-# Right. An arrow's dot product with itself is large whenever the arrow is long, so with one table every word would
-# be a favourite for its own neighbour; and *the the* hardly ever occurs.
+# Right. An arrow's dot product with itself is large whenever the arrow is long, and *the the* hardly ever occurs. With
+# one table about half of the words bet on themselves first.
 #
 # </details>
 # <details><summary>One is for frequent words, one for rare ones.</summary>

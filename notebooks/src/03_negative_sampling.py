@@ -41,7 +41,7 @@
 # 2. How many would it cost to compare *crown* with only five other words?
 # 3. The 100 most frequent words: what share of the running text are they?
 
-# %%
+# %% tags=["boilerplate"]
 # Load the course's text and count its words.
 from course_lib import data
 from course_lib.vocab import Vocab
@@ -116,17 +116,18 @@ print(f"loss of the pair {-np.log(chances).sum():.3f}")
 # The errors, and one step of 0.5 against the gradients: the new scores.
 error = 1 / (1 + np.exp(-scores)) - truth
 new_v, new_rows = v - 0.5 * error @ rows, rows - 0.5 * np.outer(error, v)
-print("errors    ", error.round(3))
+print("errors    ", error.round(3), "rows moved by", np.linalg.norm(new_rows - rows, axis=1).round(2))
 print("new row of king", new_v.round(3))
 print("new scores", (new_rows @ new_v).round(3), "were", scores)
 print(f"K = 5, zeros: {6 * np.log(2):.3f} = (K + 1) ln 2")
 
 # %% [markdown]
+# *Potato*'s row moves furthest: all three move along the same arrow, each by its error, and its error is the largest.
 # Two rows are pushed, one is pulled, and the tens of thousands of others are **not touched**. That is the whole saving.
 #
 # In code, one question after another:
 
-# %%
+# %% tags=["boilerplate"]
 # The loss of one pair by a loop over its noise words.
 def pair_loss(v, context, noise):
     loss = -np.log(1 / (1 + np.exp(-context @ v)))
@@ -142,7 +143,7 @@ print(f"{pair_loss(v, rows[0], rows[1:]):.3f}")
 # gets large, in the 32-bit numbers that we train with. A noise word got score 20: a bad mistake, its price should be
 # about 20. What does the first line print?
 
-# %%
+# %% tags=["boilerplate"]
 # The price of a noise word with score 20 in 32 bits: the logarithm of the sigmoid, in two steps and in one.
 import torch
 import torch.nn.functional as F
@@ -188,8 +189,9 @@ check.negative_sampling_loss(negative_sampling_loss)
 # The library's `word2vec.negative_sampling_loss` is the same three lines.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-15. Type** the two costs (2 lines), the share (2 lines), the solution (3 lines). The table of *king*,
-# *crown*, *of*, *potato* is filled in on paper by everyone.
+# **Minutes 0-15. Type** the two costs (minute 3, 2 lines), the share (minute 4, 2 lines), the step (minute 8, 6
+# lines), the solution (minute 12, 3 lines). The table of *king*, *crown*, *of*, *potato* is filled in on paper by
+# everyone.
 #
 # **The planned mistake:** `-F.logsigmoid(noise_scores)`, without the minus inside. It runs, it falls during training,
 # and it makes every word like every other. Read the reply aloud; it is below.
@@ -271,7 +273,14 @@ def draw_hat(exponent):
 
 viz.explore(draw_hat, exponent=viz.Slider(0, 1.25, 0.05, value=1, label="exponent"))
 
+# %% tags=["boilerplate"]
+# The five groups in numbers: the share in the text, at 0.75, and by what factor it changes.
+for name, before, after in zip(NAMES, group_shares(1), group_shares(0.75)):
+    print(f"{' '.join(name.split()):26} {before:5.1%} -> {after:5.1%}: times {after / before:.2f}")
+
 # %% [markdown]
+# They do: the ten keep less than a third of their share. The rarer half gains fourfold.
+#
 # Why 0.75 and not 0.7? Nobody derived it: in the paper it did best of what the authors tried.
 #
 # **Your turn (6 minutes).** Write `sample_noise(counts, shape, rng)`: numbers of words, from 0 to `len(counts)` - 1, in
@@ -304,8 +313,8 @@ check.sample_noise(sample_noise)
 # (`word2vec.noise_distribution`) and used for every draw.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 15-26. Type** the shares of three words (3 lines), the solution (2 lines). The slider is filled in: let the
-# room call out exponents. At 1.25, who is left?
+# **Minutes 15-26. Type** the shares of three words (minute 18, 4 lines), the solution (minute 23, 2 lines). The
+# slider is filled in: let the room call out exponents. At 1.25, who is left?
 #
 # **Poll:** "the exponent goes from 1 to 0.75: the share of the ten most frequent words..."
 # - *stays*: takes the power for a change of scale. Compare 81 and 27, 1 and 1.
@@ -326,7 +335,7 @@ check.sample_noise(sample_noise)
 # computes something else: $(\sqrt{f/t} + 1) \cdot t/f$. Multiply out: what do the two differ by? Then
 # on paper: a word that is a tenth of the text, f = 0.1. How many of a hundred stay, by either formula?
 
-# %%
+# %% tags=["boilerplate"]
 # Both formulas for four words: f, the paper's probability, the program's.
 t = 0.001
 for f in [0.1, 0.01, 0.003, 0.0005]:
@@ -405,7 +414,7 @@ check.subsampled_pairs(subsampled_pairs)
 # So thinning also **widens the window**: where *of the* drops out, *king* sees further.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 26-31. Type** the solution (2 lines) and the shares (3 lines).
+# **Minutes 26-31. Type** the solution (minute 27, 2 lines) and the shares (minute 30, 5 lines).
 #
 # **Poll:** "most of the *the*s are gone. Does it still get a good vector?"
 # - *no, it is nearly gone*: multiply its count by what stays; it is still read more often than almost any word.
@@ -722,12 +731,35 @@ assert first["noise, blocks"] < min(first["noise, vectorised"], first["tree"])
 print("blocks lead everyone after a second, and the loop and the full softmax to the end")
 
 # %% [markdown]
+# The dotted line is the *finish*: the best mark that all five reach. Behind each name stands when it was there.
+#
 # The blocks lead from the start. Within four seconds they have read this small text more than once, and gain little
 # more from it, so the others begin to catch up. Eleven million words have more to teach.
 #
 # Compare the lines of the full softmax and of the loop with their last column. Neither saw many pairs, and the softmax
 # makes far fewer mistakes: each pair tells it about every word. It only gets to see few of them. And this is a small
 # vocabulary: with eight times as many words it would see about an eighth, and negative sampling would hardly notice.
+#
+# One line is strange. The loop gets better, then worse again, and after a second it guesses, though it reads on. Has
+# it forgotten what it knew? Think of the start: each pair pulls one row of `w_out` towards the centre and pushes five
+# away. What will all rows soon have in common? Take that out, and test again.
+
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# The loop after 20,000 pairs: the longest direction of its w_out, and the test with and without it.
+w_in, w_out, state = *fresh_tables(), {"read": 0}
+for _ in range(1000):
+    loop_step(w_in, w_out, 0.2, state)
+direction = torch.linalg.svd(w_out, full_matrices=False)[2][0]  # [D]
+shared = w_out @ direction  # [V]: how far each row goes that way
+print(f"one direction holds {shared.square().sum() / w_out.square().sum():.0%} of the squared lengths; "
+      f"all rows go the same way: {max((shared > 0).float().mean(), (shared < 0).float().mean()):.0%}")
+without = w_out - shared[:, None] * direction
+for name, rows in [("as it is", w_out), ("without that direction", without)]:
+    print(f"{name:22} {percent_wrong(functools.partial(dot, w_in, rows)):.1f}% wrong")
+
+# %% [markdown]
+# It has forgotten nothing. The pushes have sent nearly all rows one way, and for a while that one direction drowns the
+# others; without it the same two tables answer far better than guessing. Later the pulls catch up, and the line falls.
 
 # %% [markdown]
 # ## A belief: noise must be wrong
@@ -738,7 +770,7 @@ print("blocks lead everyone after a second, and the loop and the full softmax to
 # How often does it happen at all? Guess: of 100 noise words drawn for *government*, how many stand near *government*
 # somewhere in this text?
 
-# %%
+# %% tags=["boilerplate"]
 # For three words: of 100,000 noise words, how many have been a neighbour?
 met = torch.zeros(len(small), len(small), dtype=torch.bool)
 met[pairs[0], pairs[1]] = True
@@ -809,8 +841,8 @@ assert follows[f"{share:.0%} of it dropped"] > 0.2
 # predicts, its **pointwise mutual information**, less log K.)
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 31-38.** The five runners are filled in; **type** the rows fetched (3 lines). Explain the test at the board
-# with four names before the race runs. Vote on the order of arrival.
+# **Minutes 31-38.** The five runners are filled in; **type** the rows fetched (minute 33, 3 lines). Explain the test
+# at the board with four names before the race runs. Vote on the order of arrival.
 #
 # **Poll** for the belief: "a true neighbour comes up as noise. What happens?"
 # - *the model learns something false*: ask how often the same pair is pulled, and how often pushed.
@@ -825,21 +857,32 @@ assert follows[f"{share:.0%} of it dropped"] > 0.2
 # (lesson 02's target was 0.45, and on 3,000 words), and **queen** as the first answer of `most_similar` to *king* -
 # *man* + *woman*. (Keep the name of that function in mind.)
 #
-# A wrong guess is allowed: how long will it take? The loss shown is that of a pair, so it starts at 6 ln 2. Will it
-# come near 0?
+# A wrong guess is allowed: how long will it take? The loss shown is that of a pair, so it starts at 6 ln 2. Where will
+# it end: near 0, near half of that, or hardly lower?
 
-# %% tags=["hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Train on the whole text, with progress and the live loss.
+from IPython.display import display
+
 from course_lib.word2vec import Word2VecConfig
+
+losses, line = [], display({"text/plain": "starting"}, raw=True, display_id=True)
+
+
+def follow(state):
+    losses.append(state.loss)
+    line.update({"text/plain": f"{state.done / state.total:4.0%} done, loss {state.loss:.2f}"}, raw=True)
+
 
 config = Word2VecConfig(vector_size=100, window=5, negative=5, sample=1e-3, epochs=5, seed=1)
 began = time.perf_counter()
-vectors = word2vec.train(corpus, config, progress=True)
+vectors = word2vec.train(corpus, config, progress=follow)
 print(f"{vectors}: {config.epochs * num_words / 1e6:.0f} million words in {time.perf_counter() - began:.0f} seconds")
+print(f"loss at the end {np.mean(losses[-10:]):.2f}; knowing nothing costs 6 ln 2 = {6 * np.log(2):.2f}")
 
 # %% [markdown]
-# Read the last loss off the bar. It cannot reach 0: a word has many possible neighbours, and the hat draws true
-# neighbours too, so no honest player is ever sure. Now the score that counts.
+# Near half of what knowing nothing costs. It cannot reach 0: a word has many possible neighbours, and the hat draws
+# true neighbours too, so no honest player is ever sure. Now the score that counts.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # The scores: two sets of people's judgements, and questions like that of king and woman.
@@ -940,23 +983,21 @@ viz.explore(draw_sum, a=viz.Text("king"), b=viz.Text("man"), c=viz.Text("woman")
             question_words=viz.Choice(["allowed", "left out"], label="words of the question"))
 
 # %% [markdown]
-# **Look.** A hundred numbers a word, pressed flat for the eye. First the vectors, then the control: for each word a
-# random arrow *of the same length*. Tell the story of the first picture; then try to tell one about the second. What
-# holds for both was never there.
+# **Look.** A hundred numbers a word, pressed flat for the eye. First the vectors, then the control: each number taken
+# from its own column, but from a word at random, as if the columns were shuffled. Tell the story of the first
+# picture; then try to tell one about the second. What holds for both was never there.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# Countries, animals, family and food: the trained arrows, and random ones of the same lengths.
+# Countries, animals, family and food: the trained arrows, and arrows of numbers dealt at random from the same columns.
 from course_lib.keyed_vectors import KeyedVectors
 
 groups = {"countries": "france germany spain italy", "animals": "dog cat horse cow",
           "family": "mother father sister brother", "food": "bread cheese wine milk"}
 groups = {name: words.split() for name, words in groups.items()}
 words = sum(groups.values(), [])
-rows = np.stack([vectors.get_vector(word) for word in words])
-random_rows = np.random.default_rng(0).normal(size=rows.shape).astype(np.float32)
-random_rows *= np.linalg.norm(rows, axis=1, keepdims=True) / np.linalg.norm(random_rows, axis=1, keepdims=True)
+dealt = vectors.vectors[np.random.default_rng(0).integers(V, size=(len(words), D)), np.arange(D)]
 viz.show(*embeddings.map_words(vectors, groups, title="Trained on eleven million words"))
-viz.show(*embeddings.map_words(KeyedVectors(words, random_rows), groups, title="Control: random arrows, same lengths"))
+viz.show(*embeddings.map_words(KeyedVectors(words, dealt), groups, title="Control: each number from a random word"))
 
 # %% [markdown]
 # And the neighbours of any word you like. Misspell one on purpose.
@@ -966,8 +1007,8 @@ viz.show(*embeddings.map_words(KeyedVectors(words, random_rows), groups, title="
 viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.Text("queen", label="your word"))
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-50.** The run was started at minute 15. **Type** the two sums (4 lines), then the arrow (3 lines). Stop
-# before the second: everyone writes down a word.
+# **Minutes 38-50.** The run was started at minute 15. **Type** the two sums (minute 43, 4 lines), then the arrow
+# (minute 46, 6 lines). Stop before the second: everyone writes down a word.
 #
 # **The outputs below the cells are saved** from the machine that built this notebook; say so if you show them instead
 # of a run of your own.
@@ -1063,13 +1104,13 @@ viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.
 # **Papers and data**
 #
 # - Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado, Jeffrey Dean (2013). Distributed Representations of Words
-#   and Phrases and their Compositionality. NIPS. Negative sampling, thinning, and the power 0.75.
+#   and Phrases and their Compositionality. NeurIPS. Negative sampling, thinning, and the power 0.75.
 # - Tomas Mikolov, Kai Chen, Greg Corrado, Jeffrey Dean (2013). Efficient Estimation of Word Representations in Vector
 #   Space. arXiv:1301.3781. The analogy questions.
 # - Frederic Morin, Yoshua Bengio (2005). Hierarchical Probabilistic Neural Network Language Model. AISTATS. The tree.
 # - David Huffman (1952). A Method for the Construction of Minimum-Redundancy Codes. Proceedings of the IRE.
-# - Omer Levy, Yoav Goldberg (2014). Neural Word Embedding as Implicit Matrix Factorization. NIPS. Where the scores come
-#   to rest.
+# - Omer Levy, Yoav Goldberg (2014). Neural Word Embedding as Implicit Matrix Factorization. NeurIPS. Where the scores
+#   come to rest.
 # - Shihao Ji, Nadathur Satish, Sheng Li, Pradeep Dubey (2016). Parallelizing Word2Vec in Shared and Distributed Memory.
 #   arXiv:1604.04661. Blocks with shared noise.
 # - Lev Finkelstein and others (2002). Placing Search in Context: The Concept Revisited. ACM TOIS. WordSim-353.

@@ -17,8 +17,8 @@
 # writes *1987-03-03*; and you can watch, letter by letter, where it looks while it writes. On the way you count
 # Shakespeare, and get a number that a GPT will have to beat in lesson 17.
 #
-# **You will build** three memories. A table of counts, which forgets what stands more than a few letters back. A
-# state that is carried from letter to letter; how far it really carries, you will measure. And a look back at
+# **You will build** three ways to remember. A table of counts, which forgets what stands more than a few letters
+# back. A state that is carried from letter to letter; how far it really carries, you will measure. And a look back at
 # everything that was read: attention, in the form in which it was first published. **You need** lesson 01 (counting),
 # lesson 02 (softmax, gradient) and lesson 08 (the training loop).
 #
@@ -157,9 +157,20 @@ def draw_next(beginning, order):
 
 viz.explore(draw_next, beginning=viz.Text("To be, or not to b"), order=viz.Choice([1, 2, 3, 4, 5, 6], value=3))
 
+# %% tags=["boilerplate"]
+# The likeliest next character after three beginnings, by the models of order 1 and 6.
+for beginning in ["my lord", "ACT I", "Ada Lovelace"]:
+    for order in (1, 6):
+        p = models[order].probabilities(beginning)
+        print(f"{beginning!r:15} order {order}: {[*models[order].symbols, '(never seen)'][p.argmax()]!r} {p.max():.0%}")
+
+# %% [markdown]
+# Order 1 sees nothing of the beginning, so its answer is always the same: the most frequent character. Order 6 knows
+# its speakers and its acts; of a name that it never met it has the last letters alone.
+
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-9. Type** the counts (7 lines) and how often they have nothing to say (4 lines). The table is filled in
-# on paper; the time belongs to the guesses.
+# **Minutes 0-9. Type** the counts (minute 3, 8 lines) and how often they have nothing to say (minute 6, 4 lines). The
+# table is filled in on paper; the time belongs to the guesses.
 #
 # **Poll:** "order 20 instead of 6, the same four plays. On *Macbeth*..."
 # - *much better*: thinks of the counted text. Point at the control's curve.
@@ -223,8 +234,8 @@ for order, model in models.items():
 # characters of context bring it down to less than six. How far thirty-two plays bring it, the last block will tell.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 9-14. Type** the solution (1 line). **The planned mistake:** set the padding to 0 and take the mean of all.
-# The reply is below.
+# **Minutes 9-14. Type** the solution (minute 12, 1 line). **The planned mistake:** set the padding to 0 and take the
+# mean of all. The reply is below.
 #
 # **Poll:** "a model that is always sure and always right. Its perplexity?"
 # - *0*: thinks of the loss. e to the power 0.
@@ -322,7 +333,7 @@ for distance in (5, 10, 20, 40):
 # for.)
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 14-24. Type** the three steps (7 lines). The table is filled in by everyone first.
+# **Minutes 14-24. Type** the three steps (minute 18, 7 lines). The table is filled in by everyone first.
 #
 # **Poll:** "at distance 20 there is about..."
 # - *a twentieth*: takes it for a sum. It is a product of twenty.
@@ -330,11 +341,11 @@ for distance in (5, 10, 20, 40):
 # - *less than a millionth*: right.
 
 # %% [markdown]
-# ## A memory that is kept on purpose
+# ## A state that is kept on purpose
 #
-# Multiplying by U is the flaw, so do without it. Carry a second list of H numbers, the **memory** c, that one *adds*
-# to, and learn when: a **gate** is a number between 0 and 1 for each number of the memory, made like any state from x
-# and h, but by a sigmoid $\sigma$. Three gates and the new content g:
+# Multiplying by U is the flaw, so do without it. Carry a second list of H numbers, the **cell state** c, that one
+# *adds* to, and learn when: a **gate** is a number between 0 and 1 for each number of c, made like any state from x and
+# h, but by a sigmoid $\sigma$. Three gates and the new content g:
 #
 # $$i = \sigma(W_i x + U_i h + b_i) \text{ what to write} \qquad f = \sigma(W_f x + U_f h + b_f) \text{ what to keep}$$
 #
@@ -348,7 +359,7 @@ for distance in (5, 10, 20, 40):
 # o, in this order**.
 #
 # Now f is what stands between c and its past. At the start all weights are small, so f is about $\sigma(b_f)$. By hand:
-# the memory holds 1, and nothing is written. How much is left after 20 steps, if b_f is 0? And if it is 1, or 3?
+# the cell state is 1, and nothing is written. How much is left after 20 steps, if b_f is 0? And if it is 1, or 3?
 
 # %%
 # What f leaves after 1 and after 20 steps.
@@ -405,17 +416,29 @@ def draw_reach(forget_bias):
 viz.explore(draw_reach, forget_bias=viz.Slider(0.0, 5.0, 0.5, value=0.0, label="forget bias b_f"))
 
 # %% [markdown]
-# At 0 and 1 the pencil lies too low, and farther back the more so: it knows the way through c alone, and some of the
-# gradient comes back through h. But it has the right idea: it is the forget gate that decides. Whether 5 is too much
-# of a good thing, the next task tries.
+# The same in numbers, 20 steps back:
+
+# %% tags=["boilerplate"]
+# What is left of the gradient 20 steps back, and what the pencil says.
+torch.manual_seed(1)
+print(f"RNN                 {reach(RNN(64, 64))[20]:.0e}")
+for bias in (0, 1, 5):
+    torch.manual_seed(1)
+    left = reach(LSTM(64, 64, forget_bias=float(bias)))[20]
+    print(f"LSTM, forget bias {bias} {left:.0e}, pencil {(1 / (1 + np.exp(-bias))) ** 20:.0e}")
+
+# %% [markdown]
+# With a bias of 0 the LSTM hears a few hundred times as much as the RNN, and still next to nothing. At 0 and 1 the
+# pencil lies too low: it knows the way through c alone, and some of the gradient comes back through h. But it has the
+# right idea: it is the forget gate that decides. Whether 5 is too much of a good thing, the next task tries.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 24-31. Type** the powers of f (3 lines) and the solution (4 lines). **The planned mistake:** the order i,
-# f, o, g, as one finds it in older programs. The numbers look fine. The reply is below.
+# **Minutes 24-31. Type** the powers of f (minute 25, 3 lines) and the solution (minute 28, 4 lines). **The planned
+# mistake:** the order i, f, o, g, as one finds it in older programs. The numbers look fine. The reply is below.
 #
 # **Poll:** "why is g a tanh and no sigmoid?"
-# - *no reason*: ask how a sigmoid would take something off the memory.
-# - *so that the memory can go down*: right.
+# - *no reason*: ask how a sigmoid would take something off the cell state.
+# - *so that the cell state can go down*: right.
 
 # %% tags=["instructor"]
 # The planned mistake and the check's reply.
@@ -433,9 +456,9 @@ check.lstm_cell(planned_mistake)
 # > **Common belief:** *"The vanishing gradient was the RNN's problem. The LSTM has cured it."* True or false? Decide,
 # > and say what you would want to see.
 #
-# A task that needs nothing but memory: 20 random symbols out of 8 are read, then the network must say what the
-# **first** one was. Guessing is right in one case of eight. Same data, same number of steps for everyone: an RNN, an
-# LSTM whose forget bias starts at 0, and others where it starts at 1 and at 5. Write down four numbers.
+# A task in which nothing but remembering counts: 20 random symbols out of 8 are read, then the network must say what
+# the **first** one was. Guessing is right in one case of eight. Same data, same number of steps for everyone: an RNN,
+# an LSTM whose forget bias starts at 0, and others where it starts at 1 and at 5. Write down four numbers.
 
 # %% tags=["boilerplate"]
 # The task: 2,500 rows of 20 symbols, each one of 8; and the settings for the loop of lesson 08.
@@ -481,7 +504,7 @@ assert right["LSTM, forget bias 1"] > 0.6 > max(right["RNN"], right["LSTM, forge
 # farther than before training, as far, or less?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# Untrained, trained to remember, trained on what needs no memory.
+# Untrained, trained to remember, trained on what needs no remembering.
 control, last_right = learn(-1, forget_bias=1)
 torch.manual_seed(1)
 curves = {"untrained": reach(RecurrentClassifier(8, 8, d_model=64).layers, steps=20),
@@ -533,7 +556,7 @@ weights = np.exp(scores) / np.exp(scores).sum()
 print("weights", weights.round(2), "context", round(weights @ keys, 2))
 
 # %% [markdown]
-# That is **attention**: no memory that fades, no distance at all. The third letter is as near as the thirtieth.
+# That is **attention**: nothing that fades, no distance at all. The third letter is as near as the thirtieth.
 #
 # ***Extra* (10 minutes).** Write `additive_attention(queries, keys, W, U, v)` for T queries at once: queries [T, D_q],
 # keys [S, D_k]; out come the contexts [T, D_k] and the weights [T, S].
@@ -566,8 +589,8 @@ check.additive_attention(additive_attention)
 # recurrent networks. (It is called *additive* because query and key are added. Lesson 10 multiplies.)
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 36-42.** Start the training of the next block now, it needs no watching. **Type** the weights (3 lines).
-# The exercise is for the fast ones, or homework.
+# **Minutes 36-42.** Start the training of the next block now, it needs no watching. **Type** the weights (minute
+# 39, 3 lines). The exercise (3 lines) is for the fast ones, or homework.
 #
 # **Poll:** "leave the tanh out. What happens?"
 # - *nothing much*: try it; the check has a sentence for it.
@@ -662,7 +685,8 @@ for written, iso in tests[:4]:
 # %% [markdown]
 # Same letters, same steps; the difference is where the decoder may look. Read what the control wrote: dates, and not
 # far off. It keeps the form and loses a digit or two. With three times the steps it gets most of them right: one state
-# is not too small for a date, only much harder to learn to use.
+# is not too small for a date, only much harder to learn to use. (Lesson 13 holds both against a Transformer, and asks
+# what becomes of the one state when two dates must pass through it.)
 #
 # **Look.** Here is where. On one side the ten characters written, on the other the letters that were read; the stronger
 # the line, the larger the weight. Hover over a character, or move with the arrow keys. Where does it look while it
@@ -687,31 +711,41 @@ print(text, "->", said)
 viz.attention_view(weights, characters.tokens(said), key_tokens=characters.tokens(text), title=f"{text}: {said}")
 
 # %% [markdown]
-# One date is an anecdote. Take the first 300 test dates, those whose month is a word: while the two characters of the
-# month are written, what share of the weights lies on the letters of that word? The controls: the same network before
-# training, and looking everywhere alike.
+# One date is an anecdote. Take the first 300 test dates, those whose month is a word and whose year has four digits.
+# While the year is written, and while the month is, what share of the weights lies *on* its characters, and what share
+# on the one place *beside* them, left or right? The controls: the same network before training, and looking everywhere
+# alike.
 
 # %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
-# The month's share of the weights, trained, untrained, and everywhere alike.
+# The weights on a part and beside it: trained, untrained, and everywhere alike.
 import re
 
 MONTH = re.compile("|".join([*dates.MONTHS, *(name[:3] for name in dates.MONTHS)]), re.IGNORECASE)
+PARTS = {"year": (re.compile(r"\d{4}"), slice(0, 4)), "month": (MONTH, slice(5, 7))}
 torch.manual_seed(1)
-untrained = RecurrentEncoderDecoder(len(characters), d_model=64, cell="rnn")
-shares = {"trained": [], "untrained": [], "everywhere alike": []}
+networks = {"trained": model, "untrained": RecurrentEncoderDecoder(len(characters), d_model=64, cell="rnn")}
+shares = defaultdict(list)
 for written, iso in tests[:300]:
-    if found := MONTH.search(written):
-        for name, one in (("trained", model), ("untrained", untrained)):
-            with torch.no_grad():
-                decoder_input = characters.encode([iso], ends=True)[:, :-1]
-                weights = one(characters.encode([written]), decoder_input, return_attention=True)[1][0]
-            shares[name].append(float(weights[5:7, found.start():found.end()].sum(1).mean()))
-        shares["everywhere alike"].append((found.end() - found.start()) / len(written))
-for name, values in shares.items():
-    print(f"{name:17} {np.mean(values):.0%} of the weight on the month's letters")
+    found = {part: pattern.search(written) for part, (pattern, _) in PARTS.items()}
+    if None in found.values():
+        continue
+    with torch.no_grad():
+        weights = {name: one(characters.encode([written]), characters.encode([iso], ends=True)[:, :-1],
+                             return_attention=True)[1][0] for name, one in networks.items()}
+    weights["everywhere alike"] = torch.full((11, len(written)), 1 / len(written))
+    for part, (_, places) in PARTS.items():
+        start, end = found[part].span()
+        for name, table in weights.items():
+            rows = table[places].mean(0)
+            beside = rows[max(0, start - 1):start].sum() + rows[end:end + 1].sum()
+            shares[part, name].append((rows[start:end].sum(), beside))
+for (part, name), values in shares.items():
+    on, beside = np.mean(values, axis=0)
+    print(f"{part:6} {name:17} on it {on:.0%}, beside it {beside:.0%}")
 
 # %% [markdown]
-# In the run saved here it is about half, where either control has less than a third. The rest need not be lost: a key
+# In the run saved here it looks *at* the year, with most of its weight. Of the month it takes half from the letters
+# and a fifth from the place beside them, both about twice what either control gives. The rest need not be lost: a key
 # beside the word may carry what its neighbours said. Nobody told the network that *November* is the month.
 #
 # **Try your own** dates, in forms that it knows (see above) and in forms that it does not: *3 march 87*, *13 Smarch
@@ -729,6 +763,16 @@ def draw_look(date):
 
 
 viz.explore(draw_look, date=viz.Text("31 February 2001", label="your date"))
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# The three from above.
+strange = ["3 march 87", "13 Smarch 2026", "31 February 2001"]
+for text, said in zip(strange, write_dates(model, strange)):
+    print(f"{text:18} {said}")
+
+# %% [markdown]
+# It never says so. Whatever it is given, it writes a date, and nothing tells the right ones from the others: it was
+# never shown a text whose answer is "this is no date".
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 42-50.** The run was started at minute 36. **Type** nothing; vote on the control before its cell runs.
@@ -792,8 +836,8 @@ for row in saved["rows"]:
 # - Perplexity is e to the loss: among how many equally likely symbols one hesitates. Padding is no symbol.
 # - A recurrent network carries a state. Backwards, each step multiplies the gradient once more: before training, it
 #   vanishes.
-# - The LSTM has a memory that is added to, and a gate that says how much of it is kept. Where that gate starts decided
-#   whether the first of twenty symbols could be learnt in our time.
+# - The LSTM has a cell state that is added to, and a gate that says how much of it is kept. Where that gate starts
+#   decided whether the first of twenty symbols could be learnt in our time.
 # - Attention keeps every state and looks back: query, keys, scores, softmax, weighted mean. Distance costs nothing.
 #
 # **Quiz.** Open the answer that you would give.
@@ -832,11 +876,11 @@ for row in saved["rows"]:
 # </details>
 
 # %% [markdown]
-# **3. Forget bias 1, all weights 0, and nothing is ever written. How much of the memory is left after 10 steps?**
+# **3. Forget bias 1, all weights 0, and nothing is ever written. How much of the cell state is left after 10 steps?**
 #
 # <details><summary>All: it is added to, not multiplied.</summary>
 #
-# It is both: f times the old memory, *plus* what is written. And f is a sigmoid, so it is below 1.
+# It is both: f times the old cell state, *plus* what is written. And f is a sigmoid, so it is below 1.
 #
 # </details>
 # <details><summary>0.73 to the power 10, about 4%.</summary>
@@ -879,8 +923,8 @@ for row in saved["rows"]:
 #   Schmidhuber, Fred Cummins (2000). Learning to Forget. Neural Computation. The forget gate.
 # - Rafal Jozefowicz, Wojciech Zaremba, Ilya Sutskever (2015). An Empirical Exploration of Recurrent Network
 #   Architectures. ICML. A forget bias of 1.
-# - Ilya Sutskever, Oriol Vinyals, Quoc Le (2014). Sequence to Sequence Learning with Neural Networks. NIPS. Everything
-#   through one state.
+# - Ilya Sutskever, Oriol Vinyals, Quoc Le (2014). Sequence to Sequence Learning with Neural Networks. NeurIPS.
+#   Everything through one state.
 # - Dzmitry Bahdanau, Kyunghyun Cho, Yoshua Bengio (2015). Neural Machine Translation by Jointly Learning to Align and
 #   Translate. ICLR (arXiv, 2014). Attention. Ours asks with the state after the last written character, as in
 #   Minh-Thang Luong, Hieu Pham, Christopher Manning (2015), Effective Approaches to Attention-based Neural Machine

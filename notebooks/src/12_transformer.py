@@ -100,7 +100,7 @@ def length(x):
 
 def likeness(x):
     """The mean cosine between the vectors of two different places."""
-    x = F.normalize(x[0], dim=-1)  # (T, D)
+    x = F.normalize(x[0], dim=-1)  # [T, D]
     return (((x @ x.T).sum() - len(x)) / (len(x) * (len(x) - 1))).item()
 
 
@@ -108,7 +108,7 @@ def likeness(x):
 # The obvious way: what comes out of a layer is the input of the next.
 with device.one_thread(), torch.no_grad():
     embedding, layers = untrained(24)
-    start = embedding(encode(line)[None])  # (1, T, D)
+    start = embedding(encode(line)[None])  # [1, T, D]
     print(f"at the start    length {length(start):.1f}, likeness {likeness(start):.2f}")
     for parts in ["attention and network", "attention alone", "network alone"]:
         x = start
@@ -176,7 +176,7 @@ with device.one_thread(), torch.no_grad():
         print(f"{name:9} changes at {(f(x) != f(changed)).any(-1).sum():2} of {len(line)} places")
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-10. Type** the loop of the 24 layers (8 lines) and the network by hand (4 lines).
+# **Minutes 0-10. Type** the loop of the 24 layers (minute 3, 11 lines) and the network by hand (minute 8, 4 lines).
 #
 # **Poll:** "after 24 untrained layers two vectors are..."
 # - *as unlike as before*: thinks of random matrices, which keep angles roughly. Which part of the layer takes means?
@@ -283,7 +283,8 @@ with device.one_thread(), torch.no_grad():
         assert torch.allclose(answer, transformer.layer_norm(batch[:rows], weight, bias), atol=1e-5)
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 10-20. Type** the three vectors (5 lines), the solution (3 lines). The table is filled in on paper.
+# **Minutes 10-20. Type** the three vectors (minute 13, 5 lines), the solution (minute 16, 3 lines). The table is
+# filled in on paper.
 #
 # **The planned mistake:** `x.std(-1, keepdim=True) + eps`, which is what many write first. It runs, it trains, and it
 # is not the function that released weights were trained with. The reply is below.
@@ -479,8 +480,8 @@ with device.one_thread():
     print("likeness", *[f"{likeness(passed[depth].detach()):.2f}" for depth in (6, 12, 24)])
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 20-34. Type** the slopes (7 lines), the solution (2 lines) and the half weights (3 lines). The picture is
-# filled in: read its four wirings aloud.
+# **Minutes 20-34. Type** the slopes (minute 22, 7 lines), the solution (minute 26, 2 lines) and the half weights
+# (minute 33, 3 lines). The picture is filled in: read its four wirings aloud.
 #
 # **The planned mistake:** `x = attention_norm(x)`, then add to that: the norm sits on the stream. All shapes fit,
 # nothing stops, and nobody notices. The reply is below.
@@ -565,7 +566,7 @@ class Speller(nn.Module):
         self.embedding, self.blocks = transformer.Embedding(V, config), blocks or transformer.Encoder(config)
 
     def forward(self, ids):
-        return F.linear(self.blocks(self.embedding(ids), is_causal=True), self.embedding.tokens.weight)  # (B, T, V)
+        return F.linear(self.blocks(self.embedding(ids), is_causal=True), self.embedding.tokens.weight)  # [B, T, V]
 
 
 # %% tags=["boilerplate", "folded"]
@@ -577,7 +578,7 @@ def windows(length, batch_size=16):
     def epoch(generator):
         while True:
             places = torch.randint(len(read) - length, (batch_size, 1), generator=generator)
-            yield read[places + torch.arange(length + 1)]  # (B, T + 1)
+            yield read[places + torch.arange(length + 1)]  # [B, T + 1]
 
     return epoch
 
@@ -961,7 +962,7 @@ for place, (trained, control) in enumerate(zip(read_early(model), read_early(fre
 #
 # - Xavier Glorot, Yoshua Bengio (2010). Understanding the Difficulty of Training Deep Feedforward Neural Networks.
 #   AISTATS. The size of the first weights (`"xavier"` in the code).
-# - Ashish Vaswani and others (2017). Attention Is All You Need. NIPS. The block, post-norm, with its warm-up.
+# - Ashish Vaswani and others (2017). Attention Is All You Need. NeurIPS. The block, post-norm, with its warm-up.
 # - Jimmy Lei Ba, Jamie Ryan Kiros, Geoffrey Hinton (2016). Layer Normalization. arXiv:1607.06450.
 # - Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun (2016). Deep Residual Learning for Image Recognition. CVPR.
 # - Ruibin Xiong and others (2020). On Layer Normalization in the Transformer Architecture. ICML. Pre- and post-norm,

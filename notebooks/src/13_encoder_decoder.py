@@ -138,8 +138,8 @@ compare("sinusoidal")
 # times, has changed: it has looked at the others.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-12. Type** `compare("none")` and `compare("sinusoidal")`; the rest is filled in. Let the room explain the
-# zeros before you do.
+# **Minutes 0-12. Type** `compare("none")` (minute 7) and `compare("sinusoidal")` (minute 10); the rest is filled in.
+# Let the room explain the zeros before you do.
 #
 # **Poll:** "an encoder without positions, but with six blocks and trained for a week: can it tell who bites?"
 # - *yes, deep enough*: each block takes a pile and gives back a pile. Ask which block would begin.
@@ -261,8 +261,8 @@ except ValueError as error:
     print("513 places, learned:", error)
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 12-20. Type** the solution (5 lines). Everyone fills in the table of clocks; a show of hands for "how far
-# has hand 1 turned at place 2?"
+# **Minutes 12-20. Type** the solution (minute 15, 6 lines). Everyone fills in the table of clocks; a show of hands
+# for "how far has hand 1 turned at place 2?"
 #
 # **The planned mistake:** degrees, `torch.sin(torch.deg2rad(angles))`: all hands nearly stand still. The reply is
 # below.
@@ -395,7 +395,7 @@ assert min(scores["2 blocks, clocks"][0], scores["2 blocks, learned positions"][
 viz.show(*pictures.lengths(scores, (9, 13, 21), trained=9, title="Which came first, A or B?"))
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 20-28. Type** the loop over three stacks (3 lines); the game is filled in.
+# **Minutes 20-28. Type** the loop over three stacks (minute 22, 3 lines); the game is filled in.
 #
 # **Poll:** "one causal block, two causal blocks: which of them knows the order?"
 # - *both, the mask is there*: so thought most of us. Ask what the last place of one block looks at.
@@ -410,7 +410,7 @@ viz.show(*pictures.lengths(scores, (9, 13, 21), trained=9, title="Which came fir
 #
 # Now the model of 2017. The **encoder** reads the source, all places seeing all, and leaves one vector a character:
 # the *memory*. The **decoder** writes the target, character by character. In each of its blocks it looks at what it
-# has written (causal), then at the memory (**cross attention**: queries from the target, keys and values from the
+# has written (causal), then at the memory (**cross-attention**: queries from the target, keys and values from the
 # source), then thinks (feed-forward). Clocks are added on both sides.
 
 # %% tags=["boilerplate"]
@@ -463,9 +463,8 @@ print(f"{len(prices)} runs {sum(prices) / len(prices):.3f}, one run {at_once:.3f
 # %% [markdown]
 # Equal, and the causal mask is the reason: place 3 gives the same scores whether or not places 4 to 10 are there,
 # since it cannot see them. An RNN (lesson 09) must walk through the target step by step; a Transformer practises all
-# places at once. Where hundreds of processors work side by side that made it fast to train. Here two do, and it buys
-# little: keep lesson 09's line in mind (its RNN with a look back: 57,470 numbers, 18 CPU seconds, 99.6% of the dates)
-# for the run at the end.
+# places at once. Where hundreds of processors work side by side that made it fast to train.
+# Here two do, and it buys little: a table at the end of the run holds it against lesson 09's two networks.
 #
 # **Your turn (12 minutes).** Write `teacher_forcing_loss(decode, target_ids, pad_id)`: one number, the mean price of a
 # next token. `target_ids` [B, T + 1] are whole targets with start and end, short ones filled up with `pad_id`, which
@@ -572,8 +571,8 @@ assert losses[False] < 0.7 * losses[True]
 # for a leak**, and writing is the test that finds it.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 28-38. Type** the eleven runs and the one (3 lines), the solution (6 lines). The two rows are filled in on
-# paper by everyone.
+# **Minutes 28-38. Type** the two rows (minute 30, 3 lines), the eleven runs and the one (minute 31, 4 lines), the
+# solution (minute 33, 6 lines). The two rows are filled in on paper by everyone.
 #
 # **The planned mistake:** the mask forgotten. The check names it, and the two models show what it would have cost.
 #
@@ -707,13 +706,39 @@ for (text, iso), said in zip(held_out[:4], answers(model, [text for text, _ in h
 assert share >= 0.99
 
 # %% [markdown]
+# Reached. And lesson 09 read the same dates: with an RNN that writes from its last state, and with one that looks back.
+# Three models, then, with as many lines to learn from, and each with its lesson's learning rate. Two guesses: which is
+# ahead, and at what price? And who suffers when **the lines are twice as long**: two dates, to be written one behind
+# the other? The next cell trains nothing; it shows a **saved** table, which `make bench` measured on the machine named
+# in it, with three seeds each.
+
+# %% tags=["boilerplate"]
+# The saved table: size, seconds of training, and exact match, the lowest and highest of three seeds.
+import json
+import pathlib
+
+import course_lib
+
+saved = json.loads((pathlib.Path(course_lib.__file__).parents[1] / "benchmarks/results/dates.json").read_text())
+print(f"measured on {saved['machine']}: {saved['steps']} steps of {saved['batch']} lines")
+for dates_each in (1, 2):
+    for name in dict.fromkeys(row["model"] for row in saved["rows"]):
+        runs = [row for row in saved["rows"] if (row["model"], row["dates"]) == (name, dates_each)]
+        seconds = sum(run["cpu_seconds"] for run in runs) / len(runs)
+        low, high = (extreme(run["exact_match"] for run in runs) for extreme in (min, max))
+        size = f"{runs[0]['parameters']:7,} numbers {seconds:4.0f} s"
+        print(f"{dates_each} a line  {name:16} {size}  {low:.1%} to {high:.1%}")
+
+# %% [markdown]
+# RACE
+#
 # **Where does it look?** A line goes from the character that is being written (left) to those of the source that it
 # looks at (right). Go through layers and heads (layer 1 is the second block, as the program counts from 0).
 # **Predict:** while it writes the month, `03`, where will it look: at the letters of *March*, at the first of them, at
 # something else? And the day?
 
 # %% tags=["hero", "nbval-ignore-output"]
-# The cross attention of the trained model: each row is the place where that character gets written.
+# The cross-attention of the trained model: each row is the place where that character gets written.
 def look(model, text):
     said = answers(model, [text])[0]
     with torch.no_grad():
@@ -729,17 +754,29 @@ viz.attention_view(weights, rows, key_tokens=chars.tokens(text), layer=1, title=
 # The control: the same model before training, asked to write the same date.
 
 # %% tags=["hero", "nbval-ignore-output"]
-# The cross attention of the untrained model, over the same characters.
+# The cross-attention of the untrained model, over the same characters.
 with torch.no_grad():
     _, maps = untrained(chars.encode([text]), chars.encode(["1987-03-03"], ends=True)[:, :-1], return_attention=True)
 viz.attention_view(maps.cross[:, 0], rows, key_tokens=chars.tokens(text), layer=1, title="Control: before training")
 
 # %% [markdown]
+# All eight heads at a glance, two layers of four, as bertviz draws a whole model (lesson 11 had its picture of one
+# layer). Which layer is the surer of where to look: the one that reads first, or the last?
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# The largest weight of a row, on average, for each head; then bertviz's model view.
+for layer, heads in enumerate(weights):
+    print(f"layer {layer}: largest weights", " ".join(f"{head.amax(-1).mean():.2f}" for head in heads))
+viz.bertviz_view(weights, rows, key_tokens=chars.tokens(text), view="model")
+
+# %% [markdown]
+# SURE
+#
 # One date is an anecdote. So let us count, over 200 held-out dates of the form *the 3rd of March 1987*: while the model
 # writes the year, the month, the day, what share of its looks falls on which part of the source?
 
 # %% tags=["boilerplate", "folded", "hero", "nbval-ignore-output"]
-# Shares of the last block's cross attention, mean over heads and dates, trained and untrained.
+# Shares of the last block's cross-attention, mean over heads and dates, trained and untrained.
 import re
 
 parts = {"year": r"\d{4}", "month": "[A-Z][a-z]+", "day": r"\d+(?=[a-z])"}
@@ -838,7 +875,7 @@ viz.explore(draw_own, text=viz.Text("3 Febuary 1987", label="your date"), block=
 # - A position vector is added to each word: clocks (sines and cosines of slower and slower hands; no parameters, near
 #   places alike) or a learned table (which has a last row).
 # - The causal mask alone lets order in, from the second block on.
-# - An encoder leaves a memory; a decoder reads what is written so far, and looks at the memory by cross attention.
+# - An encoder leaves a memory; a decoder reads what is written so far, and looks at the memory by cross-attention.
 # - Teacher forcing: read the target up to here, be asked for the next token, all places in one run. Without the mask
 #   the answer leaks, the loss falls, and the model is useless.
 # - A score for writing comes from writing: token by token, to the end, the whole or nothing.
@@ -900,7 +937,7 @@ viz.explore(draw_own, text=viz.Text("3 Febuary 1987", label="your date"), block=
 # </details>
 
 # %% [markdown]
-# **4. In cross attention, which side gives the queries?**
+# **4. In cross-attention, which side gives the queries?**
 #
 # <details><summary>The source: it is asked what it means.</summary>
 #
@@ -916,8 +953,8 @@ viz.explore(draw_own, text=viz.Text("3 Febuary 1987", label="your date"), block=
 # %% [markdown]
 # **Papers**
 #
-# - Ashish Vaswani, Noam Shazeer, Niki Parmar and others (2017). Attention Is All You Need. NIPS. The encoder-decoder,
-#   and the clocks (section 3.5).
+# - Ashish Vaswani, Noam Shazeer, Niki Parmar and others (2017). Attention Is All You Need. NeurIPS. The
+#   encoder-decoder, and the clocks (section 3.5).
 # - Jonas Gehring, Michael Auli, David Grangier, Denis Yarats, Yann Dauphin (2017). Convolutional Sequence to Sequence
 #   Learning. ICML. Learned positions.
 # - Ronald Williams, David Zipser (1989). A Learning Algorithm for Continually Running Fully Recurrent Neural Networks.
@@ -927,4 +964,4 @@ viz.explore(draw_own, text=viz.Text("3 Febuary 1987", label="your date"), block=
 # - Amirhossein Kazemnejad and others (2023). The Impact of Positional Encoding on Length Generalization in
 #   Transformers. NeurIPS. Longer texts than in training.
 # - Dzmitry Bahdanau, Kyunghyun Cho, Yoshua Bengio (2015). Neural Machine Translation by Jointly Learning to Align and
-#   Translate. ICLR. Where cross attention comes from (lesson 09).
+#   Translate. ICLR. Where cross-attention comes from (lesson 09).

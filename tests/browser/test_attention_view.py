@@ -135,6 +135,7 @@ def answers(page, box):
     page.keyboard.press("ArrowDown")
     assert state.inner_text() == "Head 2, query “<script>hacked = 1</script>” to key “the” 0.250."
     box.get_by_role("button", name="table").click()
+    assert box.get_by_role("checkbox").count() == 0, "nothing to stretch in a table of numbers"
     rows = box.get_by_role("table").get_by_role("row").all_inner_texts()
     assert rows[1].split("\t") == ["the", *["0.250"] * 4]
     box.get_by_role("combobox", name="layer").select_option("0")

@@ -30,10 +30,6 @@ def exponentials_by_hand(query, key, value, mask=None):
     return weights @ value, weights
 
 
-def list_of_masks(lengths, longest):
-    return [np.arange(longest) < int(length) for length in lengths]
-
-
 BANK = {
     "causal_mask": [
         Wrong("ones and zeros", "place <= place[:, None] -> (place <= place[:, None]).float()", "not-boolean"),
@@ -63,11 +59,10 @@ BANK = {
         Wrong("zeros", "return weights @ value, weights -> return 0 * (weights @ value), 0 * weights", "all-zero"),
     ],
     "padding_mask": [
-        Wrong("one place too few", "< lengths[:, None] -> < lengths[:, None] - 1", "one-too-few"),
-        Wrong("ones and zeros", ")[:, None] -> )[:, None].long()", "not-boolean"),
-        Wrong("a row against a row", "lengths[:, None] -> lengths", "row-against-row"),
-        Wrong("as wide as the longest in the batch", "arange(longest) -> arange(int(lengths.max()))"),
-        Wrong("a list without the axis", list_of_masks, "axis-missing"),
+        Wrong("ones and zeros", "[:, None, None] -> [:, None, None].long()", "not-boolean"),
+        Wrong("as many rows as queries", "[:, None, None] -> [:, None, None].expand(-1, -1, 2, -1)"),
+        Wrong("a list without the axes", "[:, None, None] -> .tolist()", "axis-missing"),
+        Wrong("everything may be looked at", "return attention_mask -> return torch.ones_like(attention_mask)"),
     ],
 }  # fmt: skip
 
@@ -128,25 +123,27 @@ def attention_by_log_sum(query, key, value, mask=None):
     return weights @ value.double(), weights
 
 
-def padding_by_loops(lengths, longest):
-    mask = torch.zeros(len(lengths), 1, longest, dtype=torch.bool)
-    for row, length in zip(mask, lengths.tolist(), strict=True):
-        row[:, :length] = True
+def padding_by_loops(attention_mask):
+    B, S = attention_mask.shape
+    mask = torch.zeros(B, 1, 1, S, dtype=torch.bool)
+    for b in range(B):
+        for s in range(S):
+            mask[b, 0, 0, s] = attention_mask[b, s]
     return mask
 
 
-def padding_in_numpy(lengths, longest):
-    return np.arange(longest)[None, None] < lengths.numpy().reshape(-1, 1, 1)
+def padding_in_numpy(attention_mask):
+    return attention_mask.numpy()[:, np.newaxis, np.newaxis, :]
 
 
-def padding_by_counting_down(lengths, longest):
-    return torch.stack([torch.arange(longest, 0, -1) > longest - length for length in lengths]).unsqueeze(1)
+def padding_by_shape(attention_mask):
+    return attention_mask.view(len(attention_mask), 1, 1, -1)
 
 
 RIGHT = {
     "causal_mask": [triangle, triangle_in_numpy, triangle_by_loops],
     "scaled_dot_product_attention": [attention_by_einsum, attention_in_numpy, attention_by_loops, attention_by_log_sum],
-    "padding_mask": [padding_by_loops, padding_in_numpy, padding_by_counting_down],
+    "padding_mask": [padding_by_loops, padding_in_numpy, padding_by_shape],
 }
 
 
@@ -165,6 +162,5 @@ def draw_attention(rng):
 INPUTS = {
     "causal_mask": lambda rng: (int(rng.integers(1, 9)),),
     "scaled_dot_product_attention": draw_attention,
-    "padding_mask": lambda rng: (
-        torch.tensor(rng.integers(0, 6, rng.integers(1, 6))), int(rng.integers(5, 8))),
+    "padding_mask": lambda rng: (torch.tensor(rng.random(rng.integers(1, 6, 2)) < 0.6),),
 }  # fmt: skip

@@ -98,7 +98,8 @@ function render({ model, el }) {
   visitable(modes, modes[many ? 1 : 0]);
   const check = element("input", { type: "checkbox" });
   check.addEventListener("change", () => { stretch = check.checked; draw(); });
-  controls.append(modeBox, element("label", { class: "course-attention-control", title: "the largest weight shown gets the full colour" }, check, " stretch faint weights"));
+  const checkBox = element("label", { class: "course-attention-control", title: "the largest weight shown gets the full colour" }, check, " stretch faint weights");
+  controls.append(modeBox, checkBox);
 
   const stage = element("div", { class: "course-attention-stage" });
   const state = element("p", { class: "course-attention-state", role: "status" });
@@ -430,6 +431,7 @@ function render({ model, el }) {
     all.textContent = on.length === heads.length ? "none" : "all";
     modes.forEach((button) => button.setAttribute("aria-pressed", button.textContent === mode));
     box.dataset.mode = mode;
+    checkBox.style.display = mode === "table" ? "none" : ""; // a table has numbers and no colours
     if (mode === "lines") {
       if (lines.parentNode !== stage) stage.replaceChildren(lines);
       dress();
