@@ -46,6 +46,13 @@ def test_intervals_stand_where_they_should_and_mark_zero():
     assert pixels(figure) == 800
 
 
+def test_no_number_is_minus_nothing():
+    _, alt = viz.intervals({"a tie": (-0.001, -0.002, 0.1)}, "One", "rho")
+    assert "a tie 0.00, from 0.00 to 0.10" in alt
+    _, alt = viz.associations({"family": {"home": -0.001}}, ("she", "he"), "Lean")
+    assert "home +0.00" in alt
+
+
 def test_an_interval_holds_its_value():
     with pytest.raises(ValueError, match=r"'first' is 0.4 to 0.7 and does not hold its value 0.9"):
         viz.intervals({"first": (0.9, 0.4, 0.7)}, "One", "rho")

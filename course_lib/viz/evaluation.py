@@ -54,13 +54,14 @@ def intervals(rows: Mapping[str, tuple[float, float, float]], title: str, xlabel
     for place, (value, low, high) in enumerate(rows.values()):
         axes.plot([low, high], [place, place], "|-", color=COLOURS[0], linewidth=2.5, markersize=14)
         axes.plot(value, place, MARKERS[place % 7], color=COLOURS[0], markersize=9)
-        axes.annotate(f"{value:.2f}", (value, place), (0, 9), textcoords="offset points", ha="center", fontsize=11)
+        axes.annotate(f"{value:z.2f}", (value, place), (0, 9), textcoords="offset points", ha="center", fontsize=11)
     axes.set_yticks(range(len(rows)), list(rows), parse_math=False)
     axes.set(xlabel=xlabel, ylim=(len(rows) - 0.5, -0.7))
     axes.grid(axis="y", visible=False)
     if min(low for _, low, _ in rows.values()) < 0 < max(high for *_, high in rows.values()):
         axes.axvline(0, color=GREY, linewidth=1.2, linestyle="--")
-    told = "; ".join(f"{name} {value:.2f}, from {low:.2f} to {high:.2f}" for name, (value, low, high) in rows.items())
+    told = "; ".join(f"{name} {value:z.2f}, from {low:z.2f} to {high:z.2f}"  # z: no "-0.00"
+                     for name, (value, low, high) in rows.items())
     return figure, f"{title}. {told}."
 
 
@@ -126,7 +127,7 @@ def associations(groups: Mapping[str, Mapping[str, float]], sides: tuple[str, st
              xlabel=f"← nearer to {sides[0]}          difference of mean cosines          nearer to {sides[1]} →")
     axes.grid(axis="y", visible=False)
     _legend(axes)
-    told = " ".join(f"{group}: {', '.join(f'{w} {v:+.2f}' for g, w, v in rows if g == group)}." for group in groups)
+    told = " ".join(f"{group}: {', '.join(f'{w} {v:+z.2f}' for g, w, v in rows if g == group)}." for group in groups)
     return figure, f"{title}. Negative is nearer to {sides[0]}, positive nearer to {sides[1]}. {told}"
 
 

@@ -55,17 +55,18 @@ print(f"{play_words.counts.sum():,} words of text, {len(play_words):,} different
 print(f"not zero {met.nnz / len(play_words) ** 2:.1%}; of these exactly 1: {(met.data == 1).mean():.0%}")
 
 # %% tags=["boilerplate"]
-# The same for the course's text, and its 20,000 most frequent words.
+# The same for the course's text: by the same rule, for the words of the plays alone, for its 20,000 commonest words.
 corpus = data.load("course_corpus")
-vocab = Vocab.from_corpus(corpus, min_count=5, max_size=20_000)
-half = counts.cooccurrence(corpus, vocab, window=5, upper=True)  # as the table is symmetric, half of it will do
-print(f"{vocab.counts.sum():,} words of text, {len(vocab):,} different ones, {len(vocab) ** 2:,} cells")
-print(f"not zero {2 * half.nnz / len(vocab) ** 2:.1%}; of these exactly 1: {(half.data == 1).mean():.0%}")
+rules = {"five times or more": Vocab.from_corpus(corpus, min_count=5), "the plays' words": play_words,
+         "the 20,000 most frequent": Vocab.from_corpus(corpus, min_count=5, max_size=20_000)}
+for rule, vocab in rules.items():
+    half = counts.cooccurrence(corpus, vocab, window=5, upper=True)  # as the table is symmetric, half of it will do
+    print(f"{rule}: {len(vocab):,} different words, {len(vocab) ** 2:,} cells; "
+          f"not zero {2 * half.nnz / len(vocab) ** 2:.1%}; of these exactly 1: {(half.data == 1).mean():.0%}")
+rules = None  # the last of the three is our table from here on
 
 # %% [markdown]
-# About two thirds of what the first table knows are single meetings, and thirteen times the text hardly changes that:
-# it brings new pairs nearly as fast as it repeats old ones. Two words that met once may have met by chance. And almost
-# all cells are 0: did those words avoid each other, or was there too little text?
+# XXSHARE
 #
 # Whoever learns from such a table must decide what to make of ones, of zeros, and of *the*, which met nearly everybody.
 
@@ -272,11 +273,18 @@ print(f"{half.nnz:,} pairs; below a count of 2: {(some_counts < 2).mean():.0%}")
 steps = viz.Choice([1, 3, 10, 30, 100, 1000], value=10)
 viz.explore(draw_weights, x_max=steps, alpha=viz.Slider(0, 1, 0.05, value=0.75))
 
+# %%
+# What share of all the weight do pairs with a count of 100 and more hold, and those below 2?
+for x_max in [10, 1000]:
+    weights = glove.weight(torch.from_numpy(some_counts), x_max, 0.75).numpy()
+    often, rare = (weights[some].sum() / weights.sum() for some in (some_counts >= 100, some_counts < 2))
+    print(f"x_max {x_max:5}: 100 and more {often:.0%}, below 2 {rare:.0%}")
+
 # %% [markdown]
-# With alpha at 0 every cell weighs 1: the black marks. Alpha at 1 and the largest $x_{max}$ come closest to the
-# diamonds. The paper's $x_{max}$ of 100 is made for billions of words; our text is small, and so are its counts: we
-# take 10. Why 0.75? The authors tried it and found it a little better than 1. Nobody derived it, as with the noise of
-# lesson 03.
+# With $x_{max}$ at 1,000 the frequent pairs have gained what the rare ones lost. With alpha at 0 every cell weighs 1:
+# the black marks. Alpha at 1 and the largest $x_{max}$ come closest to the diamonds. The paper's $x_{max}$ of 100 is
+# made for billions of words; our text is small, and so are its counts: XXX. Why 0.75? The
+# authors tried it and found it a little better than 1. Nobody derived it, as with the noise of lesson 03.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 12-26. Type** the four scores (6 lines), the solution (1 line). *king, crown, of, potato, abacus* is filled
@@ -367,7 +375,7 @@ check.glove_loss(glove_loss)
 # run: how many times faster than the loop is your table, and how many times faster than your table are the lists?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# The loop, all cells at once, and only the cells that are not zero.
+# The loop, all cells at once, and only the cells that are not zero: the best time of five.
 import time
 
 from course_lib import device
@@ -384,16 +392,17 @@ def all_cells(w, w_context, b, b_context):
 runners = {"loop": lambda: loop_loss(*tables, X, 10, 0.75), "all cells": lambda: all_cells(*tables),
            "cells not zero": lambda: glove.loss(*tables, *cells, 10, 0.75)}
 for name, run in runners.items():
+    times = []
     with device.one_thread():
-        run()  # the first call of anything is slow: not on the clock
-        began = time.perf_counter()
-        loss = float(run())
-    print(f"{name:14} {1000 * (time.perf_counter() - began):8.2f} ms, loss {loss:.1f}")
+        for _ in range(5):
+            began = time.perf_counter()
+            loss = float(run())
+            times.append(time.perf_counter() - began)
+    print(f"{name:14} {1000 * min(times):8.2f} ms, loss {loss:.1f}")
     assert abs(loss - loop_loss(*tables, X, 10, 0.75)) < 0.5
 
 # %% [markdown]
-# In the run saved here the loop is far behind, and the lists gain little or nothing: a table of 227 words is small. For
-# 20,000 words the 400 million scores alone would fill 1.6 GB, at four bytes a number.
+# A table of 227 words is small. For 20,000 words the 400 million scores alone would fill 1.6 GB, at four bytes a number.
 #
 # Now the gradient. One cell's loss is $f e^2$ with the error $e$, so its slope is $2 f e$. A bias goes straight into
 # the score; a number of $w_i$ goes in times a number of $\tilde w_j$:
@@ -511,9 +520,12 @@ check.adagrad_step(adagrad_step)
 # `accumulated.sqrt() + 1e-10`. No `.sum()`: each number keeps its own.
 
 # %% [markdown]
-# The library's `glove.adagrad_step` is the same two lines. Now a race on the toy text, 300 steps each: plain descent,
-# AdaGrad with one sum for a whole table, and AdaGrad as it is, each with the best of a few learning rates that we
-# tried. (With 0.01 plain descent flies apart: try it.) Who wins?
+# The library's `glove.adagrad_step` is the same two lines. And what if a sum **starts at 1** instead of 0? Before you
+# run: how long is then the first step of the number whose gradient is 0.003, and of one whose gradient is 3?
+#
+# Now a race on the toy text, 300 steps each: plain descent, AdaGrad with one sum for a whole table, AdaGrad as it is,
+# and AdaGrad whose sums start at 1, each with the best of a few learning rates that we tried. (With 0.01 plain descent
+# flies apart: try it.) Who wins, and does the start at 1 help or hurt?
 
 # %% tags=["boilerplate"]
 # The two other runners, and one race: all cells in every step, the loss after 0, 10, 30, 100 and 300 steps.
@@ -526,8 +538,9 @@ def table_step(parameter, accumulated, gradient, rate):
     return parameter - rate * gradient / (accumulated.sqrt() + 1e-10), accumulated
 
 
-def train(step, rate, steps=300):
-    tables, sums, losses = small_start(), [0.0] * 4, []
+def train(step, rate, start=0.0, steps=300):
+    tables, losses = small_start(), []
+    sums = [torch.full_like(table, start) for table in tables]
     for number in range(steps + 1):
         loss = glove.loss(*tables, *cells, 10, 0.75)
         losses += [loss.item()] if number in (0, 10, 30, 100, 300) else []
@@ -539,15 +552,18 @@ def train(step, rate, steps=300):
 
 
 # %% tags=["boilerplate"]
-# The race.
-runners = {"plain": (plain_step, 0.008), "one sum a table": (table_step, 3), "AdaGrad": (glove.adagrad_step, 0.2)}
-for name, (step, rate) in runners.items():
-    tables, losses = train(step, rate)
+# The first steps with a sum that starts at 1; then the race.
+for g in [0.003, 3.0]:
+    print(f"gradient {g}: first step {0.1 * g / (1 + g**2) ** 0.5:.4f}")
+runners = {"plain": (plain_step, 0.008), "one sum a table": (table_step, 3), "AdaGrad": (glove.adagrad_step, 0.2),
+           "sums from 1": (glove.adagrad_step, XXRATE, 1.0)}
+for name, (step, rate, *start) in runners.items():
+    tables, losses = train(step, rate, *start)
     print(f"{name:16} rate {rate:<5}", "".join(f"{loss:8.0f}" if loss >= 10 else f"{loss:8.1f}" for loss in losses))
 print(f"{sum(table.numel() for table in tables):,} numbers were fitted to {len(cells[0]):,} cells")
 
 # %% [markdown]
-# AdaGrad reaches in 30 steps what plain descent does not reach in 300. But look at the last line before you admire a
+# AdaGrad reaches in 30 steps what plain descent does not reach in 300. XXRACE But look at the last line before you admire a
 # loss near 0: there are more numbers to fit than cells to fit them to. The tables have learnt the toy text by heart. In
 # the big run 20,000 words have 4 million numbers for 6 million pairs, and the loss will not go to 0.
 
@@ -558,8 +574,9 @@ print(f"{sum(table.numel() for table in tables):,} numbers were fitted to {len(c
 # - *no, it must stop before the end*: a fair worry; Adam (lesson 02) forgets old gradients for that reason.
 # - *yes, it must come to rest*: right here, where the counts never change. Ask what it means for an endless stream.
 #
-# The released program adds the gradient to its sum *after* the step, and starts the sums at 1 so that the first
-# division is by 1. Some will find that on the web: it is the order that the check names, with the reason.
+# The released program starts its sums at 1 and adds to them *after* the step, and what it adds is the square of the
+# learning rate times the gradient: with large sums the rate drops out of the quotient, and its 0.05 cannot be compared
+# with ours. Some will find that on the web: it is the order that the check names, with the reason.
 
 # %% [markdown]
 # ## A belief: GloVe is an SVD
@@ -730,15 +747,50 @@ scores, squares = None, None  # make room for the big table
 # the end each word has two rows, $w$ and $\tilde w$. The table is symmetric, so both have learnt the same company, from
 # two random starts: as in the paper, the word's vector is their **sum**.
 #
-# **The target:** a Spearman correlation of at least **0.43** on WordSim-353. The loss shown is the mean over the pairs.
-# Lesson 03 read eleven million words five times. Guess: will these forty passes take longer than your run there, and
-# will the vectors be better?
+# Which $x_{max}$? Nobody can say beforehand; it has to be tried. And whoever tries on the list that is reported in the
+# end has peeked. So choose by one list of pairs, MEN, and report on two others. Two values, three seeds each, come from
+# a **saved** table that `make bench` measured.
+
+# %% tags=["boilerplate"]
+# Two values of x_max: the lowest and the highest score of three seeds. Choose by MEN.
+import json
+import pathlib
+
+import course_lib
+
+
+def saved_table(name):
+    path = pathlib.Path(course_lib.__file__).parents[1] / f"benchmarks/results/{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {"machine": "(nothing saved: make bench)", "rows": []}
+
+
+def span(rows, key, form):
+    values = [row[key] for row in rows if row.get(key) is not None]
+    return f"{min(values):{form}} to {max(values):{form}}" if values else "not measured"
+
+
+saved = saved_table("glove")
+print("measured on", saved["machine"])
+for x_max in [10, 3]:
+    rows = [row for row in saved["rows"] if row["epochs"] == 40 and row["settings"]["x_max"] == x_max]
+    print(f"x_max {x_max:2}  MEN {span(rows, 'men', '.2f')}   WordSim {span(rows, 'wordsim353', '.2f')}   "
+          f"SimLex {span(rows, 'simlex999', '.2f')}")
+
+# %% [markdown]
+# XXCHOICE
+#
+# **The target,** stated honestly: a Spearman correlation of at least **XXT** on WordSim-353, well above what an SVD of
+# the counts reaches, which the belief took GloVe for. It is *not* to beat lesson 01: PPMI-SVD of this very table stands
+# beside it, in the cell after the run, and is ahead. This lesson's moment was the belief; the score is a second.
+#
+# The loss shown is the mean over the pairs. Lesson 03 read eleven million words five times. Guess: will these forty
+# passes take longer than that, and how far will GloVe be behind PPMI-SVD?
 
 # %% tags=["hero", "nbval-ignore-output"]
 # Fit the whole table, with progress and the live loss.
 from course_lib.glove import GloVeConfig
 
-config = GloVeConfig(vector_size=100, x_max=10, alpha=0.75, learning_rate=0.15, epochs=40, seed=1)
+config = GloVeConfig(vector_size=100, x_max=XXX, alpha=0.75, learning_rate=0.15, epochs=40, seed=1)
 began = time.perf_counter()
 vectors = glove.train_counts(matrix, vocab, config, progress=True)
 seconds = time.perf_counter() - began
@@ -766,7 +818,7 @@ def log1p_matrix():
 
 
 wordsim = report("GloVe", vectors)
-assert wordsim >= 0.43
+assert wordsim >= XXT
 goals = {"the counts": lambda: matrix, "log(1 + count)": log1p_matrix, "PPMI": lambda: counts.ppmi(matrix)}
 for name, table in goals.items():
     with device.one_thread():
@@ -774,43 +826,34 @@ for name, table in goals.items():
     report(f"SVD of {name}", KeyedVectors(vocab.index_to_key, rows))
 
 # %% [markdown]
-# In the run saved here, GloVe is far ahead of the SVD of the counts that the belief takes it for, and about level with
+# In the run saved here, GloVe is far ahead of the SVD of the counts that the belief takes it for, and XXLEVEL
 # the SVD of their logarithms; in the analogies it is behind. And the old method of lesson 01 is ahead of them all.
-# So much for the order in which methods were invented. Two things may explain it. GloVe never hears that two words did
+# So much for the order in which methods were invented. What may explain it? GloVe never hears that two words did
 # *not* meet, while PPMI and negative sampling both measure against chance. And our text is small: the authors' had
-# billions of words. (Levy, Goldberg and Dagan, 2015, gave all these methods the same tuning and found no one of them
+# billions of words. We have varied neither, so take both for guesses. (Levy, Goldberg and Dagan, 2015, gave all these methods the same tuning and found no one of them
 # ahead overall.) Lesson 06 asks how far such scores can be trusted.
 #
 # The next cell trains nothing: it shows a **saved** table, which `make bench` measured on the machine named in it, with
-# all words that come five times or more. Read it within itself: with the rare words in, more pairs and more questions
-# are asked, and harder ones, so its scores are not to be compared with those above. From seed to seed scores move too:
-# it shows the lowest and the highest.
+# all words that come five times or more, and x_max 10. Read it within itself: with the rare words in, more pairs and
+# more questions are asked, and harder ones, so its scores are not to be compared with those above. From seed to seed
+# scores move too: it shows the lowest and the highest. GloVe stands in it twice, with its authors' window of 10 and with
+# 5, the window of the others and of this lesson.
 
 # %% tags=["boilerplate"]
-# The saved table of the benchmarks: for each method its seeds, and between which scores they lie.
-import json
-import pathlib
-
-import course_lib
-
-path = pathlib.Path(course_lib.__file__).parents[1] / "benchmarks/results/word_vectors.json"
-saved = json.loads(path.read_text()) if path.exists() else {"machine": "(nothing saved: make bench)", "rows": []}
+# The saved table of the benchmarks: for each method the lowest and the highest of three seeds.
+saved = saved_table("word_vectors")
 print("measured on", saved["machine"])
 methods = {}
 for row in saved["rows"]:
-    methods.setdefault((row["method"], row["by"]), []).append(row)
-
-
-def span(rows, key, form):
-    values = [row[key] for row in rows if row.get(key) is not None]
-    return f"{min(values):{form}} to {max(values):{form}}" if values else "not measured"
-
-
-for (method, by), rows in methods.items():
-    print(f"{method:9} {by:10} seeds {len(rows)}  WordSim {span(rows, 'wordsim353', '.2f')}  "
-          f"SimLex {span(rows, 'simlex999', '.2f')}  analogies {span(rows, 'analogies_correct', ',')}")
+    methods.setdefault(row["method"], []).append(row)
+for method, rows in methods.items():
+    print(f"{method:16} window {rows[0]['settings']['window']:2}  CPU seconds {span(rows, 'cpu_seconds', '.0f')}  "
+          f"WordSim {span(rows, 'wordsim353', '.2f')}  SimLex {span(rows, 'simlex999', '.2f')}  "
+          f"analogies {span(rows, 'analogies_correct', ',')}")
 
 # %% [markdown]
+# XXSAVED
+#
 # And what do the arrows know? First *ice* and *steam* once more. The difference of their two arrows was to hold the
 # logarithm of the ratio. (We take the summed rows, all of length 1: that leaves its sign, not its size.) For *solid*
 # and *fashion* the counts had no finite ratio. What will the fitted table say? Write down a sign for *solid*, *gas*,
@@ -828,7 +871,7 @@ for word in ["solid", "gas", "water", "fashion", "snow", "boiler", "the"]:
 # Where the counts are silent, the fitted table guesses, and it does not say so.
 #
 # **Look.** The neighbours of any word. Are they words *like* it, or words that are said *beside* it? Lesson 02 asked
-# the same of its two tables.
+# the same of its two tables. Decide after three words of your own.
 
 # %% tags=["hero", "nbval-ignore-output"]
 # Ask your own words.
@@ -837,7 +880,10 @@ from course_lib.viz import embeddings
 viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.Text("actress", label="your word"))
 
 # %% [markdown]
-# A map beside its control: the trained arrows, and random ones of the same lengths.
+# Both, in the run saved here: *actor* is like *actress*, and *role* and *supporting* are said beside her.
+#
+# A map beside its control: the trained arrows, and the same with each of their hundred numbers dealt out anew among the
+# words.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Countries, animals, family and food.
@@ -846,10 +892,9 @@ groups = {"countries": "france germany spain italy", "animals": "dog cat horse c
 groups = {name: words.split() for name, words in groups.items()}
 words = sum(groups.values(), [])
 rows = np.stack([vectors.get_vector(word) for word in words])
-random_rows = np.random.default_rng(0).normal(size=rows.shape).astype(np.float32)
-random_rows *= np.linalg.norm(rows, axis=1, keepdims=True) / np.linalg.norm(random_rows, axis=1, keepdims=True)
+dealt = np.random.default_rng(0).permuted(rows, axis=0)
 viz.show(*embeddings.map_words(vectors, groups, title="Fitted to six million counts"))
-viz.show(*embeddings.map_words(KeyedVectors(words, random_rows), groups, title="Control: random arrows, same lengths"))
+viz.show(*embeddings.map_words(KeyedVectors(words, dealt), groups, title="Control: each number dealt out anew"))
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 43-50.** Start the run, then talk about the target. **Type** nothing here; the ratio at the end is the line

@@ -7,7 +7,7 @@
 # course:
 #   module: evaluation
 #   title: Evaluation
-#   minutes: 75
+#   minutes: 70
 # ---
 
 # %% [markdown]
@@ -15,6 +15,7 @@
 #
 # You have four ways from text to vectors. At the end of this lesson they stand in one table, beside **a row of your
 # own**, and you know which of its differences are real, which are luck, and which come from how the test was taken.
+# It has two halves of about 35 minutes, with a pause marked between them; what is marked *Extra* can be left out.
 #
 # **You will build** ranks that survive ties, the sum behind *king* - *man* + *woman*, and a measure of prejudice; and
 # you will catch three scores that look good and mean nothing. **You need** the cosine (lesson 00), and to have seen
@@ -28,8 +29,8 @@
 #
 # **Minute 0.** Nothing but the question on the screen. Three numbers on paper from everyone, then the count.
 #
-# **When 15 minutes late:** leave out *Seen often* and the extra exercise; show the saved pictures of the bias. Start
-# the two trainings of the last block (half a minute each) before you explain the table.
+# **When 15 minutes late:** leave out all that is marked *Extra*; show the saved pictures of the bias. Start the two
+# trainings of the last block (half a minute each) before you explain the table. In two sessions: A and B, then C and D.
 
 # %% [markdown]
 # ## Predict: *king* - *man* + *woman*
@@ -92,17 +93,17 @@ print(f"the answer is c itself {c:.0%}, b {b:.0%}, a {a:.0%} of the time")
 # ## Look: one word in five spaces
 #
 # Here are the course's vectors, small files with the 15,000 most frequent words of each method, Google's, and a
-# control: the same words with **random arrows**.
+# control: skip-gram's own arrows, **dealt out to the words anew**, at random. All that is left of them is their shape.
 
 # %% tags=["boilerplate"]
-# Load the vectors of lessons 01, 03, 04 and 05; Google's; and random arrows.
+# Load the vectors of lessons 01, 03, 04 and 05; Google's; and skip-gram's, dealt out anew.
 import numpy as np
 
 ours = {"PPMI-SVD": "counts", "skip-gram": "skipgram", "GloVe": "glove", "fastText": "fasttext"}
 spaces = {name: KeyedVectors.load_npz(data.path(f"vectors_{short}")) for name, short in ours.items()}
 words = spaces["skip-gram"].index_to_key
-arrows = np.random.default_rng(0).normal(size=(len(words), 100))
-spaces |= {"Google's": google, "random arrows": KeyedVectors(words, arrows)}
+dealt = np.random.default_rng(0).permutation(spaces["skip-gram"].vectors)
+spaces |= {"Google's": google, "dealt anew": KeyedVectors(words, dealt)}
 for name, vectors in spaces.items():
     print(f"{name:14}{len(vectors):7,} words, {vectors.vector_size} numbers each")
 
@@ -119,24 +120,9 @@ viz.explore(lambda word, method: embeddings.neighbours(spaces[method], word.lowe
             word=viz.Text("coffee", label="your word"), method=viz.Choice(list(spaces), value="skip-gram"))
 
 # %% [markdown]
-# All but the control have good answers, and they have different ones. How different? Guess: of a word's ten nearest,
-# how many do two methods share, when both were trained on the same text?
-
-# %% tags=["boilerplate"]
-# Of ten neighbours, how many do two spaces share? The average over 200 words.
-asked = [word for word in words[200:4000] if word in google][::15][:200]
-near = {name: [{found for found, _ in vectors.most_similar(word, topn=10)} for word in asked]
-        for name, vectors in spaces.items()}
-print(f"{'':14}" + "".join(f"{name:>14}" for name in list(spaces)[1:]))
-for i, one in enumerate(list(spaces)[:-1]):
-    shared = [np.mean([len(a & b) for a, b in zip(near[one], near[other])]) for other in list(spaces)[1:]]
-    print(f"{one:14}" + "".join(f"{n:14.1f}" if j >= i else " " * 14 for j, n in enumerate(shared)))
-
-# %% [markdown]
-# Two methods that read the same text share three to five names out of ten; with Google's, which read another text and
-# has other words to offer, they share one to three, and with chance none. The two closest are skip-gram and fastText:
-# one method, without and with the insides of words. Looking at lists tells that something was learned. It will not tell
-# which list is better: whoever looks finds a reason for each. So one asks people, and asks them first.
+# All but the control have good answers, and they have different ones. Looking at lists tells that something was
+# learned. It will not tell which list is better: whoever looks finds a reason for each. So one asks people, and asks
+# them first.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 7-10.** The explorer: take words from the room, change the method, let them vote blind (read the list
@@ -312,7 +298,7 @@ for size in [15_000, 8_000, 4_000, 2_000, 1_000]:
 # **Poll:** "fewer words known: the score on MEN..."
 # - *falls*: thinks of an exam with empty answers. Who counts empty answers here?
 # - *stays*: the remaining pairs have the same vectors, true; but which pairs remain?
-# - *rises*: right, for a while. The frequent words are the well-learned ones; next heading.
+# - *rises*: right, for a while. Ask which words are left: the frequent ones, see *Seen often*.
 
 # %% [markdown]
 # ## How sure are we?
@@ -330,16 +316,19 @@ for size in [15_000, 8_000, 4_000, 2_000, 1_000]:
 # how far another list of this kind would have moved them (Efron's **bootstrap**, 1979).
 
 # %%
-# Two hundred lists drawn from the one we have: the score on each.
+# A thousand lists drawn from the one we have: the score on each.
 rng = np.random.default_rng(1)
 scores = []
-for _ in range(200):
+for _ in range(1000):
     drawn = rng.integers(0, len(judged), len(judged))
     scores.append(evaluation.spearman(cosines[drawn], judged[drawn]))
 print(f"score {evaluation.spearman(cosines, judged):.3f}")
 print(f"95 of 100 drawn lists between {np.quantile(scores, 0.025):.3f} and {np.quantile(scores, 0.975):.3f}")
 
 # %% [markdown]
+# The library's `bootstrap_interval` is these lines, with the same thousand lists: the interval below is the one that you
+# have just seen.
+#
 # Now the seeds. Several trainings are too long for a lesson, so these come out of a **saved** table, which
 # `benchmarks/word_vectors.py` measured on the machine that it names. From three scores one can say between what bounds
 # the mean over all seeds probably lies: their mean ± t · s / √3, where s is their standard deviation (of a sample, so
@@ -373,21 +362,25 @@ for name, (value, low, high) in {"another run": another_run, "another list": ano
 # **difference** of two methods on the *same* drawn lists, and see whether its interval keeps clear of zero.
 
 # %% tags=["boilerplate"]
-# Each method with its interval on the pairs that all know; then skip-gram less each of the others.
-methods = {name: spaces[name].pair_cosines(wordsim) for name in ours}
-known = np.isfinite(list(methods.values())).all(axis=0)
-judged = np.array([score for *_, score in wordsim])[known]
-rows = {name: evaluation.bootstrap_interval(scores[known], judged) for name, scores in methods.items()}
-ahead = {f"skip-gram less {name}": evaluation.bootstrap_interval(methods["skip-gram"][known], judged, scores[known])
-         for name, scores in methods.items() if name != "skip-gram"}
-label = "Spearman (the bar: 95 of 100 drawn lists)"
-viz.show(*pictures.intervals(rows, f"WordSim-353, the {known.sum()} pairs that all know", label))
-viz.show(*pictures.intervals(ahead, "Differences, on the same drawn lists", "difference of Spearman correlations"))
+# Skip-gram less each of the others, on the pairs that all know.
+def differences(pairs):
+    """Skip-gram's score less that of each other method, with its interval; and on how many pairs."""
+    methods = {name: spaces[name].pair_cosines(pairs) for name in ours}
+    known = np.isfinite(list(methods.values())).all(axis=0)
+    judged = np.array([score for *_, score in pairs])[known]
+    mine = methods.pop("skip-gram")[known]
+    return {f"skip-gram less {name}": evaluation.bootstrap_interval(mine, judged, scores[known])
+            for name, scores in methods.items()}, known.sum()
+
+
+label = "difference of Spearman correlations (the bar: 95 of 100 drawn lists)"
+ahead, number = differences(wordsim)
+viz.show(*pictures.intervals(ahead, f"Differences on WordSim-353, {number} pairs", label))
 
 # %% [markdown]
-# Read the second picture: where a bar crosses the dashed line, this list cannot say who is better, however the points
-# in the first picture lie. Where it does not, the difference would probably stand on another list of the same kind.
-# GloVe's does not: it is behind, by more than this list's luck. The other two cross.
+# Where a bar crosses the dashed line, this list cannot say who is better: a **tie**. Where it does not, the difference
+# would probably stand on another list of the same kind. GloVe's does not: it is behind, by more than this list's luck.
+# The other two cross.
 #
 # MEN has eight times as many pairs that we know. Spread falls with the root of the number of pairs; so how long will
 # the bars be? And which of the two ties will it break, and for whom?
@@ -395,13 +388,8 @@ viz.show(*pictures.intervals(ahead, "Differences, on the same drawn lists", "dif
 # %% tags=["boilerplate"]
 # The same differences on MEN.
 men = data.load("men")
-methods = {name: spaces[name].pair_cosines(men) for name in ours}
-known = np.isfinite(list(methods.values())).all(axis=0)
-judged = np.array([score for *_, score in men])[known]
-ahead = {f"skip-gram less {name}": evaluation.bootstrap_interval(methods["skip-gram"][known], judged, scores[known])
-         for name, scores in methods.items() if name != "skip-gram"}
-title = f"Differences on MEN, {known.sum():,} pairs"
-viz.show(*pictures.intervals(ahead, title, "difference of Spearman correlations"))
+ahead, number = differences(men)
+viz.show(*pictures.intervals(ahead, f"Differences on MEN, {number:,} pairs", label))
 
 # %% [markdown]
 # The bars have shrunk to a third or so, and no bar touches 0: on MEN, PPMI-SVD and fastText are **ahead** of skip-gram.
@@ -409,20 +397,20 @@ viz.show(*pictures.intervals(ahead, title, "difference of Spearman correlations"
 # here. And MEN is one kind of list: its people chose which of two pairs is the more related.)
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 22-26. Type** the two hundred lists (5 lines). Run the rest.
+# **Minutes 22-26. Type** the thousand lists (5 lines). Run the rest.
 #
 # **Poll** before the seeds: "another seed or another list, which moves the score more?"
 # - *the seed*: has seen training curves wobble. The numbers are on the screen.
 # - *the list*: right. Ask how large a list one would need for ±0.01 (the interval shrinks with the root).
 
 # %% [markdown]
-# ## Seen often, learned well
+# ## *Extra*: seen often, learned well
 #
 # Our text has eleven million words, Google's had some nine thousand times as many. Sort MEN's pairs by how often the
 # **rarer** of the two words stands in *our* text, in five equal groups. Predict the line for our vectors from left to
 # right. And Google's, which never saw our text: what would it mean if that line rose, too?
 
-# %% tags=["boilerplate"]
+# %% tags=["boilerplate", "extra"]
 # Count our text; then the score in five groups, for ours and for Google's.
 from course_lib.vocab import Vocab
 
@@ -434,13 +422,15 @@ labels = [f"{group.low:,} to {group.high:,}" for group in groups["skip-gram"]]
 lines = {name: [group.score.rho for group in found] for name, found in groups.items()}
 viz.show(*pictures.strata(labels, lines, f"MEN by frequency, {len(shared):,} pairs",
                           "how often the rarer word of a pair stands in our text"))
+for name, scores in lines.items():
+    print(f"{name:10}", "  ".join(f"{score:.2f}" for score in scores))
 
 # %% [markdown]
 # Google's line is the control. Were the pairs on the left the harder ones, it would climb too; it does not. All four
 # of ours are lower at the left end than in the middle, and that is our text: fewer than a hundred sightings are few to
-# learn a word from. GloVe, whose cost weighs rare meetings least, climbs all the way; the others level off. (Some four
-# hundred pairs a group: a step of a few hundredths is luck.) A score over a list is a statement about *its* words, and
-# the very rarest are not even in our small files.
+# learn a word from. To the right they part: GloVe climbs all the way, PPMI-SVD comes down again from the middle. Why,
+# this picture does not say. (Some four hundred pairs a group: a step of a few hundredths is luck.) A score over a list
+# is a statement about *its* words, and the very rarest are not even in our small files.
 
 # %% [markdown] tags=["instructor"]
 # **When late, leave this block out.** Otherwise one question: "why is Google's line in the picture?" Wait until
@@ -448,6 +438,9 @@ viz.show(*pictures.strata(labels, lines, f"MEN by frequency, {len(shared):,} pai
 
 # %% [markdown]
 # ## A is to B as C is to ?
+#
+# (**Half-time.** A good place to stop for today. Whoever comes back selects this cell and takes *Run All Above Selected
+# Cell* from the menu *Run*.)
 #
 # Back to the sum. *Man* (a) is to *woman* (b) as *king* (c) is to whom? Go to c and make the step from a to b:
 # **b - a + c**. Then take the word with the largest cosine. (Levy and Goldberg, 2014, call it 3CosAdd.) With pencil
@@ -502,31 +495,8 @@ check.three_cos_add(three_cos_add)
 # Before `argmax`: `scores[[a, b, c]] = -np.inf`.
 
 # %% [markdown]
-# The library's `score_analogies` is this for thousands of questions at once. The kinds of question, one by one: how
-# many can be asked here, and how many are right, with the habit and with every word allowed? The last columns are
-# **3CosMul** (also Levy and Goldberg's): instead of adding, multiply the nearness to b and to c, and divide by the
-# nearness to a, so that one large term cannot outvote the others. (Nearness is (cosine + 1) / 2, never negative.) Which
-# of the two suffers less from allowing every word?
-
-# %% tags=["boilerplate"]
-# By kind of question: 3CosAdd and 3CosMul, with the habit and without.
-runs = {(method, exclude): evaluation.score_analogies(google, questions, method=method, exclude=exclude)
-        for method in ["3cosadd", "3cosmul"] for exclude in [True, False]}
-print(f"{'':30}{'known':>7}{'asked':>7}   add: left out  allowed   mul: left out  allowed")
-for kind in [*questions, "total"]:
-    scores = [run[kind] for run in runs.values()]
-    if scores[0].known:
-        left_out, may, mul_left_out, mul_may = (f"{score.accuracy:.0%}" for score in scores)
-        print(f"{kind:30}{scores[0].known:7,}{scores[0].asked:7,}{left_out:>17}{may:>9}{mul_left_out:>17}{mul_may:>9}")
-unknown = [kind for kind in questions if not runs["3cosadd", True][kind].known]
-print(f"none known of these {sum(len(questions[kind]) for kind in unknown):,}:", ", ".join(unknown))
-
-# %% [markdown]
-# Now look at what is *not* there: no capital, no currency, no state, no nationality, since this file, a part of
-# Google's, has no *Athens*. They are half of the list. Coverage, again. And the multiplied form, whose fame rests on a
-# few points more with the habit, gains most where every word is allowed.
-#
-# Switch the habit off, in any space, and **try your own**. (In one of our four spaces *queen* wins even so. Which?)
+# The library's `score_analogies` is this for thousands of questions at once, and `most_similar` for one. Switch the
+# habit off, in any space, and **try your own**. In one of our four spaces *queen* wins even so. Which? Guess, then look.
 
 # %% tags=["boilerplate"]
 # A sum of your choice, in a space of your choice, with the words of the question allowed or left out.
@@ -539,6 +509,11 @@ def draw_sum(start, minus, plus, method, question_words):
 viz.explore(draw_sum, start=viz.Text("king"), minus=viz.Text("man"), plus=viz.Text("woman"),
             method=viz.Choice(list(spaces), value="Google's"),
             question_words=viz.Choice(["allowed", "left out"], label="words of the question"))
+
+# %%
+# Every word allowed: who answers king - man + woman, in each of our four spaces?
+for name in ours:
+    print(f"{name:10}", spaces[name].most_similar(positive=["king", "woman"], negative=["man"], topn=1, exclude=False))
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 26-34. Type** the sum of five (3 lines), the solution (4 lines). In the explorer take three sums from the
@@ -588,7 +563,8 @@ print(f"{'all':30}{100 * the_sum:10.0f}{100 * c_alone:10.0f}{100 * b_and_c:10.0f
 # %% [markdown]
 # False as a proof. One answer in three can be had from c alone: the nearest word to *cat* is *cats*, relation or no
 # relation, and for plurals that is nearly the whole score. Half can be had without a. And with every word allowed, one
-# in nine was right.
+# in nine was right. (Look also at what is *not* there: no capital, no currency, no state, no nationality, since this
+# file, a part of Google's, has no *Athens*. They are half of the list. Coverage, again.)
 #
 # True in part, and it is worth keeping: from *b + c* to *the sum* there is still a gap, twenty points over all kinds,
 # and for *family* it is twice as wide. So the step from a to b says something. It is a small step, in a place where the
@@ -627,27 +603,19 @@ spread = np.concatenate([x, y]).std(ddof=1)
 print(f"({x.mean():.1f} - {y.mean():.1f}) / {spread:.3f} = {(x.mean() - y.mean()) / spread:.2f}")
 
 # %% [markdown]
-# Now for real, in Google's space and in one that you could have trained yourself. The lists of the paper are in the
-# library; how many of their 25 flowers does each space know?
+# Now for real, in Google's space and in one that you could have trained yourself. (Of the paper's 25 flowers they know
+# too few, so we take common words. And we turn its other question round: it asks whether *names* are nearer to careers,
+# we ask whether careers are nearer to *he*.) Beside the effect, d, stands a **p**: put X and Y in one pile of 16, deal
+# it anew into eight and eight in every possible way; in what share of the deals is the difference as large?
 
 # %% tags=["boilerplate"]
-# Flowers of the paper's list that have a vector; then lists of ours that both spaces know.
-for name in ["Google's", "skip-gram"]:
-    print(name, [flower for flower in evaluation.WEAT[1]["targets_x"] if flower in spaces[name]])
+# The two tests in both spaces.
 flowers = "rose roses blossom blossoms poppy flower flowers bloom".split()
 insects = "ant ants beetle beetles flea insect insects bugs".split()
 pleasant = "love peace joy pleasure friend heaven gentle happy laughter loyal gift honest".split()
 unpleasant = "hate war pain ugly death poison filth prison disaster cruel stink rotten".split()
 career, family = evaluation.WEAT[6]["attributes_a"], evaluation.WEAT[6]["attributes_b"]
 male, female = "he him his man male boy brother father".split(), "she her hers woman female girl sister mother".split()
-
-# %% [markdown]
-# Too few, so we take common words. (And we turn the paper's question round: it asks whether *names* are nearer to
-# careers, we ask whether careers are nearer to *he*.) Beside the effect, d, stands a **p**: put X and Y in one pile of
-# 16, deal it anew into eight and eight in every possible way; in what share of the deals is the difference as large?
-
-# %% tags=["boilerplate"]
-# The two tests in both spaces.
 tests = {"flowers, insects": (flowers, insects, pleasant, unpleasant), "career, family": (career, family, male, female)}
 found = {(test, name): evaluation.weat(spaces[name], *lists)
          for test, lists in tests.items() for name in ["Google's", "skip-gram"]}
@@ -670,16 +638,11 @@ viz.show(*pictures.associations({"career": {w: leaning[w] for w in career if w i
 # careers and families, eight against eight, and measure. Guess: how many of 100 such lots will be "large"?
 
 # %% tags=["boilerplate"]
-# How far does each word lean to the male words? The mean cosine with them, less that with the female ones.
+# Two thousand lots of 16 random words, split 8 and 8: their effect sizes, and the real one.
 vectors = spaces["skip-gram"]
 unit = vectors.vectors / vectors.norms[:, None]
 he, she = (unit[[vectors.get_index(word) for word in side]].mean(axis=0) for side in (male, female))
 lean = unit @ (he - she)  # [V]: the association of every word
-for word in ["sword", "captain", "coffee", "kitchen", "actress"]:
-    print(f"{word:8} {lean[vectors.get_index(word)]:+.2f}")
-
-# %% tags=["boilerplate"]
-# Two thousand lots of 16 random words, split 8 and 8: their effect sizes, and the real one.
 rng = np.random.default_rng(0)
 lots = np.stack([rng.choice(len(vectors), 16, replace=False) for _ in range(2000)])
 x, y = lean[lots[:, :8]], lean[lots[:, 8:]]
@@ -737,13 +700,14 @@ check.effect_size(effect_size)
 #
 # Everything on one page: four methods, five lists, three seeds each, the whole vocabulary, one text. These numbers are
 # **saved**, measured by `benchmarks/word_vectors.py`. Before you look: which method will lead on WordSim? Which on the
-# analogies? Which is the only one with an entry in the fifth column, where unknown words count?
+# analogies? Which is the only one with an entry in the fifth column, where unknown words count? And GloVe stands there
+# twice, with its paper's window of 10 and with the 5 of all others: which of its rows is the better one?
 
 # %% tags=["boilerplate", "folded"]
 # The saved table: means over the seeds, and half the width of their intervals.
 columns = {"wordsim353": "WordSim-353", "simlex999": "SimLex-999", "men": "MEN", "rarewords_known": "RareWords, known",
            "rarewords_all": "RareWords, all", "analogies_correct": "Analogies right"}
-measured = [name for name in ours if any(row["method"] == name for row in saved["rows"])]
+measured = list(dict.fromkeys(row["method"] for row in saved["rows"]))
 board = {name: {key: [row[key] for row in saved["rows"] if row["method"] == name and row[key] is not None]
                 for key in [*columns, "cpu_seconds", "peak_mb"]} for name in measured}
 
@@ -758,17 +722,17 @@ def entry(values, digits):
 print("measured on", saved["machine"])
 for low in (0, 3):
     keys = list(columns)[low:low + 3]
-    print("\n" + " " * 11 + "".join(f"{columns[key]:>17}" for key in keys) + (" " * 7 + "CPU s      MB" if low else ""))
+    print("\n" + " " * 16 + "".join(f"{columns[key]:>17}" for key in keys) + (" " * 7 + "CPU s      MB" if low else ""))
     for name, row in board.items():
         scores = "".join(entry(row[key], 0 if key == "analogies_correct" else 3) for key in keys)
         cost = f"{np.mean(row['cpu_seconds']):12.0f}{np.max(row['peak_mb']):8,.0f}" if low else ""
-        print(f"{name:11}{scores}{cost}")
+        print(f"{name:16}{scores}{cost}")
 first = saved["rows"][0]
 known = ", ".join(f"{name} {have:,} of {of:,}" for name, (have, of) in first["known"].items())
 print(f"\nknown: {known}; analogies asked: {first['analogies_asked']:,} of {habit.asked:,}")
-learners = {row["method"]: row["settings"] for row in saved["rows"] if "negative" in row["settings"]}
-for name, chosen in learners.items():
-    print(f"{name}: learning rate {chosen['alpha']} at the start, noise by counts to the power {chosen['ns_exponent']}")
+shown = ["window", "epochs", "alpha", "learning_rate", "x_max", "ns_exponent", "smoothing"]
+for name, chosen in {row["method"]: row["settings"] for row in saved["rows"]}.items():
+    print(f"{name}:", ", ".join(f"{key} {chosen[key]}" for key in shown if key in chosen))
 
 # %% [markdown]
 # The ± is the interval over seeds (0 for PPMI-SVD, whose SVD converged to the same vectors each time), and you know
@@ -779,9 +743,10 @@ for name, chosen in learners.items():
 # - Between PPMI-SVD and skip-gram the order depends on the list: counting leads on MEN, in a third of the time;
 #   skip-gram leads on SimLex and on the analogies.
 # - fastText is level with skip-gram on WordSim and SimLex, ahead on MEN and RareWords, and has more than twice its
-#   analogies. More than half of that list is grammar, plurals and the like, and grammar is in the insides of words.
-# - Were all four given the same care? Skip-gram and fastText have another learning rate and another noise each (the
-#   last lines), those of the two original programs. What lies between these rows is not the insides of words alone.
+#   analogies. More than half of that list is grammar, plurals and the like.
+# - Were all given the same care? The last lines say what differs. Skip-gram and fastText have another learning rate
+#   (their `alpha`; GloVe's is the power of its weight) and another noise each, those of the two original programs: what
+#   lies between these rows is not the insides of words alone.
 # - *RareWords, all* is fastText's alone, since it makes a vector for any word. It asks other pairs than *RareWords,
 #   known*, so do not compare the two columns.
 #
@@ -838,11 +803,12 @@ for key, heading in columns.items():
     if mine[key] is not None:
         others = [np.mean(board[name][key]) for name in measured if board[name][key]]
         digits = 0 if key == "analogies_correct" else 3
-        print(f"{heading:18}{mine[key]:10,.{digits}f}  ahead of {sum(mine[key] > np.array(others))} of {len(others)}")
+        print(f"{heading:18}{mine[key]:10,.{digits}f}, PPMI-SVD {row[key]:,.{digits}f}; ahead of "
+              f"{sum(mine[key] > np.array(others))} of {len(others)} rows")
 
 # %% [markdown]
-# Compare the distance from *yours* to PPMI-SVD with the distances between methods. Settings of one method can lie as
-# far apart as some methods do, and what helps the pairs can hurt the analogies. Levy, Goldberg and Dagan (2015) ran
+# Better on every list of pairs, worse on the analogies: was that your guess? Compare the distance from *yours* to
+# PPMI-SVD with the distances between methods. Settings of one method can lie as far apart as some methods do. Levy, Goldberg and Dagan (2015) ran
 # many such rows and came to this: much of the gain of the newer methods had been their settings. Whoever compares
 # methods owes each of them the same care. And whoever tries ten settings and reports the best on the list that chose
 # it has trained on the test: choose on one list, report on another.
@@ -949,8 +915,8 @@ for key, heading in columns.items():
 # - Jacob Cohen (1988). Statistical Power Analysis for the Behavioral Sciences, second edition. What "large" means.
 # - Tomas Mikolov, Kai Chen, Greg Corrado, Jeffrey Dean (2013). Efficient Estimation of Word Representations in Vector
 #   Space. arXiv:1301.3781. The 19,544 questions.
-# - Omer Levy, Yoav Goldberg (2014). Linguistic Regularities in Sparse and Explicit Word Representations. CoNLL. 3CosAdd
-#   and 3CosMul.
+# - Omer Levy, Yoav Goldberg (2014). Linguistic Regularities in Sparse and Explicit Word Representations. CoNLL. 3CosAdd,
+#   and its name.
 # - Omer Levy, Yoav Goldberg, Ido Dagan (2015). Improving Distributional Similarity with Lessons Learned from Word
 #   Embeddings. TACL. Settings against methods.
 # - Tal Linzen (2016). Issues in Evaluating Semantic Spaces Using Word Analogies. RepEval. The nearest word to c alone.
