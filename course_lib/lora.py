@@ -1,0 +1,188 @@
+"""LoRA: a model adapts by two thin matrices beside each large one, and the large ones stay as they are.
+
+    add(model, rank=4)                 # all else stands still; "90,112 of 6,174,784 parameters learn"
+    training.train(model, batches, loss_fn)
+    save(model, "my_voice.safetensors")           # some hundred kilobytes
+    with off(model): ...               # within it the old model, bit for bit
+    merge(model)                       # the same answers, and plain linear layers again
+
+What it is. `LoRALinear` adds scale * B A x to what a linear layer says of x; A is random and B is 0 to begin with, so
+that at first nothing changes. `add` puts one in the place of each linear layer that it finds in a model (GPT, BERT,
+Llama, the Transformer of 2017); `merge` adds the product to the weight. `save` and `load` keep the thin matrices alone.
+
+What it leaves out. Dropout on the way in, layers in fewer bits (QLoRA), several adapters at a time.
+
+Paper. Hu et al. (2022), "LoRA: Low-Rank Adaptation of Large Language Models", equation 3.
+
+Shapes: D numbers go in, N come out, r = rank.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from course_lib.settings import require, require_sizes
+
+
+class LoRALinear(nn.Module):
+    """A linear layer that stands still, and beside it the way through r numbers: W x + b + scale * B (A x).
+
+    `scale` is alpha / rank. ValueError for what is no `nn.Linear`, as layers in 8 or 4 bits, which pass no slopes on.
+    """
+
+    def __init__(self, linear: nn.Linear, rank: int, alpha: float):
+        super().__init__()
+        if not isinstance(linear, nn.Linear):
+            raise ValueError(f"A {type(linear).__name__} cannot be adapted: LoRA needs an nn.Linear of float numbers.")
+        require_sizes(rank=rank)
+        require(alpha > 0, "alpha", alpha, "a number above 0")
+        self.linear, self.scale, self.on = linear.requires_grad_(False), alpha / rank, True
+        N, D = linear.weight.shape
+        place = {"device": linear.weight.device, "dtype": linear.weight.dtype}
+        self.A = nn.Parameter(torch.randn(rank, D, **place) / D**0.5)
+        self.B = nn.Parameter(torch.zeros(N, rank, **place))
+
+    @property
+    def weight(self) -> Float[Tensor, "N D"]:
+        """The weight that does the same in one product."""
+        return self.linear.weight + self.scale * self.B @ self.A if self.on else self.linear.weight
+
+    @property
+    def bias(self) -> Float[Tensor, " N"] | None:
+        return self.linear.bias
+
+    def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... N"]:
+        y = self.linear(x)
+        return y + self.scale * F.linear(F.linear(x, self.A), self.B) if self.on else y
+
+
+class Learning(NamedTuple):
+    """How many of a model's parameters learn."""
+
+    learning: int
+    all: int
+
+    def __str__(self) -> str:
+        return f"{self.learning:,} of {self.all:,} parameters learn"
+
+
+def adapters(model: nn.Module) -> dict[str, LoRALinear]:
+    """All of a model's adapted layers, by name."""
+    return {name: part for name, part in model.named_modules() if isinstance(part, LoRALinear)}
+
+
+def _wanted(model: nn.Module, targets: Sequence[str], train: Sequence[str]) -> list[str]:
+    """Names of the linear layers to adapt: all, or those with a part of `targets` in their name."""
+    tables = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
+    names = [name for name, part in model.named_modules() if isinstance(part, nn.Linear)
+             and id(part.weight) not in tables and not any(word in name for word in train)]  # fmt: skip
+    return [name for name in names if not targets or any(word in name for word in targets)]
+
+
+def add(model: nn.Module, rank: int = 4, alpha: float | None = None, targets: Sequence[str] = (),
+        train: Sequence[str] = ("classifier",), seed: int = 0) -> Learning:  # fmt: skip
+    """Adapt a model in its place, and say how many of its parameters learn from here on.
+
+    `targets`: parts of names, as ("attention",); none for all linear layers but a head tied to the token table.
+    `train`: parts that learn as a whole, as a fresh head must. `alpha`: None for 2 * rank. ValueError for a model
+    that is adapted already, and for targets that are in no name.
+    """
+    if adapters(model):
+        raise ValueError(f"The {type(model).__name__} is adapted already: merge it first, or load it anew.")
+    names = _wanted(model, targets, train)
+    if not names:
+        raise ValueError(f"The {type(model).__name__} has no linear layer to adapt for targets={tuple(targets)!r}: "
+                         "give parts of the names in model.named_modules(), and a model of float numbers.")  # fmt: skip
+    require_sizes(rank=rank)
+    model.requires_grad_(False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name in names:
+            _put(model, name, LoRALinear(model.get_submodule(name), rank, 2 * rank if alpha is None else alpha))
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.endswith((".A", ".B")) or any(word in name for word in train))
+    sizes = [(p.numel() if p.requires_grad else 0, p.numel()) for p in model.parameters()]
+    return Learning(*map(sum, zip(*sizes)))
+
+
+def _put(model: nn.Module, name: str, part: nn.Module) -> None:
+    parent, _, last = name.rpartition(".")
+    setattr(model.get_submodule(parent), last, part)
+
+
+@contextmanager
+def off(model: nn.Module) -> Iterator[None]:
+    """Within it the adapters say nothing: the model that was adapted, bit for bit."""
+    before = {part: part.on for part in adapters(model).values()}
+    try:
+        for part in before:
+            part.on = False
+        yield
+    finally:
+        for part, on in before.items():
+            part.on = on
+
+
+@torch.no_grad()
+def merge(model: nn.Module) -> nn.Module:
+    """Add each product to its weight, in place: the same answers (up to rounding) from plain layers that all learn."""
+    for name, part in adapters(model).items():
+        part.linear.weight += part.scale * part.B @ part.A
+        _put(model, name, part.linear.requires_grad_(True))
+    return model.requires_grad_(True)
+
+
+def save(model: nn.Module, file: str | Path) -> int:
+    """Write what learned, and nothing else; returns the bytes of the file. ValueError for a model without adapters."""
+    found = adapters(model)
+    if not found:
+        raise ValueError(f"The {type(model).__name__} has no adapters to save: call add first.")
+    tensors = {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
+    safetensors.torch.save_file(tensors, file, {f"scale.{name}": repr(part.scale) for name, part in found.items()})
+    return Path(file).stat().st_size
+
+
+@torch.no_grad()
+def load(model: nn.Module, file: str | Path) -> nn.Module:
+    """Put a saved adapter beside a model's layers, in place. ValueError for the adapter of another model."""
+    try:
+        with safetensors.safe_open(file, "pt") as opened:
+            scales = {key.removeprefix("scale."): float(value) for key, value in (opened.metadata() or {}).items()
+                      if key.startswith("scale.")}  # fmt: skip
+            tensors = {key: opened.get_tensor(key) for key in opened.keys()}
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise ValueError(f"{file} holds no adapter ({error}): give a file that lora.save wrote.") from None
+    shapes = {name: tuple(part.weight.shape) for name, part in model.named_modules() if isinstance(part, nn.Linear)}
+    for name in sorted(scales):
+        A, B = tensors.get(f"{name}.A"), tensors.get(f"{name}.B")
+        if A is None or B is None or shapes.get(name) != (len(B), A.shape[1]):
+            theirs = "incomplete" if A is None or B is None else f"({len(B)}, {A.shape[1]})"
+            raise ValueError(f"{file} is of another model: its {name} is {theirs} and this model's "
+                             f"{shapes.get(name, 'none')}.")  # fmt: skip
+    whole = {key: value for key, value in tensors.items() if key.rpartition(".")[0] not in scales}
+    own = dict(model.named_parameters())
+    for key, value in whole.items():
+        if key not in own or own[key].shape != value.shape:
+            raise ValueError(f"{file} is of another model: its {key} is {tuple(value.shape)} and does not fit.")
+    if not scales:
+        raise ValueError(f"{file} holds no adapter: give a file that lora.save wrote.")
+    model.requires_grad_(False)
+    for name, scale in scales.items():
+        rank = len(tensors[f"{name}.A"])
+        part = LoRALinear(model.get_submodule(name), rank, scale * rank)
+        part.scale = scale  # to the last bit
+        part.A.copy_(tensors[f"{name}.A"])
+        part.B.copy_(tensors[f"{name}.B"])
+        _put(model, name, part)
+    for key, value in whole.items():
+        own[key].copy_(value)
+        own[key].requires_grad_(True)
+    return model
