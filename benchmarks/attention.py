@@ -21,7 +21,6 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import resource
 import statistics
 import subprocess
@@ -29,12 +28,13 @@ import sys
 import time
 from importlib.metadata import version
 
+from measuring import KEEP_MEMORY, machine, save
+
 RESULTS = pathlib.Path(__file__).parent / "results"
 D_MODEL, NUM_HEADS, D_FF, TOKENS = 256, 4, 1024, 4096
 LENGTHS = (64, 256, 1024, 4096)
 CASES = [(length, "plain") for length in LENGTHS] + [(1024, "causal")]
 WEIGHTS = [(length, "weights") for length in (256, 1024, 4096)]
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 ROWS = [
     (module, direction, length, case)
     for module, cases in (("attention", CASES + WEIGHTS), ("block", CASES))
@@ -149,18 +149,16 @@ def results_of(kind: str) -> pathlib.Path:
 
 
 def run_all(kind: str) -> None:
-    machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    on = machine()
     if kind == "cuda":
         import torch
 
-        machine = f"GPU: {torch.cuda.get_device_name()}, bfloat16; {machine}"
+        on = f"GPU: {torch.cuda.get_device_name()}, bfloat16; {on}"
     settings = {"d_model": D_MODEL, "num_heads": NUM_HEADS, "d_ff": D_FF, "tokens": TOKENS}
-    result = {"machine": machine, "versions": {"torch": version("torch")}, "settings": settings}
+    result = {"machine": on, "versions": {"torch": version("torch")}, "settings": settings}
     result["rows"] = [result for row in ROWS for result in take_turns(row, kind)]
     RESULTS.mkdir(exist_ok=True)
-    unfinished = results_of(kind).with_suffix(".part")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, results_of(kind))
+    save(results_of(kind), result)
 
 
 def print_table(kind: str) -> None:

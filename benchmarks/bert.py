@@ -17,38 +17,16 @@ results/bert.json when it is whole.
 
 import argparse
 import json
-import os
 import pathlib
-import platform
-import resource
-import statistics
-import subprocess
 import sys
 import time
 from importlib.metadata import version
 
+from measuring import has_bfloat16, in_a_process, machine, peak_mb, save, summary
+
 RESULT = pathlib.Path(__file__).parent / "results/bert.json"
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 VOCABULARIES, LENGTH, BATCH, DROPOUT, ASKED = (8_000, 30_522), 128, 16, 0.1, 0.15
 BOTH = ("course_lib", "transformers")
-
-
-def processor() -> str:
-    """Its name, as far as the system tells."""
-    info = pathlib.Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
-def has_bfloat16() -> bool:
-    info = pathlib.Path("/proc/cpuinfo")
-    return info.exists() and "bf16" in info.read_text()
-
-
-def peak_mb() -> int:
-    """The most memory that this process has held so far, in millions of bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6)
 
 
 def batch_of(vocab_size: int) -> dict:
@@ -122,16 +100,6 @@ def measure_time(vocab_size: int, dtype: str, rounds: int) -> dict:
     return {"parameters": sizes[0], "rounds": rounds, **summary(dict(zip(BOTH, seconds)), BOTH[0])}
 
 
-def summary(seconds: dict[str, tuple[float, ...]], ours: str) -> dict:
-    """Medians in milliseconds, and how many times as long the others took as ours: low quarter, median, high."""
-    ratios = {by: [theirs / mine for theirs, mine in zip(each, seconds[ours])] for by, each in seconds.items()}
-    return {
-        "milliseconds": {by: round(1000 * statistics.median(each), 1) for by, each in seconds.items()},
-        "times_ours": {by: [round(x, 2) for x in statistics.quantiles(each, n=4, method="inclusive")]
-                       for by, each in ratios.items() if by != ours},
-    }  # fmt: skip
-
-
 def measure_memory(vocab_size: int, dtype: str, by: str) -> int:
     """What the model, its optimizer and three steps add to this process, in millions of bytes."""
     import torch
@@ -145,30 +113,19 @@ def measure_memory(vocab_size: int, dtype: str, by: str) -> int:
     return peak_mb() - before
 
 
-def in_a_process(*arguments: object, script: str = __file__):
-    """What `script --row arguments` prints last, as JSON: one thread, in a process of its own that keeps its memory."""
-    root = str(RESULT.parent.parent.parent)
-    env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONPATH=root)
-    command = [sys.executable, script, "--row", *map(str, arguments)]
-    done = subprocess.run(command, env=env | KEEP_MEMORY, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def run_all(rounds: int) -> None:
     rows = []
     for dtype in ("float32", "bfloat16") if has_bfloat16() else ("float32",):
         for vocab_size in VOCABULARIES:
-            row = {"vocab_size": vocab_size, "dtype": dtype, **in_a_process("time", vocab_size, dtype, rounds)}
-            row["peak_mb"] = {by: in_a_process("memory", vocab_size, dtype, by) for by in BOTH}
+            times = in_a_process("time", vocab_size, dtype, rounds, script=__file__)
+            row = {"vocab_size": vocab_size, "dtype": dtype, **times}
+            row["peak_mb"] = {by: in_a_process("memory", vocab_size, dtype, by, script=__file__) for by in BOTH}
             rows.append(row)
             print(row, flush=True)
-    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     settings = {"model": "mini", "batch": BATCH, "length": LENGTH, "dropout": DROPOUT, "asked": ASKED}
     versions = {name: version(name) for name in ("torch", "transformers")}
-    result = {"machine": machine, "versions": versions, "settings": settings, "rows": rows}
-    unfinished = RESULT.with_suffix(".part")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, RESULT)
+    result = {"machine": machine(), "versions": versions, "settings": settings, "rows": rows}
+    save(RESULT, result)
 
 
 def print_table() -> None:

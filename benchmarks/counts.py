@@ -16,13 +16,14 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import resource
 import subprocess
 import sys
 import time
 from importlib.metadata import version
 from itertools import pairwise, takewhile
+
+from measuring import machine, save
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "counts.json"
 WINDOW = 10
@@ -149,8 +150,7 @@ def run_all() -> None:
     from course_lib import data
 
     words = sum(map(len, data.load("course_corpus")))
-    machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-    result = {"machine": machine, "versions": {name: version(name) for name in ("numpy", "scipy")}}
+    result = {"machine": machine(), "versions": {name: version(name) for name in ("numpy", "scipy")}}
     result["rows"] = [in_a_process(words // share, 0) for share in SHARES] + [in_a_process(words, 1)]
     result["vectors"] = in_a_process("vectors", 0)
     result["shuffled"] = in_a_process("control", 0)
@@ -159,9 +159,7 @@ def run_all() -> None:
 
 def write(result: dict) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
-    unfinished = RESULTS.with_suffix(".part")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, RESULTS)
+    save(RESULTS, result)
 
 
 def print_table() -> None:

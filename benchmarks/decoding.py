@@ -18,15 +18,13 @@ results/decoding.json when it is whole.
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import statistics
 import sys
 import time
 from importlib.metadata import version
 
-from bert import in_a_process, processor, summary
+from measuring import in_a_process, machine, save, summary
 
 sys.path.pop(0)  # this folder: its tokenizers.py is not the package that transformers asks for
 RESULT = pathlib.Path(__file__).parent / "results/decoding.json"
@@ -124,13 +122,10 @@ def run_all(rounds: int) -> None:
     for size in SIZES:
         rows.append(in_a_process(size, rounds, script=__file__))
         print(rows[-1], flush=True)
-    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     versions = {name: version(name) for name in ("torch", "transformers")}
-    result = {"machine": machine, "versions": versions, "prompt": PROMPT, "rows": rows,
+    result = {"machine": machine(), "versions": versions, "prompt": PROMPT, "rows": rows,
               "quality": in_a_process("quality", script=__file__)}  # fmt: skip
-    unfinished = RESULT.with_suffix(".part")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, RESULT)
+    save(RESULT, result)
 
 
 def print_table() -> None:

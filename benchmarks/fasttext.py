@@ -17,13 +17,14 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
+
+from measuring import machine
 
 sys.path = [folder for folder in sys.path if pathlib.Path(folder or ".").resolve() != pathlib.Path(__file__).parent]
 
@@ -157,10 +158,6 @@ def installed(package: str) -> str:
         return version(package)
     except PackageNotFoundError:  # the same module from another wheel
         return version(f"{package}-numpy2-wheel")
-
-
-def machine() -> str:
-    return f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
 
 
 def print_table(path: pathlib.Path) -> None:

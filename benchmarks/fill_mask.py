@@ -14,15 +14,13 @@ results/fill_mask.json.
 import argparse
 import hashlib
 import json
-import os
 import pathlib
-import platform
 from importlib.metadata import version
 from itertools import islice
 
 import numpy as np
 import torch
-from bert import processor
+from measuring import machine
 
 from course_lib import data, pretrain
 from course_lib.sequences import NgramModel
@@ -75,9 +73,8 @@ def run_all() -> None:
         }.items():
             rows.append({"method": method, "length": length} | {name: round(float(x), 4) for name, x in found.items()})
             print(rows[-1], flush=True)
-    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     sha256 = hashlib.sha256((data.path("bert") / "model.safetensors").read_bytes()).hexdigest()
-    result = {"machine": machine, "versions": {"torch": version("torch")}, "checkpoint": sha256[:16],
+    result = {"machine": machine(), "versions": {"torch": version("torch")}, "checkpoint": sha256[:16],
               "questions": asked_in_all, "rows": rows}  # fmt: skip
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
 

@@ -23,7 +23,6 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import random
 import re
 import subprocess
@@ -32,7 +31,7 @@ import time
 import zlib
 from importlib.metadata import version
 
-from bert import KEEP_MEMORY, processor, summary
+from measuring import KEEP_MEMORY, machine, save, summary
 
 sys.path.pop(0)  # this folder: its tokenizers.py is not the package that transformers asks for
 RESULT = pathlib.Path(__file__).parent / "results/finetuning.json"
@@ -177,13 +176,10 @@ def run_all(rounds: int) -> None:
     for case in CASES:
         rows.append(in_a_process(case, rounds))
         print(rows[-1], flush=True)
-    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     settings = {"model": "mini", "texts": TEXTS, "context": CONTEXT, "vocabulary": VOCABULARY}
     versions = {name: version(name) for name in ("torch", "transformers")}
-    result = {"machine": machine, "versions": versions, "settings": settings, "rows": rows}
-    unfinished = RESULT.with_suffix(".part")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, RESULT)
+    result = {"machine": machine(), "versions": versions, "settings": settings, "rows": rows}
+    save(RESULT, result)
 
 
 def print_table() -> None:

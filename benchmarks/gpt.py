@@ -21,15 +21,13 @@ results/gpt.json when it is whole.
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import statistics
 import sys
 import time
 from importlib.metadata import version
 
-from bert import has_bfloat16, in_a_process, peak_mb, processor, summary
+from measuring import has_bfloat16, in_a_process, machine, peak_mb, save, summary
 
 sys.path.pop(0)  # this folder: its tokenizers.py is not the package that transformers asks for
 RESULTS = pathlib.Path(__file__).parent / "results"
@@ -176,15 +174,12 @@ def run_all(rounds: int, device: str, nanogpt: str | None) -> None:
         print(row, flush=True)
     import torch
 
-    what = processor() if device == "cpu" else torch.cuda.get_device_name()
-    machine = f"{what}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    on = machine() if device == "cpu" else f"{torch.cuda.get_device_name()}, {machine()}"
     versions = {name: version(name) for name in ("torch", "transformers")}
     settings = {"model": "small", "batch": BATCH, "length": LENGTH, "letters": LETTERS}
-    result = {"machine": machine, "versions": versions, "settings": settings, "rows": rows}
+    result = {"machine": on, "versions": versions, "settings": settings, "rows": rows}
     file = result_file(device)
-    unfinished = file.with_suffix(".part")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, file)
+    save(file, result)
 
 
 def result_file(device: str) -> pathlib.Path:

@@ -28,9 +28,7 @@ import functools
 import hashlib
 import itertools
 import json
-import os
 import pathlib
-import platform
 import statistics
 import tempfile
 import time
@@ -39,8 +37,8 @@ from importlib.metadata import version
 
 import numpy as np
 import torch
-from bert import has_bfloat16, processor
 from filelock import FileLock
+from measuring import has_bfloat16, machine, save
 from torch import nn
 
 from course_lib import bert, cleaning, data, fasttext, finetuning, pretrain, sequences, training
@@ -244,14 +242,13 @@ def same(row: dict, method: str, labels: int, seed: int) -> bool:
 
 
 def saved() -> dict:
-    machine = f"{processor()}, one thread, {platform.system()}, Python {platform.python_version()}"
     settings = {"epochs": EPOCHS, "batch": BATCH, "first": FIRST, "last": LAST, "learning_rates": LEARNING_RATES,
                 "question": QUESTION, "words": WORDS, "bfloat16": has_bfloat16()}  # fmt: skip
     found = json.loads(RESULT.read_text()) if RESULT.exists() else {"rows": []}
     of_another = found.get("checkpoint") != checkpoint()
     kept = [row for row in found["rows"] if not (of_another and row["method"] in OF_THE_CHECKPOINT)]
     versions = {name: version(name) for name in ("torch", "scikit-learn")}
-    return {"machine": machine, "versions": versions, "settings": settings, "held_out": ASKED,
+    return {"machine": machine(), "versions": versions, "settings": settings, "held_out": ASKED,
             "checkpoint": checkpoint(), "rows": kept}  # fmt: skip
 
 
@@ -262,9 +259,7 @@ def add(row: dict) -> None:
     with FileLock(pathlib.Path(tempfile.gettempdir(), "labels.json.lock")):  # others may be at work on other rows
         result = saved()
         result["rows"] = sorted([*result["rows"], row], key=place)
-        unfinished = RESULT.with_suffix(".part")
-        unfinished.write_text(json.dumps(result, indent=1) + "\n")
-        os.replace(unfinished, RESULT)
+        save(RESULT, result)
     print(row, flush=True)
 
 

@@ -22,15 +22,14 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from importlib.metadata import version
 
-from bert import in_a_process, peak_mb, processor
 from decoding import memory_rate  # which takes this folder from the path: its tokenizers.py is not the package
+from measuring import in_a_process, machine, peak_mb, save
 
 RESULT = pathlib.Path(__file__).parent / "results/llama.json"
 KINDS = ("float32", "int8", "int8_dynamic", "int4")
@@ -157,13 +156,10 @@ def run_all(rounds: int) -> None:
     print(memory, flush=True)
     row = in_a_process("time", rounds, script=__file__)
     print(row, flush=True)
-    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     versions = {name: version(name) for name in ("torch", "transformers", "gguf")}
     settings = {"prompt": PROMPT, "new_tokens": NEW, "tokens_read": READ, "read_at_once": AT_ONCE}
-    result = {"machine": machine, "versions": versions, "settings": settings, **row, "memory": memory}
-    unfinished = RESULT.with_suffix(".part")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, RESULT)
+    result = {"machine": machine(), "versions": versions, "settings": settings, **row, "memory": memory}
+    save(RESULT, result)
 
 
 def print_table() -> None:

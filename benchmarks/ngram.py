@@ -10,19 +10,15 @@ The table goes to results/ngram_characters.json when it is whole.
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import time
+
+from measuring import machine, save
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "ngram_characters.json"
 SCORED = ["The Tempest", "King John", "Macbeth"]
 HELD_OUT = ["Twelfth Night", "Henry V", "Othello"]
 PLAN = [(order, 1) for order in range(1, 7)] + [(order, 20) for order in (6, 7, 8, 9)]  # (order, buckets)
-
-
-def machine() -> str:
-    return f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
 
 
 def run_all() -> None:
@@ -44,9 +40,7 @@ def run_all() -> None:
     characters = {part: len(text) for part, text in texts.items()}
     result = {"machine": machine(), "corpus": "shakespeare_plays", "plays": parts, "characters": characters,
               "symbols": model.vocab_size, "rows": rows}  # fmt: skip
-    unfinished = RESULTS.with_suffix(".part")  # an interrupted run leaves the last whole table in place
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, RESULTS)
+    save(RESULTS, result)
 
 
 def print_table() -> None:

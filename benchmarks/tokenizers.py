@@ -17,11 +17,12 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import sys
 import time
 from importlib.metadata import version
+
+from measuring import machine, save
 
 # this folder holds a tokenizers.py: without it on the path, `import tokenizers` finds the package
 sys.path = [folder for folder in sys.path if pathlib.Path(folder or ".").resolve() != pathlib.Path(__file__).parent]
@@ -171,13 +172,7 @@ def run_all(args) -> None:
         "ratios": {name: ratio(rounds, *what) for name, what in RATIOS.items()},
     }
     args.out.parent.mkdir(exist_ok=True)
-    unfinished = args.out.with_suffix(".part")  # an interrupted run leaves the last whole table in place
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, args.out)
-
-
-def machine() -> str:
-    return f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    save(args.out, result)
 
 
 def row(task: str, side: str, seconds: list[float], megabytes: float) -> dict:

@@ -16,15 +16,14 @@ The table goes to results/transformer_races.json when it is whole. Lesson 12 sho
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import statistics
 import time
 from importlib.metadata import version
 
 import torch
 import torch.nn.functional as F
+from measuring import machine, save
 from torch import nn
 
 from course_lib import data, device, training
@@ -175,13 +174,10 @@ def run_all() -> None:
             for kind in CROSS_RUNS:
                 rows.append(cross_row(text, kind, seed))
                 print(rows[-1], flush=True)
-    machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
     settings = {"d_model": D_MODEL, "num_heads": NUM_HEADS, "length": LENGTH, "batch": BATCH, "steps": STEPS}
-    result = {"machine": machine, "versions": {"torch": version("torch")}, "settings": settings,
+    result = {"machine": machine(), "versions": {"torch": version("torch")}, "settings": settings,
               "held_out": HELD_OUT, "counting": counting(text), "rows": rows}  # fmt: skip
-    unfinished = RESULT.with_suffix(".part")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, RESULT)
+    save(RESULT, result)
 
 
 def print_table() -> None:

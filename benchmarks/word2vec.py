@@ -13,13 +13,14 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import resource
 import subprocess
 import sys
 import time
 from dataclasses import asdict
 from importlib.metadata import version
+
+from measuring import machine
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "word2vec.json"
 SEEDS = (1, 2, 3)
@@ -101,10 +102,6 @@ def run_all() -> None:
         unfinished.write_text(json.dumps(result | {"corpus": corpus, "rows": rows, "queens": queens}, indent=1) + "\n")
         print(row, flush=True)
     os.replace(unfinished, RESULTS)
-
-
-def machine() -> str:
-    return f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
 
 
 def print_table() -> None:

@@ -13,14 +13,14 @@ table goes to results/xray.json.
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from importlib.metadata import version
+
+from measuring import machine, save
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks/results/xray.json"
@@ -105,12 +105,9 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table of the last run")
     args = parser.parse_args()
     if not args.table:
-        from benchmarks.bert import processor
-
         rows = measure(args.chromium, args.rounds)
-        machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
         versions = {name: version(name) for name in ("torch", "jupyterlab", "anywidget")}
-        RESULT.write_text(json.dumps({"machine": machine, "versions": versions, "rows": rows}, indent=1) + "\n")
+        save(RESULT, {"machine": machine(), "versions": versions, "rows": rows})
     print_table()
 
 

@@ -277,7 +277,7 @@ class GPT(nn.Module):
 
     def new_cache(self, batch_size: int, max_length: int | None = None) -> Cache:
         """An empty cache for so many texts, where the model is and as exact as it is."""
-        weight = self.positions.weight
+        weight = self.tokens.weight
         return Cache(self.config, batch_size, max_length, device=weight.device, dtype=weight.dtype)
 
 

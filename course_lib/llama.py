@@ -247,7 +247,7 @@ class Llama(nn.Module):
             torch.stack(maps) if return_attention else None,
         )
 
-    loss = GPT.loss
+    loss, new_cache = GPT.loss, GPT.new_cache
 
     def embed(self, input_ids: Int[Tensor, "B T"], longest: int) -> Float[Tensor, "B T D"]:
         """What a token is. Where it stands, its query and key will say."""
@@ -259,11 +259,6 @@ class Llama(nn.Module):
         cos, sin = rotary(positions, self.config.d_model // self.config.num_heads, self.config.rope_theta)
         dtype = self.tokens.weight.dtype
         return tuple(part.to(dtype) if part.dim() == 2 else part[:, None].to(dtype) for part in (cos, sin))
-
-    def new_cache(self, batch_size: int, max_length: int | None = None) -> Cache:
-        """An empty cache for so many texts, where the model is and as exact as it is."""
-        weight = self.tokens.weight
-        return Cache(self.config, batch_size, max_length, device=weight.device, dtype=weight.dtype)
 
 
 # --- What there is to see ---------------------------------------------------------------------------------------------
