@@ -66,7 +66,10 @@ for rule, vocab in rules.items():
 rules = None  # the last of the three is our table from here on
 
 # %% [markdown]
-# XXSHARE
+# About two thirds of what the first table knows are single meetings, and by the same rule thirteen times the text
+# changes that hardly at all: it brings new words, and new pairs with them. Hold the words fixed, in the second row, and
+# the share does fall, though only to about half. Two words that met once may have met by chance. And almost all cells
+# are 0: did those words avoid each other, or was there too little text? (From here on we work with the third table.)
 #
 # Whoever learns from such a table must decide what to make of ones, of zeros, and of *the*, which met nearly everybody.
 
@@ -141,7 +144,8 @@ viz.explore(draw_ratios, first=viz.Text("ice"), second=viz.Text("steam"), words=
 # **Poll:** "13 times as much text: the share of cells with a single meeting..."
 # - *falls to nearly nothing*: thinks that the pairs are a fixed set that fills up. Ask what a new text is about.
 # - *falls to a third*: half of that thought. Have them compare the number of cells that are not zero.
-# - *stays about the same*: right; words and pairs of words never run out (Zipf, lesson 01).
+# - *stays about the same*: right by this rule, since new words come in with the text (Zipf, lesson 01). For the words of
+#   the plays alone it falls to about half.
 
 # %% [markdown]
 # ## From a ratio to a sum
