@@ -144,8 +144,8 @@ viz.explore(draw_ratios, first=viz.Text("ice"), second=viz.Text("steam"), words=
 # **Poll:** "13 times as much text: the share of cells with a single meeting..."
 # - *falls to nearly nothing*: thinks that the pairs are a fixed set that fills up. Ask what a new text is about.
 # - *falls to a third*: half of that thought. Have them compare the number of cells that are not zero.
-# - *stays about the same*: right by this rule, since new words come in with the text (Zipf, lesson 01). For the words of
-#   the plays alone it falls to about half.
+# - *stays about the same*: right by this rule, since new words come in with the text (Zipf, lesson 01). For the words
+#   of the plays alone it falls to about half.
 
 # %% [markdown]
 # ## From a ratio to a sum
