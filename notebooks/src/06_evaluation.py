@@ -514,7 +514,8 @@ viz.explore(draw_sum, start=viz.Text("king"), minus=viz.Text("man"), plus=viz.Te
 # %%
 # Every word allowed: who answers king - man + woman, in each of our four spaces?
 for name in ours:
-    print(f"{name:10}", spaces[name].most_similar(positive=["king", "woman"], negative=["man"], topn=1, exclude=False))
+    nearest = spaces[name].most_similar(positive=["king", "woman"], negative=["man"], topn=1, exclude=False)
+    print(f"{name:10} {nearest[0][1]:.2f}  {nearest[0][0]}")
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 26-34. Type** the sum of five (3 lines), the solution (4 lines). In the explorer take three sums from the
