@@ -1,16 +1,14 @@
 """GloVe on the course corpus: cells per CPU-second, memory, and how good the vectors are.
 
-    python benchmarks/glove.py            every row, one after the other (XXMIN minutes on two quiet cores)
-    python benchmarks/glove.py --missing  only the rows that the last table lacks
+    python benchmarks/glove.py            every row, one after the other (about 12 minutes on two quiet cores)
     python benchmarks/glove.py --table    print the table of the last run
 
 No peer stands beside it: gensim has no GloVe, and `glove-python` does not build on a current Python. The bar is
 Stanford's C program, about 450,000 cells a CPU-second at 100 dimensions on such a machine. The row "small batches" is
-the same objective and the same AdaGrad, with sums from 0, on 1,024 cells in random order a step, at a rate of 0.05: it
+the same objective and the same AdaGrad, its sums from 0, on 1,024 cells in random order a step, at a rate of 0.05: it
 says whether tiles cost anything in loss or score. It is not the released program's rule (`GloVeConfig` says what that
-is). All rows have lesson 04's table: the 20,000 most frequent words, window 5, the upper half of the matrix. Forty
-epochs come with two values of x_max, of which lesson 04 chooses by MEN and reports the other lists. Each row is a
-process of its own; the table goes to results/glove.json when it is whole.
+is). All rows have lesson 04's table: the 20,000 most frequent words, window 5, the upper half of the matrix. Each row
+is a process of its own; the results go to results/glove.json when they are whole.
 """
 
 import argparse
@@ -30,14 +28,16 @@ BAR = 450_000  # cells a CPU-second
 BATCH = 1024  # cells, in the row of small batches
 
 
-def plan() -> list[tuple[str, int, int, int]]:
-    """(by, seed, epochs, x_max): both settings on three seeds; then few epochs beside as many in small batches."""
-    both = [("tiles", seed, 40, x_max) for x_max in (10, 3) for seed in SEEDS]
-    return [*both, ("tiles", 1, 10, 10), ("small batches", 1, 10, 10)]
+def lesson_config(seed: int):
+    from course_lib.glove import GloVeConfig
+
+    return GloVeConfig(max_size=20_000, window=5, seed=seed)
 
 
-def key_of(row: dict) -> tuple[str, int, int, int]:
-    return row["by"], row["seed"], row["epochs"], int(row["settings"]["x_max"])
+def plan() -> list[tuple[str, int, int]]:
+    """(by, seed, epochs): the lesson's setting; then few epochs of it beside as many in small batches."""
+    epochs = lesson_config(1).epochs
+    return [("tiles", seed, epochs) for seed in SEEDS] + [("tiles", 1, 10), ("small batches", 1, 10)]
 
 
 def cpu_seconds() -> float:
@@ -89,7 +89,7 @@ def train_at_random(model, config) -> float:
     return total / model.cells
 
 
-def run_row(by: str, seed: int, epochs: int, x_max: int) -> dict:
+def run_row(by: str, seed: int, epochs: int) -> dict:
     """Count, train and score one row, in this process."""
     import torch
 
@@ -98,7 +98,7 @@ def run_row(by: str, seed: int, epochs: int, x_max: int) -> dict:
     from course_lib.vocab import Vocab
 
     corpus = data.load("course_corpus")
-    config = glove.GloVeConfig(max_size=20_000, window=5, x_max=x_max, epochs=epochs, seed=seed)
+    config = replace(lesson_config(seed), epochs=epochs)
     if by != "tiles":
         config = replace(config, learning_rate=0.05)
     cpu = [cpu_seconds()]
@@ -126,28 +126,23 @@ def run_row(by: str, seed: int, epochs: int, x_max: int) -> dict:
         "loss": round(loss, 5),
         "wordsim353": round(vectors.evaluate_word_pairs(data.path("wordsim353"))[1][0], 4),
         "simlex999": round(vectors.evaluate_word_pairs(data.path("simlex999"))[1][0], 4),
-        "men": round(vectors.evaluate_word_pairs(data.path("men"))[1][0], 4),
         "analogies_correct": len(total["correct"]), "analogies_asked": len(total["correct"]) + len(total["incorrect"]),
         "settings": asdict(config),
     }  # fmt: skip
 
 
-def run_all(missing: bool) -> None:
-    """Every row of the plan, or only those that the last table lacks."""
-    old = {key_of(row): row for row in json.loads(RESULTS.read_text())["rows"]} if missing else {}
-    result = {"machine": machine(), "versions": {p: version(p) for p in ("torch", "scipy", "numpy")}, "bar": BAR}
-    unfinished = RESULTS.with_suffix(".part")  # an interrupted run leaves the last whole table in place
-    env = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=str(RESULTS.parent.parent.parent))
+def run_all() -> None:
     rows = []
     for key in plan():
-        if key in old:
-            rows.append(old[key])
-        else:
-            command = [sys.executable, __file__, "--row", *map(str, key)]
-            done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
-            rows.append(json.loads(done.stdout.splitlines()[-1]))
-            print(rows[-1], flush=True)
-        unfinished.write_text(json.dumps(result | {"rows": rows}, indent=1) + "\n")
+        command = [sys.executable, __file__, "--row", *map(str, key)]
+        env = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=str(RESULTS.parent.parent.parent))
+        done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+        result = {"machine": machine(), "versions": {p: version(p) for p in ("torch", "scipy", "numpy")}}
+        unfinished = RESULTS.with_suffix(".part")  # an interrupted run leaves the last whole table in place
+        unfinished.parent.mkdir(exist_ok=True)
+        unfinished.write_text(json.dumps(result | {"bar": BAR, "rows": rows}, indent=1) + "\n")
+        print(rows[-1], flush=True)
     os.replace(unfinished, RESULTS)
 
 
@@ -158,31 +153,27 @@ def machine() -> str:
 def print_table() -> None:
     result = json.loads(RESULTS.read_text())
     print(f"{result['machine']}; the bar is {result['bar']:,} cells a CPU-second")
-    print("               seed  epochs  x_max  cells/CPU-s   bar   CPU-s   peak MB    loss  "
-          "WordSim  SimLex    MEN  analogies")
+    print("                 seed  epochs  cells/CPU-s   bar   CPU-s   peak MB    loss  WordSim  SimLex  analogies")
     for row in result["rows"]:
         speed = f"{row['cells_per_cpu_second']:11,}  {row['cells_per_cpu_second'] / result['bar']:4.1f}x"
         cost = f"{row['training_cpu_seconds']:6.1f}  {row['peak_mb']:8,}"
-        men = f"{row['men']:.3f}" if "men" in row else "    -"
-        scores = f"{row['loss']:6.4f}  {row['wordsim353']:7.3f}  {row['simlex999']:6.3f}  {men}"
+        scores = f"{row['loss']:6.4f}  {row['wordsim353']:7.3f}  {row['simlex999']:6.3f}"
         analogies = f"{row['analogies_correct']:,} of {row['analogies_asked']:,}"
-        by, seed, epochs, x_max = key_of(row)
-        print(f"{by:13}  {seed:4}  {epochs:6}  {x_max:5}  {speed}  {cost}  {scores}  {analogies}")
+        print(f"{row['by']:15}  {row['seed']:4}  {row['epochs']:6}  {speed}  {cost}  {scores}  {analogies}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", action="store_true", help="print the table of the last run")
-    parser.add_argument("--missing", action="store_true", help="only the rows that the last table lacks")
-    parser.add_argument("--row", nargs=4, metavar=("BY", "SEED", "EPOCHS", "X_MAX"), help="one row, as JSON")
+    parser.add_argument("--row", nargs=3, metavar=("BY", "SEED", "EPOCHS"), help="one row, as JSON")
     args = parser.parse_args()
     if args.row:
-        by, *numbers = args.row
-        print(json.dumps(run_row(by, *map(int, numbers))))
+        by, seed, epochs = args.row
+        print(json.dumps(run_row(by, int(seed), int(epochs))))
     elif args.table:
         print_table()
     else:
-        run_all(args.missing)
+        run_all()
         print_table()
 
 

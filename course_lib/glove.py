@@ -40,10 +40,10 @@ class GloVeConfig(Settings):
 
     `window`: how far two words may be apart; a pair d places apart counts 1/d. `max_size`: at most so many words, the
     most frequent (None: all). `x_max`: pairs that meet as often weigh 1, rarer ones (count / x_max) ** `alpha`; the
-    paper's 100 is for billions of words. `learning_rate`: that of `adagrad_step`, whose sums start at 0. It is no kin to
-    the released program's eta of 0.05. That one starts its sums at 1 and adds (eta g)^2, after each cell's step: a step
-    is g / sqrt(1 / eta^2 + the sum of g^2), and once the sum is large, eta has no say. `epochs`: times that each cell is
-    trained on.
+    paper's 100 is for billions of words. `learning_rate`: that of `adagrad_step`, whose sums start at 0; no number to
+    compare with the released program's eta of 0.05. That one starts its sums at 1 and adds (eta g)^2 to them, after
+    each cell's step: a step is g / sqrt(1 / eta^2 + the sum of g^2), and once the sum is large, eta has no say.
+    `epochs`: times that each cell is trained on.
     """
 
     vector_size: Size = 100

@@ -326,8 +326,8 @@ print(f"score {evaluation.spearman(cosines, judged):.3f}")
 print(f"95 of 100 drawn lists between {np.quantile(scores, 0.025):.3f} and {np.quantile(scores, 0.975):.3f}")
 
 # %% [markdown]
-# The library's `bootstrap_interval` is these lines, with the same thousand lists: the interval below is the one that you
-# have just seen.
+# The library's `bootstrap_interval` is these lines, with the same thousand lists: the interval below is the one that
+# you have just seen.
 #
 # Now the seeds. Several trainings are too long for a lesson, so these come out of a **saved** table, which
 # `benchmarks/word_vectors.py` measured on the machine that it names. From three scores one can say between what bounds
@@ -496,7 +496,8 @@ check.three_cos_add(three_cos_add)
 
 # %% [markdown]
 # The library's `score_analogies` is this for thousands of questions at once, and `most_similar` for one. Switch the
-# habit off, in any space, and **try your own**. In one of our four spaces *queen* wins even so. Which? Guess, then look.
+# habit off, in any space, and **try your own**. In one of our four spaces *queen* wins even so. Which? Guess, then
+# look.
 
 # %% tags=["boilerplate"]
 # A sum of your choice, in a space of your choice, with the words of the question allowed or left out.
@@ -513,7 +514,8 @@ viz.explore(draw_sum, start=viz.Text("king"), minus=viz.Text("man"), plus=viz.Te
 # %%
 # Every word allowed: who answers king - man + woman, in each of our four spaces?
 for name in ours:
-    print(f"{name:10}", spaces[name].most_similar(positive=["king", "woman"], negative=["man"], topn=1, exclude=False))
+    nearest = spaces[name].most_similar(positive=["king", "woman"], negative=["man"], topn=1, exclude=False)
+    print(f"{name:10} {nearest[0][1]:.2f}  {nearest[0][0]}")
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 26-34. Type** the sum of five (3 lines), the solution (4 lines). In the explorer take three sums from the
@@ -738,8 +740,9 @@ for name, chosen in {row["method"]: row["settings"] for row in saved["rows"]}.it
 # The ± is the interval over seeds (0 for PPMI-SVD, whose SVD converged to the same vectors each time), and you know
 # that the one over pairs is wider. Read it with that in mind: which gaps would you bet on?
 #
-# - GloVe is far behind on every list. Lesson 04 said what may explain it: a small text, and a cost that never hears of
-#   the pairs that did not meet. The row says nothing about GloVe on billions of words.
+# - GloVe is far behind on every list, and with the window of the others farther still. Lesson 04 had two guesses, a
+#   small text and a cost that never hears of the pairs that did not meet; settings are a third. The rows say nothing
+#   about GloVe on billions of words. (That of window 5 was measured on a busier machine: leave its seconds aside.)
 # - Between PPMI-SVD and skip-gram the order depends on the list: counting leads on MEN, in a third of the time;
 #   skip-gram leads on SimLex and on the analogies.
 # - fastText is level with skip-gram on WordSim and SimLex, ahead on MEN and RareWords, and has more than twice its
@@ -808,10 +811,10 @@ for key, heading in columns.items():
 
 # %% [markdown]
 # Better on every list of pairs, worse on the analogies: was that your guess? Compare the distance from *yours* to
-# PPMI-SVD with the distances between methods. Settings of one method can lie as far apart as some methods do. Levy, Goldberg and Dagan (2015) ran
-# many such rows and came to this: much of the gain of the newer methods had been their settings. Whoever compares
-# methods owes each of them the same care. And whoever tries ten settings and reports the best on the list that chose
-# it has trained on the test: choose on one list, report on another.
+# PPMI-SVD with the distances between methods. Settings of one method can lie as far apart as some methods do. Levy,
+# Goldberg and Dagan (2015) ran many such rows and came to this: much of the gain of the newer methods had been their
+# settings. Whoever compares methods owes each of them the same care. And whoever tries ten settings and reports the
+# best on the list that chose it has trained on the test: choose on one list, report on another.
 #
 # And so the last question of this lesson is the first: do the vectors work? *For what?* The lists are stand-ins. The
 # test of vectors is the task you want them for; lesson 16 will put them there.
@@ -915,8 +918,8 @@ for key, heading in columns.items():
 # - Jacob Cohen (1988). Statistical Power Analysis for the Behavioral Sciences, second edition. What "large" means.
 # - Tomas Mikolov, Kai Chen, Greg Corrado, Jeffrey Dean (2013). Efficient Estimation of Word Representations in Vector
 #   Space. arXiv:1301.3781. The 19,544 questions.
-# - Omer Levy, Yoav Goldberg (2014). Linguistic Regularities in Sparse and Explicit Word Representations. CoNLL. 3CosAdd,
-#   and its name.
+# - Omer Levy, Yoav Goldberg (2014). Linguistic Regularities in Sparse and Explicit Word Representations. CoNLL.
+#   3CosAdd, and its name.
 # - Omer Levy, Yoav Goldberg, Ido Dagan (2015). Improving Distributional Similarity with Lessons Learned from Word
 #   Embeddings. TACL. Settings against methods.
 # - Tal Linzen (2016). Issues in Evaluating Semantic Spaces Using Word Analogies. RepEval. The nearest word to c alone.
