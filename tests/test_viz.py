@@ -204,4 +204,4 @@ def test_pages_made_of_a_notebook_saved_with_its_widgets_show_their_pictures(exp
     settings = JSONFileConfigLoader("jupyter_config.json", str(ROOT / ".jupyter")).load_config()
     page, _ = HTMLExporter(config=settings).from_notebook_node(saved)
     assert page.count("<img ") == 2
-    assert WIDGET not in page
+    assert f'<script type="{WIDGET}"' not in page

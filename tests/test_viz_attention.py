@@ -244,21 +244,6 @@ def test_the_still_picture_keeps_its_legend_and_its_names_inside(queries, keys, 
     assert all(left.x1 <= right.x0 + 1 for left, right in zip(boxes, boxes[1:])), "names of keys run into each other"
 
 
-def test_a_sign_comes_from_the_first_font_that_has_it_and_is_a_box_in_none(monkeypatch):
-    monkeypatch.setattr(module, "FONTS", ("DejaVu Sans", "STIXGeneral", "No Such Font"))
-    module.fonts.cache_clear()
-    try:
-        assert [*module.fonts()] == ["DejaVu Sans", "STIXGeneral"], "both come with Matplotlib"
-        one = next(chr(c) for c in module.fonts()["STIXGeneral"].get_charmap()
-                   if not module.fonts()["DejaVu Sans"].get_char_index(c) and c > 0x2000)
-        assert module.drawable(f"é{one}国") == f"é{one}□"
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            module.small_png(module.still(np.ones((1, 1, 1)), [one], [one], [0], one), [0])
-    finally:
-        module.fonts.cache_clear()
-
-
 def test_the_script_and_the_style_ship_and_need_no_network():
     code, style = viz.script("attention"), (viz.STATIC / "attention.css").read_text("utf-8")
     assert code.endswith("export default { render };\n")

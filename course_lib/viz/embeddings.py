@@ -15,6 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from course_lib.viz.words import NAME, drawn, legible, tidy
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)))
@@ -23,6 +25,7 @@ SPOTS = ((8, 0, "left", "center"), (-8, 0, "right", "center"), (0, 8, "center", 
          (6, 6, "left", "bottom"), (-6, 6, "right", "bottom"), (6, -6, "left", "top"), (-6, -6, "right", "top"))
 
 
+@legible
 def neighbours(vectors, word: str, topn: int = 10) -> tuple[Figure, str]:
     """The words nearest to `word`, with their cosines. Unknown words and a bad `topn` raise what `vectors` raises."""
     near = vectors.most_similar(word, topn=topn)
@@ -46,6 +49,7 @@ def neighbours(vectors, word: str, topn: int = 10) -> tuple[Figure, str]:
                     f"{cosines[0]:.2f}{rest}.")
 
 
+@legible
 def map_words(vectors, words: Sequence[str] | Mapping[str, Sequence[str]],
               title: str = "A map of words") -> tuple[Figure, str]:
     """Words in the two directions in which their vectors differ most (PCA by SVD).
@@ -74,6 +78,7 @@ def map_words(vectors, words: Sequence[str] | Mapping[str, Sequence[str]],
                     f"{_closest(places, every)}{_extremes(places, every)}")
 
 
+@legible
 def moving_map(snapshots: Sequence[np.ndarray] | Mapping[int, np.ndarray], words: Sequence[str],
                step: int) -> tuple[Figure, str]:
     """Where words stood at one training step, and their way there, on axes that stay the same for every step.
@@ -109,6 +114,7 @@ def moving_map(snapshots: Sequence[np.ndarray] | Mapping[int, np.ndarray], words
                     f"{_closest(ways[now], words)}").strip()
 
 
+@legible
 def race(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str = "Loss against time",
          ylabel: str = "loss (nats)") -> tuple[Figure, str]:
     """Loss against seconds, one line per runner: name -> (seconds, loss).
@@ -211,12 +217,14 @@ def _limits(axes: Axes, places: Float[np.ndarray, "n 2"]) -> None:
 def _label(axes: Axes, places: Float[np.ndarray, "n 2"], words: Sequence[str]) -> None:
     """A word beside each place, on the side where it covers least of what is there already."""
     figure = axes.figure
+    tidy(figure)
     figure.draw_without_rendering()  # the layout must stand before boxes can be compared
     renderer, frame = figure.canvas.get_renderer(), axes.get_window_extent()
     dots = axes.transData.transform(places)
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in dots]
     for word, place in zip(words, places, strict=True):
-        text = axes.annotate(word, place, (8, 0), textcoords="offset points", fontsize=12, zorder=4, parse_math=False)
+        text = axes.annotate(drawn(word, NAME), place, (8, 0), textcoords="offset points", fontsize=12, zorder=4,
+                             parse_math=False)
         costs = [_cost(_put(text, spot, renderer), taken, frame) + 0.01 * i for i, spot in enumerate(SPOTS)]
         taken.append(_put(text, SPOTS[int(np.argmin(costs))], renderer))
 

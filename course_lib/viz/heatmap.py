@@ -15,13 +15,14 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from course_lib.viz.attention import drawable, fonts
+from course_lib.viz.words import drawable, fonts, legible
 
 NO_VALUE = "#BBBBBB"  # the colour of NaN
 COLOURS = colormaps["Blues"].with_extremes(bad=NO_VALUE)
 MOST_NAMES = 60  # names beyond this could not be read
 
 
+@legible
 def heatmap(matrix: Float[np.ndarray, "R C"], rows: Sequence[str], columns: Sequence[str], title: str, label: str,
             low: float | None = None, high: float | None = None, digits: int | None = None) -> tuple[Figure, str]:
     """The cells of `matrix` as colours; `label` says what the colour bar measures, with its unit.
