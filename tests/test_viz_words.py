@@ -94,7 +94,7 @@ def test_signs_that_no_font_has_are_boxes():
 
 
 def test_words_for_those_who_do_not_see_have_an_end():
-    assert short_alt(f"of {LONG} and\n{LONG}.") == f"of {'x' * 49}… and {'x' * 49}…"
+    assert short_alt(f"of {LONG} and\n{LONG}.") == f"of {'x' * 39}… and {'x' * 39}…"
     assert len(short_alt("word " * 9000)) == 2000
 
 

@@ -19,7 +19,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 # After the font that comes with Matplotlib: fonts with Chinese or with emoji, of which a machine may have some.
 FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "PingFang SC",
          "Hiragino Sans GB", "Microsoft YaHei", "Noto Emoji", "Segoe UI Symbol", "Symbola")
-LINE, NAME, ALT = 120, 50, 2000  # letters of a line, of a name beside an axis, and of all words about a picture
+LINE, NAME, ALT = 120, 40, 2000  # letters of a line, of a name beside an axis, and of all words about a picture
 
 
 def legible(figure_of: Callable[..., tuple[Figure, str]]) -> Callable[..., tuple[Figure, str]]:
