@@ -19,7 +19,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 # After the font that comes with Matplotlib: fonts with Chinese or with emoji, of which a machine may have some.
 FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "PingFang SC",
          "Hiragino Sans GB", "Microsoft YaHei", "Noto Emoji", "Segoe UI Symbol", "Symbola")
-LINE, NAME, ALT = 120, 40, 2000  # letters of a line, of a name beside an axis, and of all words about a picture
+LINE, NAME = 120, 40  # letters of a line, and of a name beside an axis
+ALT, WORD = 2000, 60  # letters of all words about a picture, and of each
 
 
 def legible(figure_of: Callable[..., tuple[Figure, str]]) -> Callable[..., tuple[Figure, str]]:
@@ -75,7 +76,7 @@ def one_line(text: object) -> str:
 
 def short_alt(alt: str) -> str:
     """Words about a picture on one line, without names that nobody would hear out."""
-    return shortened(re.sub(rf"\S{{{NAME + 1},}}", lambda name: shortened(name[0], NAME), one_line(alt)), ALT)
+    return shortened(re.sub(rf"\S{{{WORD + 1},}}", lambda name: shortened(name[0], WORD), one_line(alt)), ALT)
 
 
 @functools.cache
