@@ -12,7 +12,8 @@ SHARED = -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-lab: data  ## install what is missing, then open JupyterLab on lesson 00 (LAB_ARGS=--allow-root as root)
+lab: .venv/lab.done  ## install what is missing, then open JupyterLab on lesson 00 (LAB_ARGS=--allow-root as root)
+	@$(PY) -m course_lib.data fetch first || echo "A lesson that needs what is missing will say so; JupyterLab opens."
 	$(PY) tools/open_lab.py $(LAB_ARGS)
 
 test: unit nbval  ## every test: ruff, the tests, the browser, strict nbval over the lessons
@@ -75,21 +76,29 @@ clean:  ## remove the environment, builds and caches; your lessons in work/ and 
 ruff: .venv/test.done
 	$(PY) -m ruff check .
 
-# The set-up: one environment, one file in it per finished step, so that a second call needs no pip and no network.
+# The set-up: one environment, one file in it per finished step, so that a second call needs no pip and no network. Where
+# an upgrade took its Python away, nothing in it is of use, and it is made anew. Packages that are there, but cannot be
+# brought up to date, are used as they are.
+WHOLE = import os, sysconfig; os.listdir(sysconfig.get_path('purelib'))
+GONE := $(shell test ! -L $(PY) || ($(PY) -c "$(WHOLE)") >/dev/null 2>&1 || echo made-anew)
+INSTALL = $(PY) -m pip install -c constraints.txt -e
+OR_AS_BEFORE = && touch $@ || { test -e $@ && echo "pip could not finish (see above): going on with what is installed."; }
+
 data: .venv/lab.done
 	$(PY) -m course_lib.data fetch first
 
-.venv/lab.done: pyproject.toml constraints.txt
+.venv/lab.done: pyproject.toml constraints.txt $(GONE)
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name yours, as in: make lab PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) tools/check_python.py
-	$(PYTHON) -m venv .venv
-	$(PY) -m pip install -c constraints.txt -e ".[lab,hub]"
-	touch $@
+	@$(PY) -m pip --version >/dev/null 2>&1 || { rm -f .venv/*.done; $(PYTHON) -m venv --clear .venv; }
+	$(INSTALL) ".[lab,hub]" $(OR_AS_BEFORE)
 
 .venv/test.done: .venv/lab.done
-	$(PY) -m pip install -c constraints.txt -e ".[lab,hub,test,site,slides]"
-	touch $@
+	$(INSTALL) ".[lab,hub,test,site,slides]" $(OR_AS_BEFORE)
 
 .venv/bench.done: .venv/lab.done
-	$(PY) -m pip install -c constraints.txt -e ".[lab,hub,bench]"
-	touch $@
+	$(INSTALL) ".[lab,hub,bench]" $(OR_AS_BEFORE)
+
+.PHONY: made-anew
+made-anew:
+	@echo "The Python of .venv is gone: making it anew."

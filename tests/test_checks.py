@@ -321,7 +321,9 @@ def test_what_is_asked_of_the_function_itself_may_fail():
     ids=["text", "words", "numbers", "rows", "dict", "range", "array", "tensor", "tuple"])  # fmt: skip
 def test_a_huge_answer_is_not_looked_into(answer):
     began = time.perf_counter()
-    assert "of more than 200,000 things, far more than the right answer has." in ask(lambda counts: answer).message
+    assert "of more than 500,000 things, far more than the right answer has" in ask(lambda counts: answer).message
+    played = call(lambda counts: answer, np.ones(2), play=lambda function, counts: sorted(function(counts)))
+    assert (played.kind, "of more than 500,000 things" in played.value) == ("unfit", True)
     assert time.perf_counter() - began < 1
 
 

@@ -418,12 +418,20 @@ def test_binder_hands_jupyterlab_our_settings():
     assert said.strip() == f"{ROOT / '.jupyter'}:before"
 
 
+def write_lesson(folder: Path, name: str, source: str = "é = 1") -> None:
+    folder.mkdir(exist_ok=True)
+    cell = {"cell_type": "code", "source": source, "outputs": ["a spoiler"], "execution_count": 3}
+    (folder / name).write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+
+
+def sources(path: Path) -> list[str]:
+    return [cell["source"] for cell in json.loads(path.read_text("utf-8"))["cells"]]
+
+
 def test_a_lesson_is_copied_once_and_never_again(tmp_path):
     source, target = tmp_path / "notebooks", tmp_path / "work"
-    source.mkdir()
     for name in ("00_a.ipynb", "02_b.ipynb", "costs.json", "notes.ipynb"):
-        cell = {"cell_type": "code", "source": "é = 1", "outputs": ["a spoiler"], "execution_count": 3}
-        (source / name).write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+        write_lesson(source, name)
     target.mkdir()
     (target / "02_b.ipynb").write_text("mine")
     assert [path.name for path in open_lab.copy_lessons(source, target)] == ["00_a.ipynb"]
@@ -432,6 +440,113 @@ def test_a_lesson_is_copied_once_and_never_again(tmp_path):
     assert copied == {"cell_type": "code", "source": "é = 1", "outputs": [], "execution_count": None}
     assert sorted(path.name for path in target.iterdir()) == ["00_a.ipynb", "02_b.ipynb"]
     assert open_lab.copy_lessons(source, target) == []
+
+
+def test_a_new_version_of_a_lesson_comes_where_nothing_was_written(tmp_path, capsys):
+    source, target = tmp_path / "notebooks", tmp_path / "work"
+    for name in ("00_a.ipynb", "01_b.ipynb", "02_c.ipynb", "03_d.ipynb"):
+        write_lesson(source, name)
+    open_lab.copy_lessons(source, target)
+    for name, line in (("00_a.ipynb", "é = 1"), ("01_b.ipynb", "é = 2  # mine"), ("03_d.ipynb", "é = 4  # mine")):
+        written = json.loads((target / name).read_text("utf-8"))  # as JupyterLab saves: lines, outputs, more metadata
+        written["cells"][0] |= {"source": [line], "outputs": ["ran"], "execution_count": 1}
+        written["metadata"]["kernelspec"] = {"name": "python3"}
+        (target / name).write_text(json.dumps(written), encoding="utf-8")
+    for name in ("00_a.ipynb", "01_b.ipynb", "02_c.ipynb"):
+        write_lesson(source, name, "é = 3")
+    assert [path.name for path in open_lab.copy_lessons(source, target)] == ["00_a.ipynb", "02_c.ipynb"]
+    assert sources(target / "00_a.ipynb") == sources(target / "02_c.ipynb") == ["é = 3"]
+    assert sources(target / "01_b.ipynb") == [["é = 2  # mine"]]
+    (said,) = capsys.readouterr().out.splitlines()
+    assert said.startswith("work/01_b.ipynb is as you left it. There is a newer version of this lesson: look at it in")
+
+
+def test_a_damaged_lesson_keeps_none_of_the_others_back(tmp_path, capsys):
+    source, target = tmp_path / "notebooks", tmp_path / "work"
+    write_lesson(source, "02_c.ipynb")
+    (source / "00_a.ipynb").write_text("<<<<<<< HEAD\n{}\n=======\n")
+    (source / "01_b.ipynb").write_text('{"cells": [3]}')
+    assert [path.name for path in open_lab.copy_lessons(source, target)] == ["02_c.ipynb"]
+    said = capsys.readouterr().out
+    for name in ("00_a.ipynb", "01_b.ipynb"):
+        assert f"notebooks/{name} is damaged, as by a merge" in said
+        assert f"`git checkout HEAD notebooks/{name}` brings it back" in said
+
+
+def test_work_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch, capsys):
+    source, target = tmp_path / "notebooks", tmp_path / "work"
+    write_lesson(source, "00_a.ipynb")
+    target.write_text("a file")
+    with pytest.raises(SystemExit, match="work, which cannot be made a folder .File exists.: rename what stands in"):
+        open_lab.copy_lessons(source, target)
+    target.unlink()
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert open_lab.copy_lessons(source, target) == []
+    assert "work/00_a.ipynb was not copied (No space left on device): make room for it" in capsys.readouterr().out
+    assert not list(target.iterdir())
+
+
+@posix
+def test_two_starts_at_once_copy_the_same_lessons(tmp_path):
+    for number in range(9):
+        write_lesson(tmp_path / "notebooks", f"{number:02d}_a.ipynb", "x" * 100_000)
+    code = "import pathlib, sys; sys.path.insert(0, sys.argv[1]); import open_lab\n"
+    code += "open_lab.copy_lessons(pathlib.Path('notebooks'), pathlib.Path('work'))"
+    starts = [subprocess.Popen([sys.executable, "-c", code, ROOT / "tools"], cwd=tmp_path) for _ in range(4)]
+    assert [start.wait() for start in starts] == [0] * 4
+    assert len(list((tmp_path / "work").iterdir())) == 9
+
+
+def test_a_folder_that_was_moved_finds_its_own_library(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "before")
+    assert open_lab.environment()["PYTHONPATH"] == f"{ROOT}{os.pathsep}before"
+    settings, old = tmp_path / "pyvenv.cfg", tmp_path / "an old place" / ".venv"
+    assert open_lab.moved_from(tmp_path) is None
+    settings.write_text(f"version = 3.11.7\ncommand = /usr/bin/python3 -m venv --clear {old}\n")
+    assert open_lab.moved_from(tmp_path) == str(old.parent)
+    settings.write_text(f"command = /usr/bin/python3 -m venv {tmp_path}\n")
+    assert open_lab.moved_from(tmp_path) is None
+
+
+@posix
+@needs_make
+def test_lab_opens_without_a_network_whatever_was_touched(tmp_path):
+    """A Python that only says what it was asked, and cannot install or fetch."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    python, done = tmp_path / "python", tmp_path / ".venv/lab.done"
+    python.write_text('#!/bin/sh\necho "asked: $*"\ncase "$*" in *"pip install"*|*"data fetch"*) exit 1;; esac\n')
+    python.chmod(0o755)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").symlink_to(python)
+    done.touch()
+    os.utime(done, (1, 1))
+    (tmp_path / "constraints.txt").touch()
+    command = ["make", "lab", f"PYTHON={python}"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    for words in ("pip could not finish", "A lesson that needs what is missing", "asked: tools/open_lab.py"):
+        assert words in said
+    done.unlink()
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode, "nothing is installed yet"
+
+
+@posix
+@needs_make
+def test_an_environment_whose_python_is_gone_is_made_anew(tmp_path):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/lab.done").touch()
+    link = tmp_path / ".venv/bin/python"
+    for target, anew in ((sys.executable, False), (tmp_path / "gone", True)):
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        plan = subprocess.run(["make", "-n", "lab"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        assert ("-m venv --clear .venv" in plan) == anew
 
 
 def test_settings_of_the_learner_stay_behind_ours(monkeypatch):

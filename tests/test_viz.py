@@ -2,15 +2,21 @@
 import base64
 import importlib.resources
 import io
+from pathlib import Path
 
+import ipywidgets
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from nbconvert import HTMLExporter
+from traitlets.config.loader import JSONFileConfigLoader
 
 from course_lib import viz
 
+ROOT = Path(__file__).resolve().parents[1]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -187,3 +193,16 @@ def test_the_script_and_the_style_ship_with_the_package_and_need_no_network():
         assert "http" not in text
         assert "import " not in text
     assert importlib.resources.files("course_lib.viz").joinpath("static/explore.js").is_file()
+
+
+def test_pages_made_of_a_notebook_saved_with_its_widgets_show_their_pictures(explorer):
+    """Without a network nothing else can be shown: the widgets' own page asks for scripts from elsewhere."""
+    widgets = [explorer, viz.attention_view(np.eye(2), ["a", "b"])]
+    saved = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[
+        nbformat.v4.new_output("display_data", widget._repr_mimebundle_()[0]) for widget in widgets])])  # fmt: skip
+    state = ipywidgets.Widget.get_manager_state(widgets=widgets)
+    saved.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
+    settings = JSONFileConfigLoader("jupyter_config.json", str(ROOT / ".jupyter")).load_config()
+    page, _ = HTMLExporter(config=settings).from_notebook_node(saved)
+    assert page.count("<img ") == 2
+    assert f'<script type="{WIDGET}"' not in page

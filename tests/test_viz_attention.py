@@ -253,21 +253,6 @@ def test_few_queries_and_many_keys_are_drawn_wide():
     assert matrix.x0 == pytest.approx(lines.x0, abs=0.01), "a key stands over its column"
 
 
-def test_a_sign_comes_from_the_first_font_that_has_it_and_is_a_box_in_none(monkeypatch):
-    monkeypatch.setattr(module, "FONTS", ("DejaVu Sans", "STIXGeneral", "No Such Font"))
-    module.fonts.cache_clear()
-    try:
-        assert [*module.fonts()] == ["DejaVu Sans", "STIXGeneral"], "both come with Matplotlib"
-        one = next(chr(c) for c in module.fonts()["STIXGeneral"].get_charmap()
-                   if not module.fonts()["DejaVu Sans"].get_char_index(c) and c > 0x2000)
-        assert module.drawable(f"é{one}国") == f"é{one}□"
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            module.small_png(module.still(np.ones((1, 1, 1)), [one], [one], [0], one), [0])
-    finally:
-        module.fonts.cache_clear()
-
-
 def test_the_script_and_the_style_ship_and_need_no_network():
     code, style = viz.script("attention"), (viz.STATIC / "attention.css").read_text("utf-8")
     assert code.endswith("export default { render };\n")

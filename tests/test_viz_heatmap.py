@@ -102,3 +102,11 @@ def test_a_tensor_is_a_table_too(dtype):
     table = torch.tensor([[1.0, 2.0, 0.0, 4.0], [5.0, 6.0, 7.0, 8.0], [9.0, 1.0, 2.0, 3.0]]).to(dtype).requires_grad_()
     figure, alt = heatmap(table, ROWS, COLUMNS, "t", "l")
     assert alt == heatmap(table.tolist(), ROWS, COLUMNS, "t", "l")[1]
+
+
+def test_names_of_any_length_leave_room_for_the_table(recwarn):
+    figure, alt = heatmap(np.eye(2), ["x" * 5000, "b"], ["y" * 1000, "d"], "T", "share")
+    figure.draw_without_rendering()
+    assert not [warning for warning in recwarn if "constrained_layout" in str(warning.message)]
+    assert max(figure.get_size_inches()) < 10
+    assert len(alt) < 400

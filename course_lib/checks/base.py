@@ -164,9 +164,16 @@ def call(learner: Callable, *args, name: str | None = None, play: Callable | Non
         return Outcome("raised", TypeError, failed(name, text))
     mine, my_kwargs = fresh(args), fresh(kwargs)
     used = learner if play is None else functools.partial(play, learner)
+
+    def modest(*args, **kwargs):
+        value = learner(*args, **kwargs)
+        if size(value) > MOST:
+            raise Unfit(f"it returned {a_type(value)} of more than {MOST:,} things, far more than the right answer has")
+        return value
+
     try:
         with quiet_room() as caught:
-            value = used(*mine, **my_kwargs)
+            value = modest(*mine, **my_kwargs) if play is None else play(modest, *mine, **my_kwargs)
     except KeyboardInterrupt:  # the learner pressed stop
         raise
     except Unfit as error:
@@ -174,9 +181,6 @@ def call(learner: Callable, *args, name: str | None = None, play: Callable | Non
     except BaseException as error:
         return raised(name, learner, error)
     warned = warning(learner, caught)
-    if size(value) > MOST:
-        text = f"it returned {a_type(value)} of more than {MOST:,} things, far more than the right answer has"
-        return Outcome("unfit", text, failed(name, f"{text}."), warned)
     for (key, before), after in zip(named(used, args, kwargs), [*mine, *my_kwargs.values()], strict=True):
         if not unchanged(before, after):
             text = f"it changed its input `{key}` in place. The caller still needs it: work on a copy."
@@ -191,7 +195,7 @@ def call(learner: Callable, *args, name: str | None = None, play: Callable | Non
     return Outcome("value", value, None, warned)
 
 
-MOST = 200_000  # numbers, words and letters of an answer: whatever is larger is not looked into
+MOST = 500_000  # numbers, words and letters of an answer: whatever is larger is not looked into
 
 
 def size(value: Any) -> int:

@@ -17,6 +17,8 @@ import matplotlib.pyplot as plt
 import traitlets
 from IPython.display import display
 
+from course_lib.viz.words import one_line, sendable, short_alt
+
 STATIC = pathlib.Path(__file__).parent / "static"
 UNSAFE = "\\u003c"  # how a string in a script writes <
 
@@ -42,7 +44,7 @@ def check_alt(alt: str) -> str:
     """The alt text on one line; a picture without words is refused."""
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"A picture needs its words: alt is {alt!r}; say in a sentence what there is to see.")
-    return " ".join(alt.split())
+    return short_alt(alt)
 
 
 def image(source: str, alt: str) -> str:
@@ -133,7 +135,7 @@ class Choice:
         return self.options[int(sent)]
 
     def spec(self) -> dict:
-        options = [str(option) for option in self.options]
+        options = [sendable(option) for option in self.options]
         return {"kind": "choice", "options": options, "value": list(self.options).index(self.first())}
 
 
@@ -151,7 +153,7 @@ class Text:
         return str(sent).strip()[:200]
 
     def spec(self) -> dict:
-        return {"kind": "text", "value": self.value}
+        return {"kind": "text", "value": sendable(self.value)}
 
 
 # --- explore -----------------------------------------------------------------------------------------------------
@@ -179,7 +181,7 @@ def draw(render: Callable, values: dict) -> tuple[str, str, str]:
     except Exception as error:
         # str(KeyError("a sentence")) wraps the sentence in quotes
         text = error.args[0] if type(error) is KeyError and error.args else error
-        return "", "", " ".join(str(text).split()) or type(error).__name__
+        return "", "", one_line(text) or type(error).__name__
     finally:
         for number in set(plt.get_fignums()) - before:
             plt.close(number)
@@ -201,7 +203,8 @@ class Explorer(Pictured):
         start = ", ".join(f"{name}={value!r}" for name, value in values.items())
         self._words = f"explore({start}): {alt or 'could not draw: ' + problem}"
         self._still = image(source, alt) if source else f"<p>{html.escape(problem)}</p>"
-        specs = [{"name": n, "label": c.label or n.replace("_", " "), **c.spec()} for n, c in controls.items()]
+        specs = [{"name": name, "label": one_line(control.label or name.replace("_", " ")), **control.spec()}
+                 for name, control in controls.items()]  # fmt: skip
         super().__init__(controls=specs, picture={"source": source, "alt": alt, "problem": problem, "number": 0})
         self.observe(lambda change: self.answer(change.new), "wanted")
 

@@ -10,8 +10,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from course_lib.viz.embeddings import COLOURS, GREY, LINES, MARKERS, _canvas, _legend
+from course_lib.viz.words import legible
 
 
+@legible
 def forgetting(
     paths: Mapping[str, Sequence[tuple[float, float]]], start: tuple[float, float], title: str, xlabel: str, ylabel: str
 ) -> tuple[Figure, str]:
@@ -38,6 +40,7 @@ def forgetting(
     return figure, (f"{title}. {ylabel} against {xlabel}, from {start[0]:.2f} and {start[1]:.2f} at the start: {told}.")
 
 
+@legible
 def shots(rows: Mapping[str, Mapping[int, tuple[float, float, float]]], title: str) -> tuple[Figure, str]:
     """Right answers against examples in the prompt: name -> {examples: (share, low, high)}; the dotted line is a coin.
 

@@ -23,7 +23,7 @@ import matplotlib
 import numpy as np
 import traitlets
 from jaxtyping import Float, UInt
-from matplotlib import colormaps, font_manager
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
@@ -33,6 +33,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from course_lib.viz import STATIC, Pictured, alone, check_alt, image, script
+from course_lib.viz.words import LINE, drawable, fonts, one_line, shortened
 
 # Okabe & Ito (2008), without the yellow, which is too faint for a line; after eight heads they come again, dashed.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6A3D9A", "#595959")
@@ -42,9 +43,6 @@ TANGLE = 160  # heads times tokens; beyond this one head is shown first, unless 
 MOST_LINES = 64  # tokens; beyond this the lines of all of them at once would be a grey mass
 STATIC_BYTES = 24_000  # of weights in a committed notebook
 BLUES = colormaps["Blues"]
-# After the font that comes with Matplotlib: fonts with Chinese or with emoji, of which a machine may have some.
-FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "PingFang SC",
-         "Hiragino Sans GB", "Microsoft YaHei", "Noto Emoji", "Segoe UI Symbol", "Symbola")
 INVISIBLE = {" ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥"}
 
 
@@ -84,7 +82,7 @@ class AttentionView(Pictured):
                  heads: list[int], title: str | None):
         alt = describe(weights, names, key_names, layer, heads)
         self._words, self._parts = f"attention_view: {alt}", (weights, layer, heads, alt)
-        view = {"queries": names, "keys": key_names, "title": " ".join(str(title or "").split()),
+        view = {"queries": names, "keys": key_names, "title": shortened(one_line(title or ""), LINE),
                 "layers": [*range(weights.shape[0])], "heads": [*range(weights.shape[1])], "all": weights.shape[:2],
                 "layer": layer, "shown": heads, "colours": COLOURS, "lines": MOST_LINES}
         super().__init__(weights=encode(weights).tobytes(), view=view)
@@ -333,19 +331,6 @@ def small_png(figure: Figure, heads: Sequence[int]) -> str:
 def _faintest(weights: np.ndarray) -> float:
     """The smallest weight that gets a line in the still picture; among many tokens faint ones only make a fog."""
     return 0.01 if max(weights.shape[1:]) <= 24 else 0.04
-
-
-@functools.cache
-def fonts() -> dict[str, Any]:
-    """Those of FONTS that this machine has; Matplotlib takes a sign from the first that knows it."""
-    there = {font.name for font in font_manager.fontManager.ttflist}
-    return {name: font_manager.get_font(font_manager.findfont(name)) for name in FONTS if name in there}
-
-
-def drawable(text: str) -> str:
-    """Text for Matplotlib: signs that no font here knows become boxes, which would otherwise warn in red."""
-    return "".join(c if any(font.get_char_index(ord(c)) for font in fonts().values()) else "□"
-                   for c in text if c not in "\u200d\ufe0f")
 
 
 def _short(name: str) -> str:

@@ -13,13 +13,15 @@ from jaxtyping import Float
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from course_lib.viz.attention import drawable, fonts, shown
+from course_lib.viz.attention import shown
 from course_lib.viz.embeddings import COLOURS
 from course_lib.viz.heatmap import COLOURS as SHADES
+from course_lib.viz.words import drawable, fonts, legible
 
 TOP = 10  # words shown
 
 
+@legible
 def fill(pieces: Sequence[str], hole: int, names: Sequence[str],
          answers: Mapping[str, Float[np.ndarray, " V"]]) -> tuple[Figure, str]:
     """The ten likeliest words in a hole, one panel an answer; the word that stood there is hatched.
@@ -64,6 +66,7 @@ def _bars(axes, title: str, row: Float[np.ndarray, " V"], names: Sequence[str], 
     return f"{title}: {said}{rank}."
 
 
+@legible
 def heads(tables: Mapping[str, Float[np.ndarray, "L H P"]], columns: Sequence[str]) -> tuple[Figure, str]:
     """What share of its weight each head puts on what, one table a panel, a row a head, the share in each cell.
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from course_lib.viz.embeddings import COLOURS, GREY, _canvas
+from course_lib.viz.words import legible
 
 HATCHES = ("", "//", "..", "\\\\", "xx", "++", "oo")
 Box = tuple[float, float, float, float]  # left, bottom, width, height
@@ -41,6 +42,7 @@ def boxes(sizes: Mapping[str, float], box: Box) -> Iterator[tuple[str, Box]]:
         yield from boxes({name: sizes[name] for name in some}, half)
 
 
+@legible
 def treemap(parts: Mapping[str, Mapping[str, int]], title: str) -> tuple[Figure, str]:
     """A model's parameters as areas: group -> part -> how many. Parts of one name have one colour and one hatch.
 
@@ -79,6 +81,7 @@ def _tile(axes, box: Box, kind: str, number: int, share: float) -> None:
                   parse_math=False, bbox=ground)  # fmt: skip
 
 
+@legible
 def differences(values: Sequence[float], names: Sequence[str], title: str, limit: float = 1e-5) -> tuple[Figure, str]:
     """The largest difference after each layer as a bar, on a logarithmic axis; hatched where it is above `limit`.
 

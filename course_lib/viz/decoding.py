@@ -12,10 +12,12 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from course_lib.viz.attention import drawable, fonts, shown
+from course_lib.viz.attention import shown
 from course_lib.viz.embeddings import COLOURS, GREY, _canvas
+from course_lib.viz.words import drawable, fonts, legible
 
 
+@legible
 def choices(names: Sequence[str], before: Float[np.ndarray, " V"], after: Float[np.ndarray, " V"], title: str,
             most: int = 14) -> tuple[Figure, str]:
     """The likeliest tokens: what the model gives them, an outline, and what is drawn from, a bar; hatched is cut.
@@ -51,6 +53,7 @@ def choices(names: Sequence[str], before: Float[np.ndarray, " V"], after: Float[
     return figure, f"{title}: {kept} of {len(names)} tokens can be drawn. Before and after: {told}."
 
 
+@legible
 def tree(steps: Sequence[Sequence[tuple[str, int, float]]], best: Sequence[int], title: str) -> tuple[Figure, str]:
     """A beam search: a column a step, and in it what it kept, the best on top.
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from course_lib.viz.embeddings import COLOURS, GREY, LINES
+from course_lib.viz.words import legible
 
 STEPS = ("1 compare", "2 scale", "3 mask", "4 exponential", "5 share", "6 mix")
 NEW = "#FFF3C4"  # behind the column that a step has just filled
@@ -31,6 +32,7 @@ def _figure(height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+@legible
 def worksheet(query: Float[np.ndarray, " D"], key: Float[np.ndarray, "S D"], value: Float[np.ndarray, "S V"],
               tokens: Sequence[str], word: str, step: str = STEPS[-1], scaled: bool = True,
               mask: Bool[np.ndarray, " S"] | None = None) -> tuple[Figure, str]:
@@ -108,6 +110,7 @@ def _sheet_words(word, tokens, columns, weights, output, done) -> str:
     return said + (f" Output: {_row(output, ', ', 2)}." if done == 6 else "")
 
 
+@legible
 def sharpness(weights: Mapping[str, Float[np.ndarray, " S"]], title: str) -> tuple[Figure, str]:
     """Weights of a query, largest first, for several ways to weigh: name -> weights. A grey line: all alike.
 
@@ -134,6 +137,7 @@ def sharpness(weights: Mapping[str, Float[np.ndarray, " S"]], title: str) -> tup
     return figure, f"Sorted weights of {len(values)} keys. {'; '.join(words)}."
 
 
+@legible
 def reading(words: Sequence[str], weights: Float[np.ndarray, " S"], pushes: Float[np.ndarray, " S"], title: str,
             most: int = 120) -> tuple[Figure, str]:
     """A text, each word shaded by its weight and marked + or - by the side to which its value pushes.

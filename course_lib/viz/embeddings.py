@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from course_lib.viz.words import NAME, drawn, legible, tidy
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)))
@@ -27,6 +29,7 @@ SPOTS = tuple((distance * np.cos(angle), distance * np.sin(angle))
               for angle in 2 * np.pi * np.arange(number) / number)
 
 
+@legible
 def neighbours(vectors, word: str, topn: int = 10) -> tuple[Figure, str]:
     """The words nearest to `word`, with their cosines. Unknown words and a bad `topn` raise what `vectors` raises."""
     near = vectors.most_similar(word, topn=topn)
@@ -50,6 +53,7 @@ def neighbours(vectors, word: str, topn: int = 10) -> tuple[Figure, str]:
                     f"{cosines[0]:.2f}{rest}.")
 
 
+@legible
 def map_words(vectors, words: Sequence[str] | Mapping[str, Sequence[str]],
               title: str = "A map of words") -> tuple[Figure, str]:
     """Words in the two directions in which their vectors differ most (PCA by SVD).
@@ -78,6 +82,7 @@ def map_words(vectors, words: Sequence[str] | Mapping[str, Sequence[str]],
                     f"{_closest(places, every)}{_extremes(places, every)}")
 
 
+@legible
 def moving_map(snapshots: Sequence[np.ndarray] | Mapping[int, np.ndarray], words: Sequence[str],
                step: int) -> tuple[Figure, str]:
     """Where words stood at one training step, and their way there, on axes that stay the same for every step.
@@ -113,6 +118,7 @@ def moving_map(snapshots: Sequence[np.ndarray] | Mapping[int, np.ndarray], words
                     f"{_closest(ways[now], words)}").strip()
 
 
+@legible
 def race(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str = "Loss against time",
          ylabel: str = "loss (nats)") -> tuple[Figure, str]:
     """Loss against seconds, one line per runner: name -> (seconds, loss).
@@ -216,13 +222,14 @@ def _limits(axes: Axes, places: Float[np.ndarray, "n 2"]) -> None:
 def place_labels(axes: Axes, places: Float[np.ndarray, "n 2"], words: Sequence[str], size: float = 12) -> None:
     """A word beside each place, where it covers least of what is there already. The axes' limits must be set."""
     figure = axes.figure
+    tidy(figure)
     figure.draw_without_rendering()  # the layout must stand before boxes can be compared
     renderer, frame, points = figure.canvas.get_renderer(), axes.get_window_extent(), figure.dpi / 72
     dots = axes.transData.transform(places)
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in dots]
     line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 5}
     for word, place, dot in zip(words, places, dots, strict=True):
-        text = axes.annotate(word, place, (0, 0), textcoords="offset points", fontsize=size, zorder=4,
+        text = axes.annotate(drawn(word, NAME), place, (0, 0), textcoords="offset points", fontsize=size, zorder=4,
                              parse_math=False, arrowprops=line)
         box = Text.get_window_extent(text, renderer)
         boxes = [_box(dot, spot, box.width, box.height, points) for spot in SPOTS]

@@ -14,8 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from course_lib.viz.embeddings import COLOURS, GREY, LINES, MARKERS, _canvas, _legend, place_labels
+from course_lib.viz.words import legible
 
 
+@legible
 def agreement(people: Float[np.ndarray, " N"], model: Float[np.ndarray, " N"], names: Sequence[str], title: str,
               marked: int = 6) -> tuple[Figure, str]:
     """Each pair of words at its rank among people's judgements and among the cosines; the farthest off are named.
@@ -43,6 +45,7 @@ def agreement(people: Float[np.ndarray, " N"], model: Float[np.ndarray, " N"], n
                     f"Spearman {rho:.2f}. Farthest from the diagonal, which is dashed: {told}.")
 
 
+@legible
 def intervals(rows: Mapping[str, tuple[float, float, float]], title: str, xlabel: str) -> tuple[Figure, str]:
     """A value and the interval around it in each row: name -> (value, low, high)."""
     if not rows:
@@ -65,6 +68,7 @@ def intervals(rows: Mapping[str, tuple[float, float, float]], title: str, xlabel
     return figure, f"{title}. {told}."
 
 
+@legible
 def strata(labels: Sequence[str], series: Mapping[str, Sequence[float]], title: str, xlabel: str) -> tuple[Figure, str]:
     """One line a series over the same groups, rarest first; NaN is a gap: name -> one score a group."""
     for name, scores in series.items():
@@ -83,6 +87,7 @@ def strata(labels: Sequence[str], series: Mapping[str, Sequence[float]], title: 
     return figure, f"{title}. Line chart over {len(labels)} groups ({'; '.join(labels)}). {told}"
 
 
+@legible
 def answers(found: Sequence[tuple[str, float]], question: Collection[str], title: str,
             xlabel: str = "cosine (no unit)") -> tuple[Figure, str]:
     """The words nearest to a sum, with their cosines; words of the `question` are hatched."""
@@ -106,6 +111,7 @@ def answers(found: Sequence[tuple[str, float]], question: Collection[str], title
     return figure, f"{title}: {told}."
 
 
+@legible
 def associations(groups: Mapping[str, Mapping[str, float]], sides: tuple[str, str], title: str) -> tuple[Figure, str]:
     """Words of some groups on a line between two sides: group -> {word: association}, positive on the second side."""
     if not groups or not all(groups.values()):
@@ -131,6 +137,7 @@ def associations(groups: Mapping[str, Mapping[str, float]], sides: tuple[str, st
     return figure, f"{title}. Negative is nearer to {sides[0]}, positive nearer to {sides[1]}. {told}"
 
 
+@legible
 def chance(observed: Mapping[str, float], drawn: Float[np.ndarray, " N"], title: str,
            xlabel: str) -> tuple[Figure, str]:
     """Where some values stand among those that chance gave: a histogram, and a line for each of `observed`."""
@@ -158,6 +165,7 @@ def _beyond(value: float, drawn: Float[np.ndarray, " N"]) -> str:
     return f"{share:.1%} of the draws are as far from 0"
 
 
+@legible
 def scoreboard(rows: Mapping[str, Mapping[str, Sequence[float]]], columns: Mapping[str, str],
                title: str, mine: str | None = None) -> tuple[Figure, str]:
     """One panel a column, one line a row, one mark a seed: row -> column -> scores; an empty list is a dash.

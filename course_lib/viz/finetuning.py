@@ -15,6 +15,7 @@ from scipy import stats
 
 from course_lib.viz.embeddings import COLOURS, GREY, LINES, MARKERS
 from course_lib.viz.training import _canvas
+from course_lib.viz.words import legible
 
 # ---- accuracy against the number of labels ---------------------------------------------------------------------------
 
@@ -75,6 +76,7 @@ def _table(rows: Rows) -> dict[str, dict[int, dict[int, float]]]:
     return table
 
 
+@legible
 def label_curves(rows: Rows, title: str, chance: float = 0.5) -> tuple[Figure, str]:
     """Accuracy against the number of labels: for each method the mean over seeds, the bar from its worst to its best.
 
@@ -127,6 +129,7 @@ def padded_size(batches: Sequence[Sequence[int]]) -> int:
     return sum(len(lengths) * max(lengths) for lengths in batches)
 
 
+@legible
 def padding(ways: Mapping[str, Sequence[Sequence[int]]], title: str) -> tuple[Figure, str]:
     """Batches as rows of tokens: name -> batches, each the lengths of its texts; what is filled up is hatched.
 
@@ -174,6 +177,7 @@ def nearest_alike(cosines: np.ndarray, senses: Sequence[str]) -> np.ndarray:
     return np.array([senses[i] == senses[j] for i, j in enumerate(others.argmax(1))])
 
 
+@legible
 def senses(cosines: np.ndarray, names: Sequence[str], kinds: Sequence[str], title: str) -> tuple[Figure, str]:
     """The cosines of one word's vectors in many sentences, as a table of shades; sentences sorted by sense.
 

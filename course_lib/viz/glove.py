@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from course_lib.viz.embeddings import COLOURS, GREY, LINES, MARKERS
+from course_lib.viz.words import legible
 
 EDGES = (0, 1, 2, 10, 100, 1000, np.inf)
 
@@ -29,6 +30,7 @@ def _figure(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
+@legible
 def weight_bands(
     counts: Float[np.ndarray, " cells"], weight: Callable, x_max: float, alpha: float, edges: Sequence[float] = EDGES
 ) -> tuple[Figure, str]:
@@ -83,6 +85,7 @@ def _band_bars(axes: Axes, names: Sequence[str], weight: np.ndarray, cells: np.n
     axes.legend(markerscale=0.4, fontsize=11, loc="upper right", frameon=False)
 
 
+@legible
 def ratios(
     names: tuple[str, str], probes: Sequence[str], counts: Float[np.ndarray, "2 n"], totals: Float[np.ndarray, " 2"]
 ) -> tuple[Figure, str]:
@@ -137,6 +140,7 @@ def _in_words(ratio: float) -> str:
     return f"ratio {ratio:.2g}" if np.isfinite(ratio) and ratio > 0 else "ratio 0" if ratio == 0 else "no finite ratio"
 
 
+@legible
 def spectra(values: Mapping[str, Float[np.ndarray, " n"]], title: str) -> tuple[Figure, str]:
     """The singular values of some tables, largest first, on logarithmic scales: name -> values.
 

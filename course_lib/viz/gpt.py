@@ -9,12 +9,13 @@ from collections.abc import Mapping
 import matplotlib
 from matplotlib.figure import Figure
 
-from course_lib.viz.attention import drawable, fonts
 from course_lib.viz.embeddings import COLOURS, _canvas
+from course_lib.viz.words import drawable, fonts, legible
 
 WIDEST = 84  # characters of a line that fit into 800 pixels
 
 
+@legible
 def pages(texts: Mapping[str, str], title: str, lines: int = 12) -> tuple[Figure, str]:
     """Texts side by side under their names, each wrapped to its column, and cut after so many lines.
 

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from course_lib.viz.embeddings import COLOURS, GREY
+from course_lib.viz.words import legible
 
 MOST_LETTERS = 64
 
@@ -24,6 +25,7 @@ def _figure(height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+@legible
 def mixtures(
     values: Float[np.ndarray, "2 2"],
     names: Sequence[str],
@@ -69,6 +71,7 @@ def _point(values: np.ndarray) -> str:
     return f"({values[0]:.2f}, {values[1]:.2f})"
 
 
+@legible
 def guesses(text: str, rows: Mapping[str, str], title: str) -> tuple[Figure, str]:
     """A line, and under it what was guessed for each of its letters: wrong guesses in red, in a box.
 

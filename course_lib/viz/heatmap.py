@@ -15,13 +15,14 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from course_lib.viz.attention import drawable, fonts
+from course_lib.viz.words import NAME, drawable, fonts, legible
 
 NO_VALUE = "#BBBBBB"  # the colour of NaN
 COLOURS = colormaps["Blues"].with_extremes(bad=NO_VALUE)
 MOST_NAMES = 60  # names beyond this could not be read
 
 
+@legible
 def heatmap(matrix: Float[np.ndarray, "R C"], rows: Sequence[str], columns: Sequence[str], title: str, label: str,
             low: float | None = None, high: float | None = None, digits: int | None = None) -> tuple[Figure, str]:
     """The cells of `matrix` as colours; `label` says what the colour bar measures, with its unit.
@@ -36,7 +37,8 @@ def heatmap(matrix: Float[np.ndarray, "R C"], rows: Sequence[str], columns: Sequ
     if not -np.inf < low < high < np.inf:
         raise ValueError(f"the colours run from low={low} to high={high}: low must be the smaller, both finite.")
     side = min(0.9, 6.2 / matrix.shape[1])  # inches a cell
-    figure = Figure(figsize=(8, 1.9 + side * matrix.shape[0]), dpi=100, layout="constrained")
+    upright = 0.1 * max(0, min(NAME, max(len(str(name)) for name in columns)) - 14)  # inches for very long names
+    figure = Figure(figsize=(8, 1.9 + upright + side * matrix.shape[0]), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     with matplotlib.rc_context({"font.family": [*fonts()]}):
         axes = figure.add_subplot()

@@ -12,13 +12,15 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from course_lib.viz.attention import drawable, fonts, shown
+from course_lib.viz.attention import shown
 from course_lib.viz.embeddings import COLOURS, GREY, _canvas, _legend
 from course_lib.viz.heatmap import COLOURS as SHADES
+from course_lib.viz.words import drawable, fonts, legible
 
 MOST_TOKENS = 12
 
 
+@legible
 def removals(
     rows: Mapping[str, tuple[float, float, Sequence[float]]], title: str, xlabel: str,
     names: tuple[str, str, str] = ("all heads", "without the head", "without another head"),
@@ -52,6 +54,7 @@ def removals(
     return figure, f"{title}. {xlabel}: {told}."
 
 
+@legible
 def lens(words: Sequence[Sequence[str]], shares: Float[np.ndarray, "R T"], rows: Sequence[str], tokens: Sequence[str],
          title: str) -> tuple[Figure, str]:
     """What the head would say of a stream: in row r and column t the likeliest token, the darker the surer.

@@ -11,13 +11,14 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from course_lib.viz.attention import drawable, fonts
 from course_lib.viz.embeddings import COLOURS, _canvas
+from course_lib.viz.words import drawable, fonts, legible
 
 WIDEST = 80  # characters that fit into the whole width
 SMALLEST = 0.012  # of the whole: a part below it is too small for its name
 
 
+@legible
 def treemap(groups: Mapping[str, Mapping[str, int]], title: str) -> tuple[Figure, str]:
     """Each group a column as wide as its share of the whole, in it its parts, each as high as its share of the group.
 

@@ -26,7 +26,8 @@ from matplotlib.figure import Figure
 
 from course_lib.viz import STATIC, Pictured, alone, check_alt, image, script
 from course_lib.viz import attention as viewer
-from course_lib.viz.attention import BLUES, COLOURS, drawable, fonts, shown, small_png
+from course_lib.viz.attention import BLUES, COLOURS, shown, small_png
+from course_lib.viz.words import LINE, drawable, fonts, one_line, sendable, shortened
 
 FIELDS = {"token_vectors": "T D", "position_vectors": "T D", "layers": "L+1 T D", "query": "L H T d", "key": "L H T d",
           "value": "L H T d", "attention": "L H T T", "logits": "L+1 T V"}
@@ -78,7 +79,7 @@ class ModelView(Pictured):
         alt = describe(arrays, [names[i] for i in ids], names, *places)
         self._words, self._parts = f"model_view: {alt}", (ids, arrays, names, places, alt)
         start = dict(zip(("layer", "head", "position"), places)) | {
-            "text": text, "title": " ".join(str(title or "").split()), "colours": COLOURS[:2]}
+            "text": sendable(text), "title": shortened(one_line(title or ""), LINE), "colours": COLOURS[:2]}
         super().__init__(start=start, picture={"number": 0, **pack(ids, arrays, names, places[2])})
         self.observe(lambda change: self.answer(change.new), "wanted")
 
@@ -90,7 +91,7 @@ class ModelView(Pictured):
             position = min(max(wanted["position"], 0), len(ids) - 1)
             picture = pack(ids, arrays, _Names(self._tokenizer), position)
         except Exception as error:  # whatever a learner's own function raises: the last good picture stays
-            self.problem = {"number": number, "text": " ".join(str(error).split()) or type(error).__name__}
+            self.problem = {"number": number, "text": one_line(error) or type(error).__name__}
         else:
             self.picture = {"number": number, **picture}
 

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from course_lib.viz.embeddings import COLOURS, GREY, LINES, MARKERS
+from course_lib.viz.words import legible
 
 
 def _figure(heights: Sequence[float]) -> tuple[Figure, list]:
@@ -31,6 +32,7 @@ def likeness(table: Float[np.ndarray, "T D"], place: int) -> Float[np.ndarray, "
     return table @ table[place] / (lengths * lengths[place])
 
 
+@legible
 def places(
     table: Float[np.ndarray, "T D"], control: Float[np.ndarray, "T D"], place: int, title: str
 ) -> tuple[Figure, str]:
@@ -78,6 +80,7 @@ def _place_words(found: Mapping[str, np.ndarray], place: int, shape: tuple[int, 
             + ". ".join(told) + ".")  # fmt: skip
 
 
+@legible
 def lengths(
     scores: Mapping[str, Sequence[float]], lengths: Sequence[int], trained: int, title: str
 ) -> tuple[Figure, str]:

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from course_lib.viz.attention import drawable, shown
+from course_lib.viz.attention import shown
 from course_lib.viz.embeddings import COLOURS, _canvas
+from course_lib.viz.words import drawable, legible
 
 
+@legible
 def guesses(sides: Mapping[str, Mapping[str, float]], title: str) -> tuple[Figure, str]:
     """For each side, named, the pieces it gives for a hole and their p, the likeliest first: one panel of bars each.
 

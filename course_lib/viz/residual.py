@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from course_lib.viz.embeddings import COLOURS, LINES, MARKERS
+from course_lib.viz.words import legible
 
 
 def _canvas(title: str, height: float) -> tuple[Figure, Axes]:
@@ -28,6 +29,7 @@ def _canvas(title: str, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+@legible
 def along_depth(
     curves: Mapping[str, Float[np.ndarray, " places"]], title: str, label: str, logarithmic: bool = True
 ) -> tuple[Figure, str]:
@@ -69,6 +71,7 @@ def _plain_log(axes: Axes) -> None:
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
 
 
+@legible
 def race(
     runs: Mapping[str, Float[np.ndarray, "seeds points"]],
     steps: Sequence[float],

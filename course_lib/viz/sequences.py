@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, NullLocator
 
 from course_lib.viz.embeddings import COLOURS, LINES, MARKERS
+from course_lib.viz.words import legible
 
 NAMES = {" ": "space", "\n": "new line", "\t": "tab"}
 SPOKEN = (1, 5, 10, 20, 40)  # the distances that an alt text reads out, beside the last
@@ -29,6 +30,7 @@ def _canvas(height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+@legible
 def next_symbols(
     context: str, symbols: Sequence[str], probabilities: Float[np.ndarray, " V"], title: str, topn: int = 10
 ) -> tuple[Figure, str]:
@@ -54,6 +56,7 @@ def _visible(context: str) -> str:
     return ("…" if len(context) > 40 else "") + context[-40:].replace("\n", "↵")
 
 
+@legible
 def loss_by_order(losses: Mapping[str, Float[np.ndarray, " N"]], title: str) -> tuple[Figure, str]:
     """Mean -log p a character for contexts of 0, 1, ... characters: name -> one value for each length.
 
@@ -78,6 +81,7 @@ def loss_by_order(losses: Mapping[str, Float[np.ndarray, " N"]], title: str) -> 
     return figure, f"Loss in nats a character for contexts of 0, 1, 2 ... characters. {rows}."
 
 
+@legible
 def gradient_reach(
     curves: Mapping[str, Float[np.ndarray, " T"]], title: str, low: float = 1e-12
 ) -> tuple[Figure, str]:

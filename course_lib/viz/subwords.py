@@ -12,6 +12,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from course_lib.viz.embeddings import COLOURS, GREY, _canvas, _legend
+from course_lib.viz.words import legible
 
 NEIGHBOURS = Sequence[tuple[str, float]]
 
@@ -45,6 +46,7 @@ def agreement(rows: Float[np.ndarray, "n D"]) -> tuple[float, float]:
     return float(mean / lengths.mean()), float(np.linalg.norm(lengths) / lengths.sum())
 
 
+@legible
 def contributions(word: str, pieces: Sequence[str], rows: Float[np.ndarray, "n D"],
                   most: int = 20) -> tuple[Figure, str]:
     """Bars: the share of a word's vector that each of its pieces gives, in the order in which they are handed over.
@@ -95,6 +97,7 @@ def _say_contributions(word: str, pieces: Sequence[str], values: np.ndarray, con
     return f"{text} The pieces agree to {agree[0]:.2f}; random directions would to {agree[1]:.2f}."
 
 
+@legible
 def beside(columns: Mapping[str, NEIGHBOURS | None], title: str, sought: str | None = None,
            nothing: str = "no answer") -> tuple[Figure, str]:
     """Lists of neighbours side by side, each with its cosines; None is a method that has no answer.

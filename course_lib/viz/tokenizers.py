@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from course_lib.viz.attention import drawable, shown
+from course_lib.viz.attention import shown
 from course_lib.viz.embeddings import COLOURS, LINES, MARKERS, _canvas, _legend
+from course_lib.viz.words import drawable, legible
 
 TINTS = ("#CFE8F7", "#FFF1C9", "#E8E1F5")  # blue, yellow and violet so light that black is read on them
 Span = tuple[int, int]
@@ -25,6 +26,7 @@ Pair = tuple[str, str]
 # ---- merges, step by step --------------------------------------------------------------------------------------------
 
 
+@legible
 def stepper(words: Mapping[Sequence[str], int], pairs: Mapping[Pair, int],
             merges: Sequence[Pair]) -> tuple[Figure, str]:
     """The words of a text after some merges, a box for each token, beside the counts of their pairs.
@@ -184,6 +186,7 @@ def boundaries(texts: Mapping[str, tuple[str, Sequence[Span]]]) -> Boundaries:
     return Boundaries({name: segments(text, spans) for name, (text, spans) in texts.items()}, note)
 
 
+@legible
 def glued(text: str, spans: Sequence[Span], title: str) -> tuple[Figure, str]:
     """One text, a box for each token, in lines; a number in a box of several tokens that are parts of one letter."""
     row = [(drawable(shown(part)) + (f"·{n}" if n > 1 else ""), n) for part, n in segments(text, spans)]
@@ -211,6 +214,7 @@ def glued(text: str, spans: Sequence[Span], title: str) -> tuple[Figure, str]:
 # ---- lines -----------------------------------------------------------------------------------------------------------
 
 
+@legible
 def lines(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str, xlabel: str, ylabel: str,
           log: str = "x") -> tuple[Figure, str]:
     """One line a name: name -> (x, y); a marker and a style of its own for each. log: "x", "y", "xy" or "".

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from course_lib.viz.embeddings import COLOURS, GREY, LINES, MARKERS
+from course_lib.viz.words import legible
 
 
 def _canvas(title: str, height: float) -> tuple[Figure, Axes]:
@@ -26,6 +27,7 @@ def _canvas(title: str, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+@legible
 def curves(
     lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     title: str,
@@ -82,6 +84,7 @@ def interval(share: float, asked: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
+@legible
 def accuracies(
     shares: Mapping[str, float], asked: int, title: str, chance: float | None = 0.5
 ) -> tuple[Figure, str]:
