@@ -434,6 +434,16 @@ def test_a_lesson_is_copied_once_and_never_again(tmp_path):
     assert open_lab.copy_lessons(source, target) == []
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(28, "No space left on device")])
+def test_a_folder_that_takes_no_copy_is_a_sentence(monkeypatch, error):
+    def copy_lessons(source, target):
+        raise error
+
+    monkeypatch.setattr(open_lab, "copy_lessons", copy_lessons)
+    with pytest.raises(SystemExit, match=rf"could not be copied to .*work \({error.strerror}\): the course needs"):
+        open_lab.main([])
+
+
 def test_settings_of_the_learner_stay_behind_ours(monkeypatch):
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", "before")
     assert open_lab.environment()["JUPYTER_CONFIG_PATH"] == f"{ROOT / '.jupyter'}{os.pathsep}before"

@@ -49,8 +49,12 @@ def environment() -> dict[str, str]:
 
 def main(options: list[str]) -> int:
     """Copy, open JupyterLab, and pass on its exit status."""
-    for copy in copy_lessons(ROOT / "notebooks", ROOT / "work"):
-        print(f"new in work/: {copy.name}")
+    try:
+        for copy in copy_lessons(ROOT / "notebooks", ROOT / "work"):
+            print(f"new in work/: {copy.name}")
+    except OSError as error:  # a folder that only others may write, a full disk, a file named work
+        raise SystemExit(f"The lessons could not be copied to {ROOT / 'work'} ({error.strerror}): the course needs a "
+                         "folder that you may write, with some room.") from None  # fmt: skip
     first = "work/00_start_here.ipynb"
     if not (ROOT / first).exists():
         raise SystemExit("There is no notebooks/00_start_here.ipynb to open: `git checkout notebooks` brings it back.")
