@@ -220,7 +220,7 @@ def change(folder, **tensors):
     (lambda f: (f / "card.json").write_text("{"), ValueError, "does not describe a model"),
     (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]), ValueError,
      r"model.safetensors is damaged or cut off: delete the folder and train anew, or copy it again"),
-    (lambda f: torch.save({"bias": torch.zeros(8)}, f / "model.safetensors"), ValueError, "is damaged or cut off"),
+    (lambda f: torch.save({"bias": torch.zeros(8)}, f / "model.safetensors"), ValueError, "but a zip archive"),
     (lambda f: change(f, bias=torch.zeros(9)), ValueError, r"its bias is \(9,\) and this model's \(8,\)"),
     (lambda f: change(f, bias=None), ValueError, r"its bias is none and this model's \(8,\)"),
     (lambda f: change(f, more=torch.zeros(2)), ValueError, r"its more is \(2,\) and this model's none"),
