@@ -258,6 +258,12 @@ def test_solutions_and_stubs_come_out_of_the_source(lesson):
         stub(4)
 
 
+def test_a_tag_without_its_list_is_a_sentence(tmp_path):
+    said = r"^98_small: a cell's metadata .*, 'boilerplate' is not of type 'array': write tags=\[\"...\"\]\.$"
+    with pytest.raises(builder.LessonError, match=said):
+        read(tmp_path, SOURCE.replace('tags=["boilerplate"]', 'tags="boilerplate"'))
+
+
 MISTAKES = {
     "no header": ("#   title: A small lesson\n", "", "title is missing"),
     "unknown tag": ('tags=["boilerplate"]', 'tags=["boilerplat"]', "the tag 'boilerplat' is none of"),

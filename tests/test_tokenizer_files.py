@@ -66,7 +66,7 @@ SPECIAL = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
         ("vocab.txt", SPECIAL + "a\nb\na\n", "^The token 'a' comes 2 times"),
         ("vocab.txt", "a\nb\n", r"^The vocabulary lacks \[PAD\]"),
         ("vocab.txt", "", r"^The vocabulary lacks \[PAD\]"),
-        ("vocab.txt", b"\xff\xfe", "^line 1 of .*vocab.txt is not UTF-8 .*: save it as UTF-8"),
+        ("vocab.txt", b"\xff\xff", "^line 1 of .*vocab.txt is not UTF-8 .*: save it as UTF-8"),
         ("tokenizer.json", "{", "is no whole JSON file"),
         ("tokenizer.json", "[1]", "holds a list, not"),
         ("tokenizer.json", "{}", "has no model: it is no whole tokenizer.json.$"),

@@ -118,7 +118,11 @@ def sources(wanted: Sequence[str] = (), folder: pathlib.Path | None = None) -> l
 
 def read_lesson(path: pathlib.Path) -> Lesson:
     """Reads and checks one source; the first mistake raises `LessonError`."""
-    notebook = jupytext.read(path, fmt=FORMAT)
+    try:
+        notebook = jupytext.read(path, fmt=FORMAT)
+    except nbformat.ValidationError as error:
+        wrong = str(error).partition("\n")[0]
+        raise LessonError(f"{path.stem}: a cell's metadata cannot be used, {wrong}: write tags=[\"...\"].") from None
     course = dict(notebook.metadata.get("course") or {})
     if notebook.cells and notebook.cells[0].cell_type == "raw":  # jupytext's form of the header beside `jupyter:`
         course = (yaml.safe_load(notebook.cells.pop(0).source.strip("- \n")) or {}).get("course") or {}

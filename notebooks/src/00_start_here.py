@@ -30,8 +30,10 @@
 # | **check** | run the cell below it | it tells you *what* is wrong, and never breaks anything |
 #
 # Three dots in place of a cell's code stand for long lines that only draw a picture: click them to read. A
-# `NameError` means that a cell above has not run yet: menu *Run*, *Run All Above Selected Cell*. A cell that
-# never ends is stopped by the square in the toolbar.
+# `NameError` means that a cell above has not run yet: menu *Run*, *Run All Above Selected Cell*. A
+# `ModuleNotFoundError` for `course_lib` means that another Python than the course's runs the cells: open the lessons
+# with `make lab`, or choose the one in the folder `.venv` as the kernel. A cell that never ends is stopped by the
+# square in the toolbar.
 
 # %% [markdown] tags=["instructor"]
 # **Plan for 50 minutes, four blocks.** A: Predict and By hand (0-10). B: Ten cells (10-24). C: Three ways and Your
