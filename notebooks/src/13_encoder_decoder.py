@@ -770,7 +770,7 @@ for layer, heads in enumerate(weights):
 viz.bertviz_view(weights, rows, key_tokens=chars.tokens(text), view="model")
 
 # %% [markdown]
-# SURE
+# Neither, in the run saved here: both layers look about as hard, at this date.
 #
 # One date is an anecdote. So let us count, over 200 held-out dates of the form *the 3rd of March 1987*: while the model
 # writes the year, the month, the day, what share of its looks falls on which part of the source?
