@@ -48,7 +48,8 @@ class _Pieces:
 
 def skipgram_table(exercise: SentencePairs, vocab_size: int, d_model: int) -> Float[Tensor, "V D"]:
     """Vectors of the pieces by skip-gram (lesson 03), as small as BERT's random ones: the token table to begin with."""
-    config = word2vec.Word2VecConfig(vector_size=d_model, min_count=1, epochs=2, sample=1e-4)
+    sample = 1e-4 if len(exercise.ids) > 100_000 else 0.0  # a short text would be thinned to nothing
+    config = word2vec.Word2VecConfig(vector_size=d_model, min_count=1, epochs=2, sample=sample)
     found = word2vec.train(_Pieces(exercise), config)
     vectors = torch.from_numpy(found.vectors - found.vectors.mean(0))
     table = torch.randn(vocab_size, d_model) * bert.STD  # for what never came, such as [PAD]

@@ -1,4 +1,5 @@
 """What the tests share: tools/ on the path, pictures without a window, one torch thread, skips that say why."""
+import multiprocessing.forkserver
 import os
 import pathlib
 import re
@@ -57,6 +58,13 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_setup(item):
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device, and torch finds none")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_fork_server():
+    """Python has one fork server a process, which keeps what its first user let it import: none comes after another."""
+    yield
+    multiprocessing.forkserver._forkserver._stop()
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,8 @@ BANK = {
         Wrong("ones and zeros", "[:, None, None] -> [:, None, None].long()", "not-boolean"),
         Wrong("as many rows as queries", "[:, None, None] -> [:, None, None].expand(-1, -1, 2, -1)"),
         Wrong("a list without the axes", "[:, None, None] -> .tolist()", "axis-missing"),
-        Wrong("everything may be looked at", "return attention_mask -> return torch.ones_like(attention_mask)"),
+        Wrong("everything may be looked at", "return attention_mask -> return torch.ones_like(attention_mask)",
+              "always-the-same-truth"),
     ],
 }  # fmt: skip
 
