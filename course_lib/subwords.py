@@ -31,6 +31,8 @@ from course_lib.tokenizer_files import (
     write_tokenizer_json,
 )
 
+NOTHING = "The texts hold no word, so there is nothing to learn from: give some (a generator can be read once)."
+
 # ---- GPT-2's tokenizer -----------------------------------------------------------------------------------------------
 
 
@@ -92,7 +94,10 @@ class BPETokenizer(Tokenizer):
         special_tokens = tuple(self.special_tokens)
         least = len(bpe.ALPHABET) + len(special_tokens)
         require(whole(vocab_size, least), "vocab_size", vocab_size, f"{least} or more (256 bytes, special tokens)")
-        merges = bpe.learn_merges(bpe.count_words(texts, self.digits), vocab_size - len(special_tokens), min_count)
+        words = bpe.count_words(texts, self.digits)
+        if not words:
+            raise ValueError(NOTHING)
+        merges = bpe.learn_merges(words, vocab_size - len(special_tokens), min_count)
         self._take(merges, special_tokens, None)
         return self
 
@@ -235,6 +240,8 @@ class WordPieceTokenizer(Tokenizer):
         """
         require(whole(vocab_size, 6), "vocab_size", vocab_size, "6 or more (five are special)")
         words = wordpiece.count_words(texts, self.lowercase)
+        if not words:
+            raise ValueError(NOTHING)
         self._take([*BERT_SPECIAL, *wordpiece.learn_pieces(words, vocab_size - len(BERT_SPECIAL), score, min_count)])
         return self
 
