@@ -758,7 +758,7 @@ for word in ["kindness", "electricity", "ocean", "king", "xqzvkj"]:
 #
 # - Piotr Bojanowski, Edouard Grave, Armand Joulin, Tomas Mikolov (2017). Enriching Word Vectors with Subword
 #   Information. TACL 5. fastText.
-# - Hinrich Schütze (1993). Word Space. NIPS. Vectors from character n-grams, long before.
+# - Hinrich Schütze (1993). Word Space. NeurIPS. Vectors from character n-grams, long before.
 # - Edouard Grave, Piotr Bojanowski, Prakhar Gupta, Armand Joulin, Tomas Mikolov (2018). Learning Word Vectors for 157
 #   Languages. LREC.
 # - Glenn Fowler, Landon Curt Noll, Kiem-Phong Vo, Donald Eastlake, Tony Hansen. The FNV Non-Cryptographic Hash

@@ -227,7 +227,7 @@ check.shifted_loss(planned_mistake)
 # $$x \leftarrow x + \text{output}(\text{attention}(\text{norm}_1(x)))$$
 # $$x \leftarrow x + \text{network}(\text{norm}_2(x))$$
 #
-# with x [T, D], the stream. There is no encoder, and so no cross attention: it is the *decoder* of lesson 13 with its
+# with x [T, D], the stream. There is no encoder, and so no cross-attention: it is the *decoder* of lesson 13 with its
 # middle part taken out. (The first GPT, of 2018, had its norms behind the sums; GPT-2 moved them to the front.)
 #
 # **With a pencil.** Three places, the scores of attention before the mask all 0. What are the three rows of weights?
