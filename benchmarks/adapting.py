@@ -31,6 +31,7 @@ from importlib.metadata import version
 
 import torch
 import torch.nn.functional as F
+from measuring import save
 
 from course_lib import checkpoints, data, decoding, device, gpt, lora, pretrain, training
 from course_lib.intervals import seed_interval
@@ -273,5 +274,5 @@ if __name__ == "__main__":
     parser.add_argument("--table", action="store_true", help="print the tables of the last run")
     if not parser.parse_args().table:
         found = measure()
-        RESULT.write_text(json.dumps(found, indent=1) + "\n")
+        save(RESULT, found)
     table(json.loads(RESULT.read_text()))

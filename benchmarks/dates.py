@@ -12,14 +12,13 @@ is whole. Lesson 13 shows it.
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import time
 from importlib.metadata import version
 
 import torch
 import torch.nn.functional as F
+from measuring import machine, save
 
 from course_lib import dates, device, training
 from course_lib.sequences import RecurrentEncoderDecoder
@@ -85,11 +84,8 @@ def run_all() -> None:
                 for name in MODELS:
                     rows.append(row(name, dates_each, steps, seed))
                     print(rows[-1], flush=True)
-    machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-    result = {"machine": machine, "versions": {"torch": version("torch")}, "batch": BATCH, "rows": rows}
-    unfinished = RESULT.with_suffix(".part")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(unfinished, RESULT)
+    result = {"machine": machine(), "versions": {"torch": version("torch")}, "batch": BATCH, "rows": rows}
+    save(RESULT, result)
 
 
 def print_table() -> None:

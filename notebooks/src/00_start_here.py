@@ -568,8 +568,8 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 #   fine-tuning](16_finetuning.ipynb) · [17 GPT](17_gpt.ipynb) · [18 decoding](18_decoding.ipynb) · [19
 #   checkpoints](19_checkpoints.ipynb) · [20 Llama](20_llama.ipynb) · [21 reading
 #   attention](21_reading_attention.ipynb)
-# - *Part IV, scale and consequences:* [23 adapting](23_adapting.ipynb); still to be written: 22 scaling · 24 languages ·
-#   25 images · 26 privacy · 27 capstone
+# - *Part IV, scale and consequences:* [23 adapting](23_adapting.ipynb); still to be written: 22 scaling · 24
+#   languages · 25 images · 26 privacy · 27 capstone
 #
 # Go on with [lesson 01](01_counts.ipynb): there you make such arrows by counting, from nothing but text.
 
