@@ -270,7 +270,7 @@ class Model:
         generator = torch.Generator().manual_seed(config.seed)
         start = ((torch.rand(2, V, D, generator=generator) - 0.5) / D).to(device)
         self.words, self.contexts = Side(start[0], bias_first=True), Side(start[1], bias_first=False)
-        self.tiles = list(_tiles(_upper_half(matrix, self.order), config, device))
+        self.tiles = list(_tiles(matrix, self.order, config, device))
         self.cells = sum(len(tile.weights) for tile in self.tiles)
 
     def train_epoch(self, epoch: int) -> float:
@@ -294,24 +294,24 @@ class Model:
         return vectors
 
 
-def _upper_half(matrix: sp.csr_array, order: Int[np.ndarray, " V"]) -> sp.csr_array:
-    """The cells with row <= column, once the words are put into this order."""
-    cells, place = matrix.tocoo(), np.argsort(order).astype(np.int32)
-    rows, columns = place[cells.row], place[cells.col]
-    kept = (rows <= columns) & (cells.data > 0)
-    return sp.csr_array((cells.data[kept], (rows[kept], columns[kept])), shape=matrix.shape)
+def _tiles(
+    matrix: sp.csr_array, order: Int[np.ndarray, " V"], config: GloVeConfig, device: torch.device
+) -> Iterator[Tile]:
+    """Put the words into this order and cut the upper half into square tiles; those without a cell are left out.
 
-
-def _tiles(upper: sp.csr_array, config: GloVeConfig, device: torch.device) -> Iterator[Tile]:
-    """Cut the upper half into square tiles; those without a cell are left out."""
-    V = upper.shape[0]
+    Band by band, so that memory never holds the whole matrix a second time.
+    """
+    V = matrix.shape[0]
     side = max(16, V // STEPS)  # 500 words a side for 20,000; narrower tiles learn a little faster but compute slower
-    spans = [slice(low, min(low + side, V)) for low in range(0, V, side)]
-    for i, rows in enumerate(spans):
-        band = upper[rows]
-        for columns in spans[i:]:
-            part = band[:, columns]
+    for low in range(0, V, side):
+        band = matrix[order[low : low + side]][:, order[low:]]  # from the diagonal on
+        band.eliminate_zeros()
+        band.sort_indices()
+        for start in range(0, V - low, side):
+            part = band[:, start : start + side]
+            part = sp.csr_array(sp.triu(part)) if start == 0 else part  # of a tile on the diagonal, half
             if part.nnz:
+                rows, columns = slice(low, min(low + side, V)), slice(low + start, min(low + start + side, V))
                 yield _tile(part, rows, columns, config, device)
 
 

@@ -30,7 +30,8 @@ def pytest_runtest_setup(item):
         watches[item.path].start()
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item, nextitem):
+    yield  # first pytest's own: were it cut short, the next lesson's first cell would not run
     if item.path in watches and (nextitem is None or nextitem.path != item.path):
         measure_lessons.require_within_limits(item.path.stem, watches[item.path].stop())
