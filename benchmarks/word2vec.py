@@ -11,16 +11,13 @@ results/word2vec.json when it is whole.
 
 import argparse
 import json
-import os
 import pathlib
 import resource
-import subprocess
-import sys
 import time
 from dataclasses import asdict
 from importlib.metadata import version
 
-from measuring import machine
+from measuring import in_a_process, machine, save
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "word2vec.json"
 SEEDS = (1, 2, 3)
@@ -88,20 +85,15 @@ def run_row(model: str, by: str, workers: int, seed: int) -> dict:
 def run_all() -> None:
     rows, queens = [], {}
     for key in plan():
-        command = [sys.executable, __file__, "--row", *map(str, key)]
-        env = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=str(RESULTS.parent.parent.parent))
-        done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
-        row = json.loads(done.stdout.splitlines()[-1])
+        row = in_a_process(*key, script=__file__)
         corpus = row.pop("corpus")
         rows.append(row)
+        print(row, flush=True)
         if (row["model"], row["by"], row["workers"]) == ("skip-gram", "course_lib", 1):
             queens[str(row["seed"])] = row["king_man_woman"]
-        result = {"machine": machine(), "versions": {p: version(p) for p in ("torch", "gensim", "numpy")}}
-        unfinished = RESULTS.with_suffix(".part")  # an interrupted run leaves the last whole table in place
-        unfinished.parent.mkdir(exist_ok=True)
-        unfinished.write_text(json.dumps(result | {"corpus": corpus, "rows": rows, "queens": queens}, indent=1) + "\n")
-        print(row, flush=True)
-    os.replace(unfinished, RESULTS)
+    versions = {package: version(package) for package in ("torch", "gensim", "numpy")}
+    result = {"machine": machine(), "versions": versions, "corpus": corpus, "rows": rows, "queens": queens}
+    save(RESULTS, result)
 
 
 def print_table() -> None:

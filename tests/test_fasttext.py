@@ -256,7 +256,7 @@ def test_a_chunk_is_one_step_down_the_loss_for_every_piece(kind):
     begins = torch.arange(0, len(reach), tables.block)[:, None]
     halo = text[begins + torch.arange(tables.block + 4)]
     seen = reach.view(-1, tables.block) + torch.arange(tables.block) * 9
-    noise = torch.randint(7, (len(begins), tables.block), generator=generator)
+    noise = torch.randint(7, (len(begins), tables.noise_words), generator=generator)
 
     def batch(tables):
         if config.hs:

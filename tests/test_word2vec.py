@@ -164,7 +164,7 @@ def block_of_text(config, words=V):
     begins = torch.arange(0, len(reach), C)[:, None]
     halo = text[begins + torch.arange(C + 2 * config.window)]
     places = torch.arange(C) * (config.window + 1) ** 2
-    noise = torch.randint(words, (len(begins), C), generator=torch.Generator().manual_seed(2)).int()
+    noise = torch.randint(words, (len(begins), table.noise_words), generator=torch.Generator().manual_seed(2)).int()
     return table, halo, reach.view(-1, C) + places, noise, ids, near
 
 
@@ -174,7 +174,7 @@ def test_a_negative_sampling_batch_is_one_step_down_the_papers_loss(sg, mean, wi
     config = Word2VecConfig(vector_size=D, window=window, sg=sg, cbow_mean=mean, sample=0)
     table, halo, reach, noise, ids, near = block_of_text(config)
     w_in, w_out = (t.clone().requires_grad_() for t in (table.w_in, table.w_out))
-    share = config.negative / table.block
+    share = config.negative / table.noise_words
     loss = torch.zeros(())
     for i, neighbours in enumerate(near):
         block_noise = w_out[noise[i // table.block].long()]  # (S, D)
@@ -324,14 +324,14 @@ def test_two_words_and_a_lone_one_train_without_a_nan(kind):
 
 
 def test_full_blocks_are_trained_the_same_twice():
-    """With 13,000 words the blocks and batches have their full size."""
-    words = [f"w{i}" for i in np.random.default_rng(0).permutation(np.repeat(np.arange(13_000), 3))]
+    """With 20,000 words the blocks and batches have their full size."""
+    words = [f"w{i}" for i in np.random.default_rng(0).permutation(np.repeat(np.arange(20_000), 3))]
     config = Word2VecConfig(vector_size=8, min_count=1, epochs=1)
-    tables = word2vec.Tables(np.full(13_000, 3), config, torch.device("cpu"))
-    assert (tables.block, tables.batch) == (word2vec.BLOCK, word2vec.BATCH)
+    tables = word2vec.Tables(np.full(20_000, 3), config, torch.device("cpu"))
+    assert (tables.block, tables.noise_words, tables.batch) == (word2vec.BLOCK, word2vec.NOISE, word2vec.BATCH)
     one, two = (train([words], config, progress=False).vectors for _ in range(2))
     assert np.array_equal(one, two)
-    start = word2vec.Tables(np.full(13_000, 3), config, torch.device("cpu")).w_in.numpy()
+    start = word2vec.Tables(np.full(20_000, 3), config, torch.device("cpu")).w_in.numpy()
     assert (one != start).any(axis=1).mean() > 0.99  # every word has been trained
 
 
