@@ -13,7 +13,8 @@ Compositionality"; for the blocks of the fast half: Ji, Satish, Li, Dubey (2016)
 Distributed Memory".
 
 Shapes: V words, D vector size, B blocks in a batch, C centre words a block (24, fewer for a small vocabulary),
-H = C + 2 window (a block with its halo), S noise words a block (20, fewer for a small vocabulary), L nodes on the longest path of the Huffman tree.
+H = C + 2 window (a block with its halo), S noise words a block (20, or fewer), L nodes on the longest path of the
+Huffman tree.
 """
 
 import heapq
@@ -280,7 +281,8 @@ class Tables:
         self.batch = max(1, min(BATCH, V // 600))
         self.windows = _window_table(config.window, self.block).to(device)  # which words a centre sees
         self.sees = self.windows.amax(-1, keepdim=True)  # whether it sees any
-        self.means = self.windows / self.windows.sum(-1, keepdim=True).clamp(min=1) if config.cbow_mean else self.windows
+        number = self.windows.sum(-1, keepdim=True) if config.cbow_mean else self.sees
+        self.means = self.windows / number.clamp(min=1)  # what CBOW takes of each word
         if config.hs:
             self.w_tree = torch.zeros(V, D, device=device)  # one row an inner node: V - 1 are used
             self.nodes, self.bits, self.on_path = (t.to(device) for t in _paths(huffman_codes(counts)))
@@ -463,8 +465,8 @@ def _epochs(
     for epoch in range(config.epochs):
         rng = np.random.default_rng((config.seed, rank, epoch))
         text, reach = (t.to(device) for t in _thin(ids, starts, tables.keep.numpy(), config.window, C, rng))
-        # Skip-gram draws its blocks from all over the text: neighbouring ones repeat their words, whose summed steps grow
-        # long. CBOW's are short, a context's mean moves as one, and reading in order SimLex rises from .24 to .26.
+        # Skip-gram draws its blocks from all over the text: neighbouring ones repeat their words, whose summed steps
+        # explode. CBOW stands it, and reading in order its SimLex rises from .24 to .26, gensim's.
         blocks = len(reach) // C
         order = torch.randperm(blocks, generator=generator) if config.sg else torch.arange(blocks)
         order = order.to(device)
