@@ -6,7 +6,7 @@
 Both sides get the same iterable of sentences and the same settings (gensim's defaults, five epochs) and are timed from
 that iterable to finished vectors, vocabulary included. Each row is a process of its own, so that its CPU seconds, those
 of its workers included, are its own. Scores are computed by the same code for both. The table goes to
-results/word2vec.json when it is whole.
+results/word2vec.json when it is whole; a run that was interrupted goes on where it stopped.
 """
 
 import argparse
@@ -83,14 +83,15 @@ def run_row(model: str, by: str, workers: int, seed: int) -> dict:
 
 
 def run_all() -> None:
-    rows, queens = [], {}
-    for key in plan():
-        row = in_a_process(*key, script=__file__)
-        corpus = row.pop("corpus")
-        rows.append(row)
-        print(row, flush=True)
-        if (row["model"], row["by"], row["workers"]) == ("skip-gram", "course_lib", 1):
-            queens[str(row["seed"])] = row["king_man_woman"]
+    part = RESULTS.with_suffix(".part")  # what an interrupted run has measured: the next one goes on from there
+    rows = json.loads(part.read_text()) if part.exists() else []
+    for key in plan()[len(rows) :]:
+        rows.append(in_a_process(*key, script=__file__))
+        part.write_text(json.dumps(rows))
+        print(rows[-1], flush=True)
+    corpus = [row.pop("corpus") for row in rows][0]
+    queens = {str(row["seed"]): row["king_man_woman"] for row in rows
+              if (row["model"], row["by"], row["workers"]) == ("skip-gram", "course_lib", 1)}  # fmt: skip
     versions = {package: version(package) for package in ("torch", "gensim", "numpy")}
     result = {"machine": machine(), "versions": versions, "corpus": corpus, "rows": rows, "queens": queens}
     save(RESULTS, result)
