@@ -300,11 +300,13 @@ class Table:
 
 
 def table(folder: str | Path | None = None, seconds: float = SECONDS) -> Table:
-    """Your own progress: each exercise of the lessons in `work/` is asked its check, as in `grade`; nothing is written.
+    """Your own progress: each exercise of the lessons in a folder is asked its check, as in `grade`; nothing is written.
 
-    FileNotFoundError where there is no notebook yet.
+    folder: None for your copies in `work/`, or, where there are none (on Binder), for the course's own notebooks.
+    FileNotFoundError where the folder is missing or holds no notebook.
     """
-    folder = Path(folder) if folder else LESSONS.parent / "work"
+    work = LESSONS.parent / "work"
+    folder = Path(folder or (work if any(work.glob("*.ipynb")) else LESSONS))
     known, found = lessons(), []
     for one in submissions(folder):
         found += [row for row in grades_of(one, known, seconds, MEGABYTES) if row.lesson]

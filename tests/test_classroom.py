@@ -1,6 +1,7 @@
 """A class's notebooks: right, wrong, hostile and broken ones, each with the one row that it deserves."""
 import csv
 import functools
+import shutil
 import sys
 
 import build_lessons as builder
@@ -192,3 +193,14 @@ def test_a_learners_own_table(tmp_path):
     assert f"{LESSON:24} x . ." in repr(table)
     assert repr(table).endswith("1 of 3 exercises solved")
     assert {path.name for path in tmp_path.iterdir()} == {f"{LESSON}.ipynb"}, "nothing is written"
+
+
+def test_the_table_is_of_ones_own_copies_where_there_are_any(tmp_path, monkeypatch):
+    course, work = tmp_path / "notebooks", tmp_path / "work"
+    course.mkdir()
+    work.mkdir()
+    shutil.copy(classroom.LESSONS / f"{LESSON}.ipynb", course)
+    monkeypatch.setattr(classroom, "LESSONS", course)
+    assert [grade.status for grade in classroom.table().grades] == ["not attempted"] * 3
+    hand_in(work / f"{LESSON}.ipynb", lambda name, solution, stub: solution)
+    assert [grade.status for grade in classroom.table().grades] == ["passed"] * 3
