@@ -300,7 +300,7 @@ class Table:
 
 
 def table(folder: str | Path | None = None, seconds: float = SECONDS) -> Table:
-    """Your own progress: each exercise of the lessons in a folder is asked its check, as in `grade`; nothing is written.
+    """Your own progress: each exercise of the lessons in a folder is asked its check, as in `grade`.
 
     folder: None for your copies in `work/`, or, where there are none (on Binder), for the course's own notebooks.
     FileNotFoundError where the folder is missing or holds no notebook.

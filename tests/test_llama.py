@@ -3,6 +3,7 @@ import doctest
 import math
 from dataclasses import replace
 
+import decoders
 import pytest
 import torch
 import torch.nn.functional as F
@@ -318,27 +319,9 @@ def test_a_trace_holds_what_the_equations_name():
 
 
 def test_compiled_whole_and_without_a_compilation_per_token():
-    """`fullgraph`: no part falls back to Python; and one graph reads the prompt, one each further token."""
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
-    model, ids = model_of(), ids_of(2, 12)
-    fast = torch.compile(model, fullgraph=True, backend="eager")  # what is captured is asked here, not how fast it is
-    with torch.no_grad():
-        cache = model.new_cache(2, 16)
-        parts = [fast(part, cache=cache, last=True).logits for part in (ids[:, :4], *ids[:, 4:].split(1, 1))]
-        assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 2
-        assert torch.allclose(torch.cat(parts, 1), model(ids).logits[:, 3:], atol=1e-5)
-    model.train()
-    assert torch.allclose(torch.compile(model.loss, fullgraph=True, backend="eager")(ids), model.loss(ids), atol=1e-6)
+    decoders.check_compiled(model_of(), ids_of(2, 12))
 
 
 @pytest.mark.gpu
 def test_the_same_on_a_gpu():
-    model, ids = model_of(), ids_of(2, 12)
-    expected = model(ids).logits.detach()
-    model.cuda()
-    assert torch.allclose(model(ids.cuda()).logits.cpu(), expected, atol=1e-3)
-    with torch.no_grad():
-        cache = model.new_cache(2)
-        parts = [model(part, cache=cache).logits for part in ids.cuda().split(5, 1)]
-    assert torch.allclose(torch.cat(parts, 1).cpu(), expected, atol=1e-3)
+    decoders.check_gpu(model_of(), ids_of(2, 12))

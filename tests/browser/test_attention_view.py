@@ -1,10 +1,6 @@
 """The attention viewer in JupyterLab, without a kernel, and in a page from a file: it draws, and answers truly."""
-import build_lessons as builder
-import jupytext
 import nbconvert
-import nbformat
 import pytest
-from nbformat.sign import NotebookNotary
 from playwright.sync_api import sync_playwright
 
 from . import lab
@@ -34,38 +30,6 @@ viz.attention_view(large / large.sum(-1, keepdims=True), [f"word{i}" for i in ra
 viz.attention_view(np.full((1, 512), 1 / 512), ["one"], key_tokens=["שלום", *(f"key{i}" for i in range(1, 512))])
 '''
 ALT = "“the” 0.20"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The small notebook as it is committed: executed, its widgets' views taken out."""
-    folder = tmp_path_factory.mktemp("learner")
-    notebook = jupytext.reads(SMALL, fmt="py:percent")
-    builder.execute(builder.Lesson("99_small", {"title": "Small", "minutes": 1}, ()), notebook, "the small notebook")
-    nbformat.write(notebook, folder / "small.ipynb")
-    notebook.cells[0].source += "\n# another copy"
-    nbformat.write(notebook, folder / "trusted.ipynb")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(chromium, folder, tmp_path_factory):
-    temp = tmp_path_factory.mktemp("lab")
-    (temp / "data").mkdir()
-    notary = NotebookNotary(data_dir=str(temp / "data"))  # as `jupyter trust` would
-    notary.sign(nbformat.read(folder / "trusted.ipynb", 4))
-    notary.store.close()
-    with lab.jupyterlab(folder, temp) as address:
-        yield address
-
-
-@pytest.fixture
-def page(chromium, address):
-    said = []
-    with lab.browser_page(chromium, said) as page:
-        yield page
-        assert page.evaluate("window.hacked") is None
-    assert not said
 
 
 def viewer(page, number=0):

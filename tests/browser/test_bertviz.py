@@ -4,7 +4,6 @@ import pathlib
 import re
 
 import build_lessons as builder
-import jupytext
 import nbconvert
 import nbformat
 import pytest
@@ -34,29 +33,6 @@ viz.bertviz_view(weights, tokens, view="model")
 '''
 CUT = ["</script>", "<img src=x on…", *TOKENS[2:]]  # as bertviz has room for them
 FRAMES = "iframe.course-bertviz-frame"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("learner")
-    notebook = jupytext.reads(SMALL, fmt="py:percent")
-    builder.execute(builder.Lesson("99_small", {"title": "Small", "minutes": 1}, ()), notebook, "the small notebook")
-    nbformat.write(notebook, folder / "small.ipynb")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(chromium, folder, tmp_path_factory):
-    with lab.jupyterlab(folder, tmp_path_factory.mktemp("lab")) as address:
-        yield address
-
-
-@pytest.fixture
-def page(chromium, address):
-    said = []
-    with lab.browser_page(chromium, said) as page:
-        yield page
-    assert not said
 
 
 def alts(folder):
@@ -139,9 +115,14 @@ def check_model_view(page):
     assert view.locator(".attn_background").count() == 2 * 3
     assert view.locator("#layers").is_hidden()
     frame.scroll_into_view_if_needed()
-    square = view.locator("#attn_background_1_2").bounding_box()
-    page.mouse.click(square["x"] + square["width"] / 2, square["y"] + square["height"] / 2)
-    view.get_by_text("Layer 1, Head 2").wait_for()
+
+    def opened():  # the page may still move under the mouse
+        square = view.locator("#attn_background_1_2").bounding_box()
+        page.mouse.click(square["x"] + square["width"] / 2, square["y"] + square["height"] / 2)
+        page.wait_for_timeout(1000)
+        return view.get_by_text("Layer 1, Head 2").is_visible()
+
+    lab.wait_until(opened, "the head's own view")
     assert view.locator(".detail .token").all_text_contents() == CUT * 2
     drawn = view.locator("#vis svg").bounding_box()
     assert 500 < drawn["width"] <= frame.bounding_box()["width"], "it fits the room that it has"

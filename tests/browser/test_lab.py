@@ -2,7 +2,6 @@
 import shutil
 
 import build_lessons as builder
-import jupytext
 import nbformat
 import pytest
 
@@ -32,30 +31,11 @@ viz.show(*draw(5, "dotted", "still"))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder as a learner has it: an executed small notebook, and lesson 02 where it exists."""
-    folder = tmp_path_factory.mktemp("learner")
-    notebook = jupytext.reads(SMALL, fmt="py:percent")
-    lesson = builder.Lesson("99_small", {"title": "Small", "minutes": 1}, ())
-    builder.execute(lesson, notebook, "the small notebook")
-    nbformat.write(notebook, folder / "small.ipynb")
+def folder(folder):
+    """With lesson 02 beside the small notebook."""
     for path in builder.NOTEBOOKS.glob("02_*.ipynb"):
         shutil.copy(path, folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def address(chromium, folder, tmp_path_factory):
-    with lab.jupyterlab(folder, tmp_path_factory.mktemp("lab")) as address:
-        yield address
-
-
-@pytest.fixture
-def page(chromium, address):
-    said = []
-    with lab.browser_page(chromium, said) as page:
-        yield page
-    assert not said
 
 
 def picture(page):
