@@ -181,7 +181,7 @@ class Scores(NamedTuple):
 
 @shaped
 def evaluate(X: Float[np.ndarray, "U D"], Y: Float[np.ndarray, "V E"], W: Float[np.ndarray, "D E"], test: Lexicon,
-             frequent: Size = 8000) -> Scores:
+             frequent: Size = 4000) -> Scores:
     """How well X W translates the words of `test` into any word of Y. A crowd is of the first `frequent` rows of X."""
     asked, gold = _units(X[list(test.gold)] @ W), list(test.gold.values())
     crowded = nearest(asked, Y, 10, density(Y, _units(X[:frequent] @ W)))
@@ -202,7 +202,7 @@ def mutual(X: Float[np.ndarray, "U D"], Y: Float[np.ndarray, "V D"]) -> Lexicon:
 
 @shaped
 def refine(X: Float[np.ndarray, "U D"], Y: Float[np.ndarray, "V D"], W: Float[np.ndarray, "D D"], rounds: Size = 3,
-           frequent: Size = 5000) -> Float[np.ndarray, "D D"]:
+           frequent: Size = 3000) -> Float[np.ndarray, "D D"]:
     """Turn, look who is mutual among the first `frequent` words of both, turn by these; so many rounds."""
     X, Y = X[:frequent], Y[:frequent]
     for _ in range(rounds):

@@ -63,8 +63,8 @@ def growth(
     for name, curve in curves.items():
         for count, (share, low, high) in curve.items():
             if not 0 <= low <= share <= high <= 1 or count <= 0:
-                raise ValueError(f"{name!r} has {share}, from {low} to {high}, at {count}: give shares, low to high, at "
-                                 "counts above 0.")  # fmt: skip
+                raise ValueError(f"{name!r} has {share}, from {low} to {high}, at {count}: give shares, low to high, "
+                                 "at counts above 0.")  # fmt: skip
     figure, axes = _canvas(title, height=5)
     for number, (name, curve) in enumerate(curves.items()):
         shares, low, high = 100 * np.array([*curve.values()]).T
@@ -84,7 +84,7 @@ def growth(
         axes.annotate(level[0], (counts[0], 100 * level[1]), (0, 5), textcoords="offset points", fontsize=11)
         told = f" The dotted line, {level[0]}, is at {100 * level[1]:.0f}."
     _legend(axes)
-    words = "; ".join(f"{name} " + ", ".join(f"{100 * share:.0f} at {count:,.0f}" for count, (share, *_) in curve.items())
+    words = "; ".join(f"{name} " + ", ".join(f"{100 * row[0]:.0f} at {count:,.0f}" for count, row in curve.items())
                       for name, curve in curves.items())  # fmt: skip
     return figure, f"{title}. Right at once in per cent, against {xlabel}: {words}.{told}"
 
