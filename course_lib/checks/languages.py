@@ -50,7 +50,8 @@ procrustes = Exercise(
         slip("v-alone", "only V' came back: the turn is U V'", "return U @ Vt -> return Vt"),
         slip("factors-swapped", "the two factors stand in the wrong order: U V', and not V' U", "U @ Vt -> Vt @ U"),
         slip("no-reflection", "mirrors were forbidden: the sign of a row was turned to make the determinant 1. "
-             "Schönemann's W may be a reflection", "return U @ Vt -> Vt[-1] *= np.sign(np.linalg.det(U @ Vt)); return U @ Vt"),
+             "Schönemann's W may be a reflection",
+             "return U @ Vt -> Vt[-1] *= np.sign(np.linalg.det(U @ Vt)); return U @ Vt"),
         slip("identity", "this changes nothing", "return U @ Vt -> return np.eye(len(U))"),
         slip("centred", "the means were taken out first. Here X and Y are as they should be",
              "X.T @ Y -> (X - X.mean(0)).T @ (Y - Y.mean(0))"),

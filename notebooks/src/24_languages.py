@@ -13,11 +13,12 @@
 # %% [markdown]
 # # 24 Languages: one turn, and what a sentence costs
 #
-# Somebody has trained vectors on English news, somebody else on French web pages, a third on Japanese ones. No number
-# of one has ever met a number of another. At the end of this lesson a single rotation lays English on French: told
-# fewer than a thousand pairs, it finds the French word of more than half of 500 others, each time among 20,000. The
-# same works for Japanese, whose letters it could not have used. And French finds Japanese without one pair of the two.
-# Then you count what the same text costs in eight languages, and why the lowest price is not always a bargain.
+# Somebody has trained vectors on English news, somebody else on French web pages, a third on Japanese ones. No
+# number of one has ever met a number of another. At the end of this lesson a single rotation lays English on French:
+# told fewer than a thousand pairs, it finds the French word of more than half of 500 others, each time among 20,000.
+# The same works for Japanese, whose letters it could not have used. And French finds Japanese without one pair of
+# the two. Then you count what the same text costs in eight languages, and why the lowest price is not always a
+# bargain.
 #
 # **You will build** the rotation (Procrustes), a fairer neighbour (CSLS), the score of a dictionary, and a price.
 # **You need** lesson 02 (word vectors), lesson 06 (cosines and their intervals), lesson 07 (BPE and bytes) and lesson
@@ -29,27 +30,28 @@
 # **Plan for 50 minutes, four blocks.** A: One turn (0-17). B: Who stands in a crowd (17-27). C: Is it the spelling?
 # (27-38). D: The price (38-50).
 #
-# **Minute 0.** Three guesses on the board: how many of 500 English words find their French word at once after the turn;
-# how many their Japanese one; and which of eight languages pays most under GPT-2's tokenizer, and how many times what
-# English pays.
+# **Minute 0.** Three guesses on the board: how many of 500 English words find their French word at once after the
+# turn; how many their Japanese one; and which of eight languages pays most under GPT-2's tokenizer, and how many
+# times what English pays.
 #
-# **When 15 minutes late:** leave out the explorer, the texts of unlike size and `price`. Do not leave out the shuffled
-# pairs, and not the [UNK].
+# **When 15 minutes late:** leave out the explorer, the texts of unlike size and `price`. Do not leave out the
+# shuffled pairs, and not the [UNK].
 
 # %% [markdown]
 # ## Two languages, and no number in common
 #
-# The article on which this course began closes its list of open problems with this one (5.2.4): *pretrained models must
-# be extended to many languages and cultures, which will take more multilingual data.* How much more? Let us begin with
-# what there is for each language alone.
+# The article on which this course began closes its list of open problems with this one (5.2.4): *pretrained models
+# must be extended to many languages and cultures, which will take more multilingual data.* How much more? Let us
+# begin with what there is for each language alone.
 #
-# English: 26,423 words of the vectors that Google trained on news, lesson 00's. French: the 20,000 most frequent words
-# of vectors of fastText, trained on web pages and Wikipedia. Japanese: as many of *chiVe*, of web pages. 300 numbers
-# a word in all three. Each row gets length 1, the mean of all rows is taken off, and they get length 1 again (Artetxe
-# and others 2016), so that a product of two rows is a cosine.
+# English: 26,423 words of the vectors that Google trained on news, lesson 00's. French: the 20,000 most frequent
+# words of vectors of fastText, trained on web pages and Wikipedia. Japanese: as many of *chiVe*, of web pages. 300
+# numbers a word in all three. Each row gets length 1, the mean of all rows is taken off, and they get length 1 again
+# (Artetxe and others 2016), so that a product of two rows is a cosine.
 #
 # Beside them two word lists. The French one has words that linguists ask for in any language (*Concepticon*): body,
-# weather, animals, tools. The Japanese one is the common words of a dictionary, EDICT2, that one English word explains.
+# weather, animals, tools. The Japanese one is the common words of a dictionary, EDICT2, that one English word
+# explains.
 #
 # **Predict.** Compare numbers as they stand: which French word has the highest cosine with *winter*?
 
@@ -85,10 +87,10 @@ for word in ("winter", "king", "bread"):
     print(f"{word}: nearest in French", words_of("French", alignment.nearest(here, Y["French"], 3)[0]))
 
 # %% [markdown]
-# Anything: the first number of an English word has nothing to do with the first of a French one. Who trained them began
-# with other random numbers. But *within* a language distances mean something: *winter* lies near *spring*, *king* near
-# *throne*, and *hiver* near *printemps*, *roi* near *trône*. Mikolov, Le and Sutskever (2013) saw that the two clouds
-# have similar **shapes**. If so, one of them need only be turned.
+# Anything: the first number of an English word has nothing to do with the first of a French one. Who trained them
+# began with other random numbers. But *within* a language distances mean something: *winter* lies near *spring*,
+# *king* near *throne*, and *hiver* near *printemps*, *roi* near *trône*. Mikolov, Le and Sutskever (2013) saw that
+# the two clouds have similar **shapes**. If so, one of them need only be turned.
 #
 # **With a pencil:** three words of a toy language lie at (2, 0), (0, 1) and (2, 1), their translations at (0, 2),
 # (-1, 0) and (-1, 2). By how much must the first three be turned? Which matrix W does it, if a word is a row and x W
@@ -105,15 +107,15 @@ print(f"{best} degrees: {apart[best]:.3f} apart, W =", turns[best].round(3).toli
 
 # %% [markdown]
 # A quarter turn. In 300 dimensions nobody can try all turns, and need not. We look for the W that makes the sum of
-# squares of X W - Y smallest, under one condition, W W' = 1: nothing is stretched, so that cosines within English stay
-# what they are. Multiply the square out: $\|XW\|^2 - 2\,\mathrm{tr}(W'X'Y) + \|Y\|^2$. The first and the last part
-# do not change with W. So what should be large is the middle, and Schönemann (1966) solved that:
+# squares of X W - Y smallest, under one condition, W W' = 1: nothing is stretched, so that cosines within English
+# stay what they are. Multiply the square out: $\|XW\|^2 - 2\,\mathrm{tr}(W'X'Y) + \|Y\|^2$. The first and the last
+# part do not change with W. So what should be large is the middle, and Schönemann (1966) solved that:
 #
 # $$X'Y = U S V' \quad\Rightarrow\quad W = U V'$$
 #
-# X and Y [N, D] hold N pairs, a row each. The **singular value decomposition** writes X'Y [D, D] as a turn U, a stretch
-# S and a second turn V'; leave the stretch out, and what is left is W. This is the **orthogonal Procrustes problem**
-# (after an innkeeper who made his guests fit the bed).
+# X and Y [N, D] hold N pairs, a row each. The **singular value decomposition** writes X'Y [D, D] as a turn U, a
+# stretch S and a second turn V'; leave the stretch out, and what is left is W. This is the **orthogonal Procrustes
+# problem** (after an innkeeper who made his guests fit the bed).
 #
 # **Your turn (5 minutes).** Write `procrustes(X, Y)`.
 
@@ -134,8 +136,8 @@ from course_lib.checks import languages as check
 check.procrustes(procrustes)
 
 # %% [markdown] tags=["hint"]
-# The formula needs the decomposition of one matrix, D by D. Which product of X and Y is it? And does NumPy give V, or V
-# transposed?
+# The formula needs the decomposition of one matrix, D by D. Which product of X and Y is it? And does NumPy give V,
+# or V transposed?
 
 # %% [markdown] tags=["hint"]
 # `U, S, Vt = np.linalg.svd(X.T @ Y)`: the third result is V' already.
@@ -184,7 +186,7 @@ W_random = alignment.procrustes(X[at_random.rows], Y["French"][at_random.partner
 for name, turn in (("pairs", W), ("shuffled pairs", W_random)):
     found = alignment.nearest(asked @ turn, Y["French"], 10)
     one, ten = (alignment.precision(found, gold, k) for k in (1, 10))
-    print(f"{name}, {len(learned)}: right at once {one.value:.0%} [{one.low:.0%}, {one.high:.0%}], among ten {ten.value:.0%}")
+    print(f"{name}: right at once {one.value:.0%} [{one.low:.0%}, {one.high:.0%}], among ten {ten.value:.0%}")
     assert one.value < 0.02 if turn is W_random else one.value > 0.45
 
 # %% [markdown]
@@ -192,8 +194,8 @@ for name, turn in (("pairs", W), ("shuffled pairs", W_random)):
 # than once or twice. So it is the *pairing* that does it: the control has learned from the same rows, by the same
 # formula, and the same matrix of numbers came out in size. (The interval is Wilson's, for a share of 500 words.)
 #
-# How does it look? A dozen words that were asked for, in the plane in which the French ones differ most; then the same
-# with the shuffled turn.
+# How does it look? A dozen words that were asked for, in the plane in which the French ones differ most; then the
+# same with the shuffled turn.
 
 # %% tags=["boilerplate"]
 # The picture, and its control.
@@ -233,20 +235,20 @@ check.procrustes(planned_mistake)
 # ## Who stands in a crowd
 #
 # Some French words are the nearest neighbour of many English ones, and some of none. In many dimensions this must be
-# expected: a word near the middle of everything is near to all. Radovanović and others (2010) call it a **hub**. A hub
-# is a wrong answer that is given again and again.
+# expected: a word near the middle of everything is near to all. Radovanović and others (2010) call it a **hub**. A
+# hub is a wrong answer that is given again and again.
 #
 # **Predict:** the 4,000 most frequent English words ask for their nearest French word. How many *different* answers
 # come back? And how often is the most popular one given?
 #
-# Conneau and others (2018) take from each cosine what its two words have anyway: the mean cosine of the word with its k
-# nearest candidates, and that of the candidate with its k nearest words. *Cross-domain similarity local scaling*,
-# **CSLS**:
+# Conneau and others (2018) take from each cosine what its two words have anyway: the mean cosine of the word with
+# its k nearest candidates, and that of the candidate with its k nearest words. *Cross-domain similarity local
+# scaling*, **CSLS**:
 #
 # $$\mathrm{csls}(x, y) = 2\cos(x, y) - r(x) - r(y)$$
 #
-# **With a pencil,** k = 1, two words (rows) and three candidates (columns). Which candidate is nearest to each word by
-# cosine, and which by CSLS?
+# **With a pencil,** k = 1, two words (rows) and three candidates (columns). Which candidate is nearest to each word
+# by cosine, and which by CSLS?
 #
 # | | c1 | c2 | c3 |
 # |---|---|---|---|
@@ -282,8 +284,8 @@ def csls(S, k):
 check.csls(csls)
 
 # %% [markdown] tags=["hint"]
-# Along which axis do you sort to find a row's k highest? What shape must their mean have, so that it is taken from each
-# entry of that row?
+# Along which axis do you sort to find a row's k highest? What shape must their mean have, so that it is taken from
+# each entry of that row?
 
 # %% [markdown] tags=["hint"]
 # `np.sort(S, axis=1)[:, -k:].mean(axis=1, keepdims=True)` is [Q, 1]; `np.sort(S, axis=0)[-k:].mean(axis=0)` is [V].
@@ -295,7 +297,8 @@ crowd = alignment.density(Y["French"], turned)
 for name, known in (("cosine", None), ("CSLS", crowd)):
     answers, times = np.unique(alignment.nearest(turned, Y["French"], 1, known), return_counts=True)
     top = np.argsort(-times)[:3]
-    print(f"{name}: {len(answers):,} different answers; most often", dict(zip(words_of("French", answers[top]), times[top].tolist())))
+    often = dict(zip(words_of("French", answers[top]), times[top].tolist()))
+    print(f"{name}: {len(answers):,} different answers; most often", often)
     score = alignment.precision(alignment.nearest(asked @ W, Y["French"], 1, known), gold)
     print(f"    right at once {score.value:.0%} [{score.low:.0%}, {score.high:.0%}]")
 
@@ -376,8 +379,8 @@ for language in others:
 # XX-SPELLING
 #
 # So what does align them? How many pairs must one have? The file once more: dictionaries of 50 to 800 pairs, as they
-# are, and **refined** (Artetxe and others 2017): turn by the few pairs; then see which of the 3,000 most frequent words
-# on both sides are *each other's* nearest by CSLS; take those as the dictionary, and turn again; three rounds.
+# are, and **refined** (Artetxe and others 2017): turn by the few pairs; then see which of the 3,000 most frequent
+# words on both sides are *each other's* nearest by CSLS; take those as the dictionary, and turn again; three rounds.
 
 # %% tags=["boilerplate"]
 # Pairs against right answers: plain and refined, both languages.
@@ -401,7 +404,8 @@ viz.show(*pictures.growth(curves, "How many pairs does a language need?", "pairs
 # Words read against right answers.
 sizes = {}
 for row in saved["texts"]:
-    sizes.setdefault(row["words"] if isinstance(row["words"], str) else round(row["words"], -5), []).append(row["csls"])
+    size = row["words"] if isinstance(row["words"], str) else round(row["words"], -5)
+    sizes.setdefault(size, []).append(row["csls"])
 for size, values in sizes.items():
     print(f"{size if isinstance(size, str) else format(size, ','):>10} words: right at once {told_as(values)}")
 ours = {size: tuple(min(1, max(0, x)) for x in seed_interval(values)) for size, values in sizes.items()
@@ -415,17 +419,19 @@ viz.show(*pictures.growth({"our skip-gram": ours}, "How much text does a languag
 # %% [markdown] tags=["instructor"]
 # **Minutes 27-38.** Nothing to type: three votes, three tables.
 #
-# **Poll:** "Same spelling aligns English and French nearly as well as a dictionary. So a language in another script..."
+# **Poll:** "Same spelling aligns English and French nearly as well as a dictionary. So a language in another
+# script..."
 # - *cannot be aligned*: the dictionary rows say otherwise.
 # - *needs pairs from somewhere else*: right; numbers, names, a hundred words that somebody knows.
 
 # %% [markdown]
-# > **Common belief:** *"To translate between two languages, a system must have seen the two side by side."* Decide; the
-# > next run settles it, for single words.
+# > **Common belief:** *"To translate between two languages, a system must have seen the two side by side."* Decide;
+# > the next run settles it, for single words.
 #
-# French and Japanese are both turned into English. Then a French row times the first turn, backwards, times the second
-# lands among the Japanese ones: **pivoting**. No pair of French and Japanese is used anywhere. What is right? Two words
-# that some English word of the test has as its translations; all pairs with those English words were thrown out.
+# French and Japanese are both turned into English. Then a French row times the first turn, backwards, times the
+# second lands among the Japanese ones: **pivoting**. No pair of French and Japanese is used anywhere. What is right?
+# Two words that some English word of the test has as its translations; all pairs with those English words were
+# thrown out.
 #
 # **The target, stated first** (a draw with seed 0 had said what one may hope for): for each of three other draws at
 # least **30%** of the French words find a right Japanese one at once, and with a second turn from shuffled pairs at
@@ -437,21 +443,24 @@ both = np.random.default_rng(0).permutation(np.intersect1d(*(lexicon[name].rows 
 turns, tests = {}, {}
 for name in others:
     tests[name] = lexicon[name].only(np.isin(lexicon[name].rows, both))
-    free = lexicon[name].only(~np.isin(lexicon[name].rows, both) & ~np.isin(lexicon[name].partners, tests[name].partners))
+    used = np.isin(lexicon[name].rows, both) | np.isin(lexicon[name].partners, tests[name].partners)
+    free = lexicon[name].only(~used)
     turns[name] = alignment.procrustes(X[free.rows], Y[name][free.partners])
 through = turns["French"].T @ turns["Japanese"]
-pairs = [(f, j) for word, french in tests["French"].gold.items() for f in french for j in tests["Japanese"].gold[word]]
-pivot = alignment.evaluate(Y["French"], Y["Japanese"], through, alignment.Lexicon(*np.array(sorted(set(pairs))).T))
-print(f"seed 0: right at once {pivot.csls.value:.0%} [{pivot.csls.low:.0%}, {pivot.csls.high:.0%}], among ten {pivot.ten.value:.0%}")
+french, japanese = (tests[name].gold for name in others)
+pairs = sorted({(one, other) for word in french for one in french[word] for other in japanese[word]})
+pivot = alignment.evaluate(Y["French"], Y["Japanese"], through, alignment.Lexicon(*np.array(pairs).T))
+print(f"seed 0: right at once {pivot.csls.value:.0%} [{pivot.csls.low:.0%}, {pivot.csls.high:.0%}], "
+      f"among ten {pivot.ten.value:.0%}")  # fmt: skip
 assert pivot.csls.value > 0.25
 
 # %% tags=["boilerplate", "hero"]
 # The three draws of the file, the target; and words of your own.
-for how in ("pivot", "pivot, shuffled"):
-    values = [row["csls"] for row in saved["pivot"] if row["how"] == how]
-    print(f"{how:15}", " ".join(f"{value:.0%}" for value in values), "· mean", told_as(values))
 held = {how: [row["csls"] for row in saved["pivot"] if row["how"] == how] for how in ("pivot", "pivot, shuffled")}
-print({"pivot, each 30% or more": min(held["pivot"]) >= 0.3, "shuffled, each 2% or less": max(held["pivot, shuffled"]) <= 0.02})
+for how, values in held.items():
+    print(f"{how:15}", " ".join(f"{value:.0%}" for value in values), "· mean", told_as(values))
+print({"pivot, each 30% or more": min(held["pivot"]) >= 0.3,
+       "shuffled, each 2% or less": max(held["pivot, shuffled"]) <= 0.02})  # fmt: skip
 crowd_japanese = alignment.density(Y["Japanese"], Y["French"][:4000] @ through)
 for word in ("hiver", "cheval", "musique", "guerre", "pain", "mathématiques"):
     here = Y["French"][others["French"].key_to_index[word]][None] @ through
@@ -491,10 +500,10 @@ viz.explore(draw_answers, word=viz.Text("winter"), learned_from=viz.Choice(*TURN
 # %% [markdown]
 # ## The price of a sentence
 #
-# A model that has read several languages first has to cut them. Lesson 07 counted one sentence in four languages under
-# GPT-2's tokenizer. Now eight languages, four tokenizers: the course's own of lesson 07 (2,000 pieces, of English
-# text), GPT-2's (50,257), MiniLM's WordPiece (30,522) and SmolLM2's (49,152); and bytes. The text is the first article
-# of the Universal Declaration of Human Rights, two sentences, in the United Nations' translations.
+# A model that has read several languages first has to cut them. Lesson 07 counted one sentence in four languages
+# under GPT-2's tokenizer. Now eight languages, four tokenizers: the course's own of lesson 07 (2,000 pieces, of
+# English text), GPT-2's (50,257), MiniLM's WordPiece (30,522) and SmolLM2's (49,152); and bytes. The text is the
+# first article of the Universal Declaration of Human Rights, two sentences, in the United Nations' translations.
 #
 # **Predict:** which language is dearest under GPT-2's, and how many times the English price does it pay? Which is the
 # cheapest after English?
@@ -514,11 +523,11 @@ ARTICLE = {
                "и должны поступать в отношении друг друга в духе братства.",
     "Arabic": "يولد جميع الناس أحرارًا متساوين في الكرامة والحقوق. وقد وهبوا عقلاً وضميرًا وعليهم أن يعامل بعضهم "
               "بعضًا بروح الإخاء.",
-    "Hindi": "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है । उन्हें बुद्धि और "
-             "अन्तरात्मा की देन प्राप्त है और परस्पर उन्हें भाईचारे के भाव से बर्ताव करना चाहिए ।",
+    "Hindi": "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है । "
+             "उन्हें बुद्धि और अन्तरात्मा की देन प्राप्त है और परस्पर उन्हें भाईचारे के भाव से बर्ताव करना चाहिए ।",
     "Chinese": "人人生而自由,在尊严和权利上一律平等。他们赋有理性和良心,并应以兄弟关系的精神相对待。",
-    "Japanese": "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。人間は、理性と良心とを"
-                "授けられており、互いに同胞の精神をもって行動しなければならない。",
+    "Japanese": "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。"
+                "人間は、理性と良心とを授けられており、互いに同胞の精神をもって行動しなければならない。",
 }  # fmt: skip
 wordpieces = tokenizers.WordPieceTokenizer.load(data.path("bert_vocab"))
 CUTTERS = {"ours": tokenizers.load(data.path("gpt_pieces")).encode,
@@ -533,7 +542,8 @@ for language in ARTICLE:
 
 # %% [markdown]
 # **Your turn (3 minutes, *extra*).** One text is one text. A price should be that of many. Write `price(tokens,
-# english)`: two lists of counts, for the same texts in one language and in English. How many times does one pay in all?
+# english)`: two lists of counts, for the same texts in one language and in English. How many times does one pay in
+# all?
 
 # %% tags=["exercise", "extra"]
 # Write the price.
@@ -582,11 +592,11 @@ assert max(paid["GPT-2"], key=paid["GPT-2"].get) == "Hindi"
 # %% [markdown]
 # Hindi is dearest by far under the byte tokenizers: six to seven times the English price. A model with a window of
 # 1,024 tokens reads six times less of it, and who is billed by the token pays six times as much (Petrov and others
-# 2023; Ahia and others 2023). Part of that is bytes, a Devanagari letter takes three; but it is 2.6 times the bytes and
-# seven times the tokens. The rest is that nearly no merge was learned from Hindi.
+# 2023; Ahia and others 2023). Part of that is bytes, a Devanagari letter takes three; but it is 2.6 times the bytes
+# and seven times the tokens. The rest is that nearly no merge was learned from Hindi.
 #
-# Now the odd dots: **MiniLM's Hindi is as cheap as its Japanese**, and its Chinese is cheapest of all. MiniLM's pieces
-# were learned from English text alone, as GPT-2's. Is it a better cutter?
+# Now the odd dots: **MiniLM's Hindi is as cheap as its Japanese**, and its Chinese is cheapest of all. MiniLM's
+# pieces were learned from English text alone, as GPT-2's. Is it a better cutter?
 #
 # ## The bargain
 #
@@ -597,7 +607,7 @@ assert max(paid["GPT-2"], key=paid["GPT-2"].get) == "Hindi"
 print(wordpieces.decode(wordpieces.encode(ARTICLE["Chinese"])))
 print(wordpieces.decode(wordpieces.encode(ARTICLE["Hindi"])))
 unknown = wordpieces.token_to_id("[UNK]")
-lost = {language: wordpieces.encode(text).count(unknown) / count["MiniLM"][language] for language, text in ARTICLE.items()}
+lost = {name: wordpieces.encode(text).count(unknown) / count["MiniLM"][name] for name, text in ARTICLE.items()}
 print({language: f"{share:.0%}" for language, share in lost.items()})
 assert lost["Chinese"] > 0.4 > lost["Japanese"] > 0 == lost["French"]
 
@@ -606,10 +616,10 @@ assert lost["Chinese"] > 0.4 > lost["Japanese"] > 0 == lost["French"]
 # in it. **A low price can be that of a sentence that was thrown away.** The byte tokenizers are dear, but every byte
 # comes through.
 #
-# Then lesson 19's riddle has its answer: *I love you* and *I hate you* in Chinese have cosine 1.00 in MiniLM. The ids
-# are the same. If that is why, then three things must hold: (1) two sentences of one pattern of unknown characters have
-# cosine 1.00, whatever they say; (2) two that differ in a *known* character do not; (3) with GPT-2's bytes no two of
-# them are alike.
+# Then lesson 19's riddle has its answer: *I love you* and *I hate you* in Chinese have cosine 1.00 in MiniLM. The
+# ids are the same. If that is why, then three things must hold: (1) two sentences of one pattern of unknown
+# characters have cosine 1.00, whatever they say; (2) two that differ in a *known* character do not; (3) with GPT-2's
+# bytes no two of them are alike.
 
 # %% tags=["boilerplate"]
 # The claim and its controls: sentences in Chinese, what reaches the model, and the cosine.
@@ -630,8 +640,9 @@ def vectors_of(texts):
 for one, other, meaning in [*SAME, *OTHER]:
     a, b = vectors_of([one, other])
     same = wordpieces.encode(one) == wordpieces.encode(other)
-    print(f"{a @ b:.3f}  the same ids: {str(same):5}  GPT-2's the same: {CUTTERS['GPT-2'](one) == CUTTERS['GPT-2'](other)}"
-          f"  {one} / {other} ({meaning}): {' '.join(wordpieces.tokens(one))} / {' '.join(wordpieces.tokens(other))}")  # fmt: skip
+    in_bytes = CUTTERS["GPT-2"](one) == CUTTERS["GPT-2"](other)
+    print(f"{a @ b:.3f}  MiniLM's ids the same: {same}, GPT-2's: {in_bytes}  {meaning}\n"
+          f"       {one} {wordpieces.tokens(one)} / {other} {wordpieces.tokens(other)}")  # fmt: skip
 
 # %% tags=["boilerplate"]
 # How often does it happen? All pairs of the 40 Chinese messages, and the same in French.
@@ -646,7 +657,8 @@ for language in ("Chinese", "French"):
 # XX-UNK
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-50. Type** `price` (1 line), the decoding (2 lines). Ask for a language of the room: add a row to ARTICLE.
+# **Minutes 38-50. Type** `price` (1 line), the decoding (2 lines). Ask for a language of the room: add a row to
+# ARTICLE.
 #
 # **The outputs below the cells are saved** from the machine that built this notebook; say so if you show them instead
 # of a run of your own.
@@ -663,13 +675,14 @@ check.price(lambda tokens, english: sum(a / b for a, b in zip(tokens, english)) 
 # ## What you know now
 #
 # - Vectors of two languages, trained apart, have clouds of **similar shape**. One rotation, **Procrustes**, U V' of
-#   X'Y = U S V', lays one on the other; a few hundred pairs are enough. Shuffled pairs give nothing: that is its control.
+#   X'Y = U S V', lays one on the other; a few hundred pairs are enough. Shuffled pairs give nothing: that is its
+#   control.
 # - **CSLS** takes off what crowded words have anyway.
-# - Shared spellings can stand for a dictionary where there are many; they are not what makes it work. **Refining** gets
-#   further from few pairs; where it starts too low it has nothing to go on.
+# - Shared spellings can stand for a dictionary where there are many; they are not what makes it work. **Refining**
+#   gets further from few pairs; where it starts too low it has nothing to go on.
 # - Two turns make a third: French to Japanese through English.
-# - A **price** in tokens is unequal between languages, because merges were learned from unequal texts. A low one must be
-#   decoded before it is believed: `[UNK]` costs one token and says nothing.
+# - A **price** in tokens is unequal between languages, because merges were learned from unequal texts. A low one
+#   must be decoded before it is believed: `[UNK]` costs one token and says nothing.
 #
 # **Quiz.** Open the answer that you would give.
 #
@@ -701,7 +714,8 @@ check.price(lambda tokens, english: sum(a / b for a, b in zip(tokens, english)) 
 # </details>
 
 # %% [markdown]
-# **3. A colleague has aligned English and Spanish "without any dictionary", by identical words. Will it work for Thai?**
+# **3. A colleague has aligned English and Spanish "without any dictionary", by identical words. Will it work for
+# Thai?**
 #
 # <details><summary>Yes, the method knows no letters.</summary>
 #
@@ -734,13 +748,13 @@ check.price(lambda tokens, english: sum(a / b for a, b in zip(tokens, english)) 
 # - Peter Schönemann (1966). A Generalized Solution of the Orthogonal Procrustes Problem. Psychometrika 31.
 # - Tomas Mikolov, Quoc Le, Ilya Sutskever (2013). Exploiting Similarities among Languages for Machine Translation.
 # - Mikel Artetxe, Gorka Labaka, Eneko Agirre (2016). Learning principled bilingual mappings of word embeddings while
-#   preserving monolingual invariance. EMNLP; and (2017). Learning bilingual word embeddings with (almost) no bilingual
-#   data. ACL.
+#   preserving monolingual invariance. EMNLP; and (2017). Learning bilingual word embeddings with (almost) no
+#   bilingual data. ACL.
 # - Alexis Conneau and others (2018). Word Translation Without Parallel Data. ICLR.
 # - Miloš Radovanović and others (2010). Hubs in Space. Journal of Machine Learning Research 11.
 # - Aleksandar Petrov and others (2023). Language Model Tokenizers Introduce Unfairness Between Languages. NeurIPS.
 # - Orevaoghene Ahia and others (2023). Do All Languages Cost the Same? Tokenization in the Era of Commercial Language
 #   Models. EMNLP.
 # - French vectors: Explosion, fastText's method (CC0); Japanese: chiVe, Works Applications (Apache-2.0); English:
-#   GoogleNews. Concepticon 3.4 (CC BY 4.0); EDICT2, Electronic Dictionary Research and Development Group (CC BY-SA 3.0);
-#   Django's messages (BSD-3-Clause); the Universal Declaration of Human Rights (United Nations, 1948).
+#   GoogleNews. Concepticon 3.4 (CC BY 4.0); EDICT2, Electronic Dictionary Research and Development Group (CC BY-SA
+#   3.0); Django's messages (BSD-3-Clause); the Universal Declaration of Human Rights (United Nations, 1948).
