@@ -37,7 +37,7 @@ def test_a_hidden_turn_is_found_by_the_narrow_too():
 
 
 @pytest.mark.parametrize(("X", "Y", "words"), [
-    (np.zeros((0, 2)), np.zeros((0, 2)), "pairs|axis|shape"), (np.zeros((2, 3)), np.zeros((2, 2)), "width of X.*at most"),
+    (np.zeros((0, 2)), np.zeros((0, 2)), "0"), (np.zeros((2, 3)), np.zeros((2, 2)), "width of X.*at most"),
     (np.array([[np.nan]]), np.ones((1, 1)), "NaN or infinity"), (np.ones((2, 2)), np.ones((3, 2)), "3|N"),
 ])  # fmt: skip
 def test_what_cannot_be_turned_is_refused(X, Y, words):

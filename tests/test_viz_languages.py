@@ -24,7 +24,8 @@ def test_matched_words_lie_on_their_translations():
 
 
 @pytest.mark.parametrize(("vectors", "pairs"), [
-    ({"English": PLACES}, PAIRS), ({"a": PLACES, "b": PLACES[:2]}, PAIRS), ({"a": PLACES[:1], "b": PLACES[:1]}, PAIRS[:1]),
+    ({"English": PLACES}, PAIRS), ({"a": PLACES, "b": PLACES[:2]}, PAIRS),
+    ({"a": PLACES[:1], "b": PLACES[:1]}, PAIRS[:1]),
 ])  # fmt: skip
 def test_words_that_do_not_match_are_refused(vectors, pairs):
     with pytest.raises(ValueError, match="give two languages, and a row for each"):

@@ -510,7 +510,7 @@ viz.explore(draw_answers, word=viz.Text("winter"), learned_from=viz.Choice(*TURN
 
 # %% tags=["boilerplate"]
 # The first article in eight languages; four tokenizers.
-from course_lib import gguf_file, tokenizers
+from course_lib import checkpoints, gguf_file, tokenizers
 
 ARTICLE = {
     "English": "All human beings are born free and equal in dignity and rights. They are endowed with reason and "
@@ -529,7 +529,7 @@ ARTICLE = {
     "Japanese": "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。"
                 "人間は、理性と良心とを授けられており、互いに同胞の精神をもって行動しなければならない。",
 }  # fmt: skip
-wordpieces = tokenizers.WordPieceTokenizer.load(data.path("bert_vocab"))
+minilm, wordpieces = checkpoints.load_bert(data.path("minilm"))
 CUTTERS = {"ours": tokenizers.load(data.path("gpt_pieces")).encode,
            "GPT-2": tokenizers.BPETokenizer.load(data.path("gpt2_merges")).encode, "MiniLM": wordpieces.encode,
            "SmolLM2": gguf_file.GGUFFile(data.path("smollm2")).tokenizer().encode,
@@ -623,9 +623,8 @@ assert lost["Chinese"] > 0.4 > lost["Japanese"] > 0 == lost["French"]
 
 # %% tags=["boilerplate"]
 # The claim and its controls: sentences in Chinese, what reaches the model, and the cosine.
-from course_lib import checkpoints, finetuning
+from course_lib import finetuning
 
-minilm, _ = checkpoints.load_bert(data.path("minilm"))
 SAME = [("我爱你", "我恨你", "I love you / I hate you"), ("她哭了", "她笑了", "she cried / she laughed"),
         ("请开灯", "请关灯", "lights on, please / lights off, please")]  # fmt: skip
 OTHER = [("大人", "小人", "grown-up / villain"), ("天上", "天下", "in the sky / under the sky"),
