@@ -36,7 +36,7 @@ from course_lib.keyed_vectors import KeyedVectors
 from course_lib.settings import Size, require
 from course_lib.shapes import shaped
 
-BLOCK = 1024  # rows in one matrix product: 80 MB of scores for 20,000 words
+BLOCK = 256  # rows in one matrix product: 20 MB of scores for 20,000 words
 
 
 # ---- the rotation ----------------------------------------------------------------------------------------------------

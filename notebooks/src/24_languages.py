@@ -201,12 +201,11 @@ for name, turn in (("pairs", W), ("shuffled pairs", W_random)):
 # The picture, and its control.
 from course_lib.viz import languages as pictures
 
-SHOWN = [("winter", "hiver"), ("snow", "neige"), ("horse", "cheval"), ("dog", "chien"), ("king", "roi"),
-         ("bread", "pain"), ("wine", "vin"), ("war", "guerre"), ("soldier", "soldat"), ("music", "musique"),
-         ("red", "rouge"), ("blue", "bleu")]  # fmt: skip
+SHOWN = [("winter", "hiver"), ("summer", "été"), ("snow", "neige"), ("bread", "pain"), ("beer", "bière"),
+         ("father", "père"), ("sister", "sœur"), ("window", "fenêtre"), ("door", "porte"), ("song", "chanson"),
+         ("guitar", "guitare"), ("moon", "lune")]  # fmt: skip
 rows, partners = zip(*[(english.key_to_index[a], others["French"].key_to_index[b]) for a, b in SHOWN])
-told = set(zip(learned.rows.tolist(), learned.partners.tolist()))
-print("of these twelve the turn was told:", [a for (a, _), pair in zip(SHOWN, zip(rows, partners)) if pair in told])
+print("the turn was told", len(set(rows) & set(learned.rows.tolist())), "of these", len(SHOWN), "words")
 for name, turn in (("turned by pairs", W), ("turned by shuffled pairs", W_random)):
     viz.show(*pictures.matched({"English": X[list(rows)] @ turn, "French": Y["French"][list(partners)]}, SHOWN,
                                f"English, {name}, on French"))  # fmt: skip
@@ -303,14 +302,15 @@ for name, known in (("cosine", None), ("CSLS", crowd)):
     print(f"    right at once {score.value:.0%} [{score.low:.0%}, {score.high:.0%}]")
 
 # %% [markdown]
-# There are fewer hubs than one is told: the most popular French word is the answer to a dozen English ones (*bank,
-# banks, banking*: some of them with right). CSLS spreads the answers over more words, and the score rises by some
-# points, less than one draw's interval is wide. Is it a gain at all? Here is the file of three draws, the same 500
-# words for each row of a draw, `benchmarks/results/languages.json`, written by `benchmarks/languages.py`; and least
-# squares beside the turn.
+# Some two thousand eight hundred different answers, and the most popular word is given a dozen times. (Not always
+# wrongly: *bank, banks, banking*.) CSLS spreads the answers over more words. The score rises by less than the interval
+# of one draw is wide. Is it a gain at all? From here on the tables come from a file,
+# `benchmarks/results/languages.json`, written by `benchmarks/languages.py`: six draws for this question, the same 500
+# words for each row of a draw. Beside the turn stands what it was chosen over: **least squares**, any matrix at all,
+# from the same pairs.
 
 # %% tags=["boilerplate"]
-# Three draws: mean and 95% interval; and the differences, draw by draw.
+# Mean and 95% interval over the draws; and the differences, draw by draw.
 saved = json.loads((Path(course_lib.__file__).parents[1] / "benchmarks/results/languages.json").read_text("utf-8"))
 print("measured on:", saved["machine"])
 
@@ -495,7 +495,8 @@ def draw_answers(word, learned_from, by):
                             f"“{word}” in French, learned from {learned_from}", by)  # fmt: skip
 
 
-viz.explore(draw_answers, word=viz.Text("winter"), learned_from=viz.Choice(*TURNS), by=viz.Choice("cosine", "CSLS"))
+viz.explore(draw_answers, word=viz.Text("winter"), learned_from=viz.Choice(list(TURNS)),
+            by=viz.Choice(["cosine", "CSLS"]))  # fmt: skip
 
 # %% [markdown]
 # ## The price of a sentence
@@ -595,26 +596,41 @@ assert max(paid["GPT-2"], key=paid["GPT-2"].get) == "Hindi"
 # 2023; Ahia and others 2023). Part of that is bytes, a Devanagari letter takes three; but it is 2.6 times the bytes
 # and seven times the tokens. The rest is that nearly no merge was learned from Hindi.
 #
-# Now the odd dots: **MiniLM's Hindi is as cheap as its Japanese**, and its Chinese is cheapest of all. MiniLM's
-# pieces were learned from English text alone, as GPT-2's. Is it a better cutter?
+# Now the odd dots: **MiniLM's Hindi is as cheap as its Japanese**, and its Chinese is cheapest of all. Its pieces were
+# learned from English, as GPT-2's merges were. Is it a better cutter?
 #
 # ## The bargain
 #
 # **Predict:** what is left of the Chinese article, if MiniLM's tokens are decoded again?
 
 # %%
-# What MiniLM reads; and the share of tokens that are [UNK], unknown, in each language.
+# What MiniLM reads; the share of tokens that are [UNK], unknown; and the share of characters that come back.
+from collections import Counter
+
 print(wordpieces.decode(wordpieces.encode(ARTICLE["Chinese"])))
 print(wordpieces.decode(wordpieces.encode(ARTICLE["Hindi"])))
 unknown = wordpieces.token_to_id("[UNK]")
 lost = {name: wordpieces.encode(text).count(unknown) / count["MiniLM"][name] for name, text in ARTICLE.items()}
-print({language: f"{share:.0%}" for language, share in lost.items()})
+print("unknown tokens:", {language: f"{share:.0%}" for language, share in lost.items()})
+
+
+def came_back(text, decoded):
+    """The share of a text's characters, spaces left out and small, that are among the decoded ones."""
+    before, after = (Counter(part.lower().replace(" ", "")) for part in (text, decoded.replace("[UNK]", "")))
+    return sum((before & after).values()) / sum(before.values())
+
+
+back = {name: came_back(text, wordpieces.decode(wordpieces.encode(text))) for name, text in ARTICLE.items()}
+print("characters that come back:", {language: f"{share:.0%}" for language, share in back.items()})
 assert lost["Chinese"] > 0.4 > lost["Japanese"] > 0 == lost["French"]
+assert back["Chinese"] < 0.5 < 0.95 < back["English"]
+assert back["Hindi"] < 0.8
 
 # %% [markdown]
-# More than half of the Chinese is gone. Each character that is not in the list is one `[UNK]`: one token, and nothing
-# in it. **A low price can be that of a sentence that was thrown away.** The byte tokenizers are dear, but every byte
-# comes through.
+# More than half of the Chinese is gone: each character that is not in the list is one `[UNK]`, one token, and nothing
+# in it. Of the Hindi a third is gone in another way. BERT's cleaning takes accents off, *é* becomes *e*; Hindi writes
+# most of its vowels as marks of the same class, and they go, too. **A low price can be that of a sentence that was
+# thrown away.** Bytes are dear, but every byte comes through.
 #
 # Then lesson 19's riddle has its answer: *I love you* and *I hate you* in Chinese have cosine 1.00 in MiniLM. The
 # ids are the same. If that is why, then three things must hold: (1) two sentences of one pattern of unknown
@@ -622,13 +638,14 @@ assert lost["Chinese"] > 0.4 > lost["Japanese"] > 0 == lost["French"]
 # bytes no two of them are alike.
 
 # %% tags=["boilerplate"]
-# The claim and its controls: sentences in Chinese, what reaches the model, and the cosine.
+# The claim and its controls: sentences in Chinese, what reaches the model, and the cosine. One is nonsense.
 from course_lib import finetuning
 
 SAME = [("我爱你", "我恨你", "I love you / I hate you"), ("她哭了", "她笑了", "she cried / she laughed"),
         ("请开灯", "请关灯", "lights on, please / lights off, please")]  # fmt: skip
 OTHER = [("大人", "小人", "grown-up / villain"), ("天上", "天下", "in the sky / under the sky"),
          ("我是人", "我是女人", "I am a person / I am a woman")]  # fmt: skip
+SAME += [("我爱你", "我龘龘", "I love you / nonsense")]
 
 
 def vectors_of(texts):
@@ -639,6 +656,7 @@ def vectors_of(texts):
 for one, other, meaning in [*SAME, *OTHER]:
     a, b = vectors_of([one, other])
     same = wordpieces.encode(one) == wordpieces.encode(other)
+    assert same == (a @ b > 0.999)
     in_bytes = CUTTERS["GPT-2"](one) == CUTTERS["GPT-2"](other)
     print(f"{a @ b:.3f}  MiniLM's ids the same: {same}, GPT-2's: {in_bytes}  {meaning}\n"
           f"       {one} {wordpieces.tokens(one)} / {other} {wordpieces.tokens(other)}")  # fmt: skip
@@ -649,8 +667,9 @@ for language in ("Chinese", "French"):
     texts = list(dict.fromkeys(messages[language].values()))
     vectors = vectors_of(texts)
     cosines = (vectors @ vectors.T).numpy()[np.triu_indices(len(texts), 1)]
-    print(f"{language}: {len(texts)} different messages, {np.mean(cosines > 0.9):.0%} of their pairs above .90, "
-          f"mean cosine {cosines.mean():.2f}, the highest {cosines.max():.3f}")  # fmt: skip
+    distinct = len({tuple(wordpieces.encode(text)) for text in texts})
+    print(f"{language}: {len(texts)} messages, to MiniLM {distinct}; mean cosine of two {cosines.mean():.2f}, above .90 "
+          f"{np.mean(cosines > 0.9):.1%} of the pairs")  # fmt: skip
 
 # %% [markdown]
 # XX-UNK
