@@ -303,11 +303,11 @@ for name, known in (("cosine", None), ("CSLS", crowd)):
 
 # %% [markdown]
 # Some two thousand eight hundred different answers, and the most popular word is given a dozen times. (Not always
-# wrongly: *bank, banks, banking*.) CSLS spreads the answers over more words. The score rises by less than the interval
-# of one draw is wide. Is it a gain at all? From here on the tables come from a file,
-# `benchmarks/results/languages.json`, written by `benchmarks/languages.py`: six draws for this question, the same 500
-# words for each row of a draw. Beside the turn stands what it was chosen over: **least squares**, any matrix at all,
-# from the same pairs.
+# wrongly: *bank, banks, banking*.) CSLS spreads the answers over more words. The score rises by less than the
+# interval of one draw is wide. Is it a gain at all? From here on the tables come from a file,
+# `benchmarks/results/languages.json`, written by `benchmarks/languages.py`: six draws for this question, the same
+# 500 words for each row of a draw. Beside the turn stands what it was chosen over: **least squares**, any matrix at
+# all, from the same pairs.
 
 # %% tags=["boilerplate"]
 # Mean and 95% interval over the draws; and the differences, draw by draw.
@@ -370,13 +370,22 @@ check.csls(lambda S, k: 2 * S - np.sort(S, axis=1)[:, -k:].mean(axis=1, keepdims
 for language in others:
     both = [word for word in english if word in others[language]]
     print(f"{language}: {len(both):,} words are spelled as in English, as", both[40:400:60] or both[:6])
+    print("    among them", [word for word in ("pain", "or", "main", "coin") if word in both])
 for language in others:
     for how in ("dictionary", "dictionary, as few", "same spelling, as few", "same spelling", "spelled unlike"):
         pairs = {row["pairs"] for row in saved["ways"] if (row["language"], row["how"]) == (language, how)}
         print(f"{language:8} {how:21} {min(pairs):5,} pairs: right at once {told_as(drawn(language, how))}")
 
 # %% [markdown]
-# XX-SPELLING
+# In French, spelling alone finds nearly half, without any dictionary. But they are poor pairs: as many of them as
+# the dictionary has score 16 points less than it does. (*pain* is bread, *or* is gold, *main* a hand, *coin* a
+# corner.) And without them, asked for words that are not spelled alike, the dictionary scores nearly what it scored
+# before. So shared spellings can *stand for* a dictionary where there are thousands; they are not what lays the
+# languages on each other. W has never seen a letter.
+#
+# Japanese shares 39 that we may use, as *home*, *mix*, *s*, and they find nothing. Is it the other alphabet? Look one
+# row up before you say so: 39 pairs of the *dictionary* find nothing either. With seven thousand it is half of the
+# words again.
 #
 # So what does align them? How many pairs must one have? The file once more: dictionaries of 50 to 800 pairs, as they
 # are, and **refined** (Artetxe and others 2017): turn by the few pairs; then see which of the 3,000 most frequent
@@ -459,6 +468,8 @@ assert pivot.csls.value > 0.25
 held = {how: [row["csls"] for row in saved["pivot"] if row["how"] == how] for how in ("pivot", "pivot, shuffled")}
 for how, values in held.items():
     print(f"{how:15}", " ".join(f"{value:.0%}" for value in values), "· mean", told_as(values))
+by_cosine = [row["cosine"] for row in saved["pivot"] if row["how"] == "pivot"]
+print("pivot, CSLS minus cosine:", gap(held["pivot"], by_cosine))
 print({"pivot, each 30% or more": min(held["pivot"]) >= 0.3,
        "shuffled, each 2% or less": max(held["pivot, shuffled"]) <= 0.02})  # fmt: skip
 crowd_japanese = alignment.density(Y["Japanese"], Y["French"][:4000] @ through)
@@ -467,7 +478,13 @@ for word in ("hiver", "cheval", "musique", "guerre", "pain", "mathématiques"):
     print(f"{word}: {', '.join(words_of('Japanese', alignment.nearest(here, Y['Japanese'], 4, crowd_japanese)[0]))}")
 
 # %% [markdown]
-# XX-PIVOT
+# **Reached**, with room, and the control finds nothing. So the belief is **false** for single words: French and
+# Japanese have met nowhere but in English. (Each has met English, in a list of words. That one can do without any
+# list, from the shapes of the clouds alone, Conneau and others and Artetxe and others showed in 2018; not for all
+# languages.) Here CSLS is more than a tie: each of the three draws gains several points by it.
+#
+# Read the last line: *mathématiques* becomes *self-study* and *the humanities* before *mathematics* comes third. The
+# turn finds the right corner of the cloud, not always the right seat.
 #
 # **Look:** your own English word in French. Full dots are in our word list, rings are not (they may be right all the
 # same: the list is short). Let the turn learn from fewer pairs, or from shuffled ones.
@@ -511,7 +528,7 @@ viz.explore(draw_answers, word=viz.Text("winter"), learned_from=viz.Choice(list(
 
 # %% tags=["boilerplate"]
 # The first article in eight languages; four tokenizers.
-from course_lib import checkpoints, gguf_file, tokenizers
+from course_lib import gguf_file, tokenizers
 
 ARTICLE = {
     "English": "All human beings are born free and equal in dignity and rights. They are endowed with reason and "
@@ -530,7 +547,7 @@ ARTICLE = {
     "Japanese": "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。"
                 "人間は、理性と良心とを授けられており、互いに同胞の精神をもって行動しなければならない。",
 }  # fmt: skip
-minilm, wordpieces = checkpoints.load_bert(data.path("minilm"))
+wordpieces = tokenizers.load(data.path("minilm"))
 CUTTERS = {"ours": tokenizers.load(data.path("gpt_pieces")).encode,
            "GPT-2": tokenizers.BPETokenizer.load(data.path("gpt2_merges")).encode, "MiniLM": wordpieces.encode,
            "SmolLM2": gguf_file.GGUFFile(data.path("smollm2")).tokenizer().encode,
@@ -596,8 +613,8 @@ assert max(paid["GPT-2"], key=paid["GPT-2"].get) == "Hindi"
 # 2023; Ahia and others 2023). Part of that is bytes, a Devanagari letter takes three; but it is 2.6 times the bytes
 # and seven times the tokens. The rest is that nearly no merge was learned from Hindi.
 #
-# Now the odd dots: **MiniLM's Hindi is as cheap as its Japanese**, and its Chinese is cheapest of all. Its pieces were
-# learned from English, as GPT-2's merges were. Is it a better cutter?
+# Now the odd dots: **MiniLM's Hindi is as cheap as its Japanese**, and its Chinese is cheapest of all. Its pieces
+# were learned from English, as GPT-2's merges were. Is it a better cutter?
 #
 # ## The bargain
 #
@@ -639,8 +656,9 @@ assert back["Hindi"] < 0.8
 
 # %% tags=["boilerplate"]
 # The claim and its controls: sentences in Chinese, what reaches the model, and the cosine. One is nonsense.
-from course_lib import finetuning
+from course_lib import checkpoints, finetuning
 
+minilm, _ = checkpoints.load_bert(data.path("minilm"))
 SAME = [("我爱你", "我恨你", "I love you / I hate you"), ("她哭了", "她笑了", "she cried / she laughed"),
         ("请开灯", "请关灯", "lights on, please / lights off, please")]  # fmt: skip
 OTHER = [("大人", "小人", "grown-up / villain"), ("天上", "天下", "in the sky / under the sky"),
@@ -662,17 +680,25 @@ for one, other, meaning in [*SAME, *OTHER]:
           f"       {one} {wordpieces.tokens(one)} / {other} {wordpieces.tokens(other)}")  # fmt: skip
 
 # %% tags=["boilerplate"]
-# How often does it happen? All pairs of the 40 Chinese messages, and the same in French.
+# How often does it happen? All pairs of the Chinese messages, and the same ones in French.
+sources = [source for source in messages["Chinese"] if source in messages["French"]]
 for language in ("Chinese", "French"):
-    texts = list(dict.fromkeys(messages[language].values()))
+    texts = list(dict.fromkeys(messages[language][source] for source in sources))
     vectors = vectors_of(texts)
     cosines = (vectors @ vectors.T).numpy()[np.triu_indices(len(texts), 1)]
     distinct = len({tuple(wordpieces.encode(text)) for text in texts})
-    print(f"{language}: {len(texts)} messages, to MiniLM {distinct}; mean cosine of two {cosines.mean():.2f}, above .90 "
-          f"{np.mean(cosines > 0.9):.1%} of the pairs")  # fmt: skip
+    print(f"{language}: {len(texts)} messages, to MiniLM {distinct}; mean cosine of two {cosines.mean():.2f}, "
+          f"above .90 {np.mean(cosines > 0.9):.1%} of the pairs")  # fmt: skip
 
 # %% [markdown]
-# XX-UNK
+# All three hold. The same ids, the same vector, and nonsense is as good as love; one known character that differs,
+# and the cosine leaves 1; in GPT-2's bytes no two are alike. It is no judgement of the model on their meaning: it
+# has not read them.
+#
+# How often does it happen? Of 40 longer messages 38 are left, so whole texts seldom fall together. But two Chinese
+# messages lie nearer to each other, in the mean, than two French ones of the same meaning, as far as a mean can
+# tell. Whoever searches Chinese texts by such vectors gets an answer each time, and no warning. The check is one
+# line: count the `[UNK]`.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 38-50. Type** `price` (1 line), the decoding (2 lines). Ask for a language of the room: add a row to
