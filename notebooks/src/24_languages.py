@@ -405,10 +405,9 @@ viz.show(*pictures.growth(curves, "How many pairs does a language need?", "pairs
 
 # %% [markdown]
 # In French, a hundred pairs find one word in eight, and refined nearly every second: two hundred, refined, do as
-# well as the whole dictionary. From fifty there is too little to go on: most of what is mutual then is wrong, and
-# teaches the wrong turn. Japanese needs more, plain and refined. (Is that the language, the vectors, or the words
-# that are asked for? The picture cannot say: EDICT2's words are others than Concepticon's. Only lines of one
-# language are to be compared.)
+# well as the whole dictionary. From fifty, refining stays below one word in ten. Japanese needs more, plain and
+# refined. (Is that the language, the vectors, or the words that are asked for? The picture cannot say: EDICT2's
+# words are others than Concepticon's. Only lines of one language are to be compared.)
 #
 # That is a first answer to the article's *more multilingual data*: for single words, a few hundred that somebody
 # knows in both are enough, if each language has text of its own. How much text?
