@@ -306,8 +306,9 @@ for name, known in (("cosine", None), ("CSLS", crowd)):
 # Some two thousand eight hundred different answers, and the most popular word is given a dozen times. (Not always
 # wrongly: *bank, banks, banking*.) CSLS spreads the answers over more words. The score rises by less than the
 # interval of one draw is wide. Is it a gain at all? From here on the tables come from a file,
-`benchmarks/results/languages.json`, written by `benchmarks/languages.py`: six draws for the rows that lie close, three for the others, and the same 500 words for each row of a draw. Beside the turn stands what it was chosen over: **least squares**, any matrix at
-# all, from the same pairs.
+# `benchmarks/results/languages.json`, written by `benchmarks/languages.py`: six draws for the rows that lie close,
+# three for the others, and the same 500 words for each row of a draw. Beside the turn stands what it was chosen
+# over: **least squares**, any matrix at all, from the same pairs.
 
 # %% tags=["boilerplate"]
 # Mean and 95% interval over the draws; and the differences, draw by draw.
