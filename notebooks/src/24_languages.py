@@ -436,7 +436,11 @@ viz.show(*pictures.growth({"our skip-gram": ours}, "How much text does a languag
                           ("Google's vectors", seed_interval(sizes["GoogleNews"]).value)))  # fmt: skip
 
 # %% [markdown]
-# XX-TEXTS
+# Here is what is scarce. From four hundred thousand words of text one word in a hundred is found, from three and a
+# half million a quarter, with the same thousand pairs; and nine times as much text has not flattened the line yet.
+# (The step to Google's vectors changes more than the text: they have 300 numbers where ours have 100, another method
+# and another kind of text.) So the article is right in a way: the data that a language lacks first is not
+# translations, it is text.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 27-38.** Nothing to type: three votes, three tables.
