@@ -12,6 +12,7 @@ import io
 import json
 import re
 import unicodedata
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -245,8 +246,87 @@ def _play_text(stream: BinaryIO) -> Iterator[str]:
     yield re.sub(r"\n{3,}", "\n\n", lines).strip()
 
 
+# ---- two languages ---------------------------------------------------------------------------------------------------
+
+
+_ONE_WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*"
+_ARTICLES = {"en": r"(?:the|to|an?) ", "fr": r"(?:l[ae]s? |une? |des |du |se |[ls]['’])"}
+
+
+def _concepticon_french(stream: BinaryIO) -> Iterator[str]:
+    """English and French words for one concept: the zip in a wheel of pysem, as lines `english, tab, french`.
+
+    A gloss counts that is one word, its article left out; of the English ones, those at least a quarter as frequent as
+    the most frequent one, without the plurals that some lists add to everything.
+    """
+    with zipfile.ZipFile(io.BytesIO(stream.read())) as archive:
+        glosses = json.loads(archive.read("concepticon.json"))
+    concepts = {language: _by_concept(glosses[language], _ARTICLES[language]) for language in ("en", "fr")}
+    found = set()
+    for concept, french in concepts["fr"].items():
+        english = concepts["en"].get(concept, {})
+        often = max(2, max(english.values(), default=0) / 4)
+        common = [word for word, count in english.items() if count >= often and word[:-1] not in english]
+        found |= {f"{one}\t{other}" for one in common for other in french}
+    yield from sorted(found)
+
+
+def _by_concept(glosses: dict[str, list], article: str) -> dict[str, dict[str, int]]:
+    """The words of a language for each concept, and how many lists have them."""
+    found: dict[str, dict[str, int]] = {}
+    for gloss, concepts in glosses.items():
+        word = re.sub(f"^{article}", "", unicodedata.normalize("NFC", gloss.lower().strip()))
+        if re.fullmatch(_ONE_WORD, word):
+            for concept, _, count, *_ in concepts:
+                words_of = found.setdefault(concept, {})
+                words_of[word] = words_of.get(word, 0) + count
+    return found
+
+
+def _edict_japanese(stream: BinaryIO) -> Iterator[str]:
+    """EDICT2's common words, (P), whose first meaning is one English word: lines `english, tab, japanese`."""
+    found = set()
+    for line in stream.read().decode("euc_jp", errors="replace").splitlines():
+        head, _, meanings = line.partition(" /")
+        first = meanings.split("/")[0]
+        english = re.sub(r"^(?:to|the|an?) ", "", re.sub(r"\([^)]*\)", "", first).strip().lower())
+        if "/(P)/" not in line or re.search(r"\{|\((?:arch|obs|col|abbr)", first) or not english.isascii():
+            continue
+        spellings = head.split(" [")[0].split(";")
+        common = [one for one in spellings if "(P)" in one] or spellings[:1]
+        if re.fullmatch(_ONE_WORD, english):
+            plain = {re.sub(r"\(.*?\)", "", one) for one in common}
+            found |= {f"{english}\t{word}" for word in plain if "\ufffd" not in word}
+    yield from sorted(found)
+
+
+EIGHT = {"fr": "French", "de": "German", "ru": "Russian", "ar": "Arabic", "hi": "Hindi", "zh_CN": "Chinese",
+         "ja": "Japanese"}  # fmt: skip
+
+
+def _messages(stream: BinaryIO) -> Iterator[str]:
+    """One language's catalogue of a web framework: whole sentences without a place to fill in, English first.
+
+    Lines `language, tab, english, tab, translation`; of seven languages, and of all others nothing.
+    """
+    text = stream.read().decode("utf-8")
+    language = re.search(r'^"Language: (\w+)\\n"', text, re.MULTILINE)
+    if not language or language[1] not in EIGHT:
+        return
+    for entry in text.split("\n\n")[1:]:
+        parts = {key: "".join(json.loads(piece) for piece in re.findall(r'"(?:[^"\\]|\\.)*"', lines))
+                 for key, lines in re.findall(r'^(msg\w+) ((?:".*"\n?)+)', entry, re.MULTILINE)}  # fmt: skip
+        english, other = parts.get("msgid", ""), parts.get("msgstr", "")
+        plain = not re.search(r"[%{<\n\t]|\bp\.m|\ba\.m", english + other) and "fuzzy" not in entry
+        if other and plain and english.endswith(".") and "msgctxt" not in parts and english.count(" ") >= 2:
+            yield "\t".join((EIGHT[language[1]], english, other.strip()))
+
+
 CONVERTERS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {  # of sets: lines out, nothing else changed
     "play_text": _play_text,
     "tsv_pairs": _tsv_pairs,
     "question_sections": _question_sections,
+    "concepticon_french": _concepticon_french,
+    "edict_japanese": _edict_japanese,
+    "messages": _messages,
 }

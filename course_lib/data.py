@@ -5,6 +5,7 @@
     data.load("film_sentiment")      # [Review(text, label, source), ...]
     data.load("entities")            # [Tagged(words, tags), ...]
     data.load("shakespeare_plays")   # {title: text, ...}
+    data.load("english_french")      # [(english, french), ...]
     data.path("googlenews")          # a file of vectors
     data.path("minilm")              # a folder of others' weights, for `checkpoints`; data.path("smollm2"), a file
     python -m course_lib.data        # the table of all names; `... fetch NAME` fetches
@@ -69,11 +70,12 @@ class Tagged(NamedTuple):
     tags: list[str]
 
 
-def load(name: str) -> Corpus | Pairs | Analogies | list[Review] | list[Tagged] | dict[str, str]:
+def load(name: str) -> Corpus | Pairs | Analogies | list[Review] | list[Tagged] | list[tuple] | dict[str, str]:
     """What a name stands for, as Python objects by its kind; fetched first where it is missing.
 
     corpus: a `Corpus` · pairs: [(word, word, score)] · analogies: {section: [four words]} · reviews: [Review]
-    in the file's order · plays: {title: text}, with case, line breaks and speakers' names · tags: [Tagged].
+    in the file's order · plays: {title: text}, with case, line breaks and speakers' names · tags: [Tagged] ·
+    translations: rows of English and another language, [(english, other)] or [(language, english, other)].
     Raises KeyError for an unknown name, ValueError for files (vectors, vocabularies, scripts: see `path`), FetchError.
     """
     wanted = named(name)
@@ -111,6 +113,7 @@ FILES = {  # kinds that are files for others to read: what they are, and who rea
     "checkpoint": ("a folder of weights by others", 'checkpoints.load_bert(data.path("{}"))'),
     "gguf": ("a file of weights by others", 'checkpoints.load_llama(data.path("{}"))'),
     "weights": ("a file of vectors", 'KeyedVectors.load_word2vec_format(data.path("{}"), binary=True)'),
+    "spacy": ("a folder of vectors by others", 'spacy_vectors.load(data.path("{}"))'),
     "vectors": ("a file of vectors", 'KeyedVectors.load_npz(data.path("{}"))'),
 }  # fmt: skip
 
@@ -149,8 +152,12 @@ def _read_tags(file: Path) -> list[Tagged]:
     return sentences
 
 
+def _read_translations(file: Path) -> list[tuple[str, ...]]:
+    return [tuple(normalize("NFC", line).split("\t")) for line in file.read_text("utf-8").split("\n") if line]
+
+
 READERS = {"pairs": _read_pairs, "analogies": _read_analogies, "reviews": _read_reviews, "plays": _read_plays,
-           "tags": _read_tags}  # fmt: skip
+           "tags": _read_tags, "translations": _read_translations}  # fmt: skip
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------

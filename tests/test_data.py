@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wheel_shop import CONFIG, PAIRS, PLAY_WORDS, SCRIPT, VECTORS, WEIGHTS, cached
 
-from course_lib import cleaning, data, manifest
+from course_lib import cleaning, data, manifest, spacy_vectors
 from course_lib.finetuning import entities
 
 # ---- every kind ----
@@ -201,6 +201,25 @@ def test_the_real_plays_are_plain_text():
 def test_the_real_weights():
     with data.path("googlenews").open("rb") as file:
         assert file.readline().split() == [b"26423", b"300"]
+
+
+def test_the_real_translations_and_vectors_of_other_languages():
+    french, japanese = data.load("english_french"), data.load("english_japanese")
+    assert (len(french), len(japanese)) == (2512, 14_535)
+    assert ("winter", "hiver") in french
+    assert ("winter", "冬") in japanese
+    assert all(len(pair) == 2 and all(pair) for pair in [*french, *japanese])
+    messages = data.load("web_messages")
+    assert {language for language, *_ in messages} == {"French", "German", "Russian", "Arabic", "Hindi", "Chinese",
+                                                       "Japanese"}  # fmt: skip
+    assert ("French", "Enter a valid date.", "Saisissez une date valide.") in messages
+    for name, words, season in [("french_vectors", 19_994, "hiver"), ("japanese_vectors", 19_997, "冬")]:
+        vectors = spacy_vectors.load(data.path(name))
+        assert vectors.vectors.shape == (words, 300)
+        assert season in vectors
+    assert vectors.similarity("冬", "夏") > vectors.similarity("冬", "銀行") + 0.2
+    with pytest.raises(ValueError, match=r"folder of vectors .*: use spacy_vectors.load\(data.path"):
+        data.load("french_vectors")
 
 
 def test_the_toy_text_is_as_a_cleaned_corpus_is():

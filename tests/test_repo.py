@@ -28,9 +28,9 @@ SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 FLOORS = [
     ["settings", "shapes", "files", "intervals", "device", "progress", "cleaning", "evaluation_sets", "manifest",
      "fetching", "data", "vocab", "dates"],
-    ["vector_files", "associations", "evaluation", "keyed_vectors", "counts", "bpe", "wordpiece", "tokenizer_files",
-     "tokenizer_base", "subwords", "tokenizers", "linear", "gguf_file", "attention", "losses",
-     "ngram", "padding", "batches", "distributed", "training_files", "training"],
+    ["vector_files", "associations", "evaluation", "keyed_vectors", "spacy_vectors", "alignment", "counts", "bpe",
+     "wordpiece", "tokenizer_files", "tokenizer_base", "subwords", "tokenizers", "linear", "gguf_file", "attention",
+     "losses", "ngram", "padding", "batches", "distributed", "training_files", "training"],
     ["word2vec", "glove", "character_ngrams", "fasttext_classifier", "fasttext", "convolution", "sequences",
      "positions", "layers", "transformer"],
     ["bert_data", "bert", "gpt", "llama"],
