@@ -14,7 +14,7 @@
 # # 04 GloVe: count once, then fit
 #
 # Lessons 02 and 03 read the text again and again. At the end of this lesson you read it once, keep a table of counts,
-# and put the text away. From the table alone you fit a hundred numbers a word in under a minute, and they place
+# and put the text away. From the table alone you fit a hundred numbers a word in about a minute, and they place
 # *actress* beside *actor* and countries among countries.
 #
 # **You will build** GloVe: the logarithm of a count as the goal of a dot product, a weight for each count, and AdaGrad,
@@ -31,7 +31,7 @@
 # zero; of these, share that are 1; the same for a text 13 times as long.
 #
 # **When 15 minutes late:** leave out the gradient by hand, AdaGrad's exercise and the six words; show the saved picture
-# of the singular values. The big run takes half a minute and can wait for its turn.
+# of the singular values. The big run takes about a minute and can wait for its turn.
 
 # %% [markdown]
 # ## Predict: how often do two words meet?
@@ -85,7 +85,7 @@ rules = None  # the last of the three is our table from here on
 # |---|---|---|---|---|
 # | ratio | 8.9 | 0.085 | 1.36 | 0.96 |
 #
-# Our text is some 600 times smaller. What will it say? Write down four ratios, or the words you think have none.
+# Our text is more than 500 times smaller. What will it say? Write down four ratios, or the words you think have none.
 
 # %% tags=["boilerplate"]
 # The same four words in our text: how often near ice, how often near steam, and the ratio of the shares.
@@ -107,8 +107,9 @@ for word in ["solid", "gas", "water", "fashion"]:
     print(f"{word:8} {ice[k]:3.0f} : {steam[k]:<3.0f} {ratio}")
 
 # %% [markdown]
-# Honestly: of four ratios our text gives two. *Gas* lies as it should, *water* nearly. *Solid* met *ice* three times
-# and *steam* never: is that infinitely more? *Fashion* met neither. With few meetings a ratio is made of luck.
+# Honestly: of four ratios our text gives two. *Gas* lies as it should, *water* at about half of 1. *Solid* met *ice*
+# three times and *steam* never: is that infinitely more? *Fashion* met neither. With few meetings a ratio is made of
+# luck.
 #
 # **Look.** The same for more words, and for words of your own. An arrow means that one of the two counts is 0, a
 # cross that both are. *The* and *of* are the control: they tell nothing, so they should lie on the line at 1. Which
