@@ -983,7 +983,8 @@ print("lesson 03's vectors help the network:", given > scratch)
 # - Hold out whole films (authors, documents, speakers), not rows: what the two sides share is an answer sheet.
 # - AdamW steps by the sign of steady gradients; warm up, then sink. A checkpoint holds more than weights.
 # - A plain baseline, done well, comes before the network. Here it won.
-# - A better start is not yet knowledge: vectors of the *wrong* words gave more than half of what the right ones gave.
+# - A better start is not yet knowledge: here vectors of the *wrong* words gave half of what the right ones gave, or
+#   more.
 #
 # **Quiz.** Open the answer that you would give.
 #
