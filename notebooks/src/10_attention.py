@@ -767,8 +767,8 @@ for name, order in {"most ": scores.argsort(descending=True), "least": scores.ar
 # that is a coin.
 #
 # On single sentences less is gained, though in the run saved here the interval is above 0 there too. Perhaps because
-# neither model was trained on such; perhaps because in so few words there is not much to drown in. The six words of
-# the river bank spoke for the second: **attention pays where there is much to choose from.**
+# neither model was trained on such; perhaps because in so few words there is not much to drown in, as in the six of the
+# river bank. (To tell the two apart, cut the held-out reviews to their first twenty words, and score both again.)
 #
 # **Look.** A review of your own. Shade is weight; + and - say to which side a word of some weight pushes the verdict.
 # Then try to fool it: one query can look at *not* and at *good*, and has no way to let the one change the other.
