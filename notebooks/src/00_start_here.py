@@ -468,7 +468,7 @@ print(f"{100 * answered.float().mean():.0f} of 100 words are answered")
 #
 # Each lesson ends in a **hero run**: its long run on real text, whose **target is stated first** and whose result is
 # worth showing to a friend. Here: for at least 95 of 100 words in the file, the nearest neighbour should stand above
-# 0.5, where chance does not come. Every word looks for its neighbour, 26,423 × 26,422
+# 0.5, far above what chance reached for *coffee*. Every word looks for its neighbour, 26,423 × 26,422
 # cosines of 300 numbers each.
 
 # %% tags=["hero", "boilerplate", "nbval-ignore-output"]
@@ -524,8 +524,8 @@ viz.show(*embeddings.map_words(vectors, groups, title="Neighbours on a map"))
 viz.show(*embeddings.map_words(chance, groups, title="The same words, columns shuffled"))
 
 # %% [markdown]
-# Two groups with a wide gap between them; of the shuffled arrows none is left, and the marks lie mixed. Words lie close
-# there too, and any two of them would make a story.
+# Two groups with a wide gap between them; among the shuffled arrows no gap is left, and the marks lie mixed. Words lie
+# close there too, and any two of them would make a story.
 #
 # One more question to these arrows, because they will be asked it. Which of the two does a job's arrow lie nearer
 # to, *he* or *she*? Write down your guess for *nurse*, *engineer* and *doctor*.

@@ -14,7 +14,7 @@
 # # 04 GloVe: count once, then fit
 #
 # Lessons 02 and 03 read the text again and again. At the end of this lesson you read it once, keep a table of counts,
-# and put the text away. From the table alone you fit a hundred numbers a word in under a minute, and they place
+# and put the text away. From the table alone you fit a hundred numbers a word in about a minute, and they place
 # *actress* beside *actor* and countries among countries.
 #
 # **You will build** GloVe: the logarithm of a count as the goal of a dot product, a weight for each count, and AdaGrad,
@@ -31,7 +31,7 @@
 # zero; of these, share that are 1; the same for a text 13 times as long.
 #
 # **When 15 minutes late:** leave out the gradient by hand, AdaGrad's exercise and the six words; show the saved picture
-# of the singular values. The big run takes half a minute and can wait for its turn.
+# of the singular values. The big run takes about a minute and can wait for its turn.
 
 # %% [markdown]
 # ## Predict: how often do two words meet?
@@ -85,7 +85,7 @@ rules = None  # the last of the three is our table from here on
 # |---|---|---|---|---|
 # | ratio | 8.9 | 0.085 | 1.36 | 0.96 |
 #
-# Our text is some 600 times smaller. What will it say? Write down four ratios, or the words you think have none.
+# Our text is more than 500 times smaller. What will it say? Write down four ratios, or the words you think have none.
 
 # %% tags=["boilerplate"]
 # The same four words in our text: how often near ice, how often near steam, and the ratio of the shares.
@@ -107,8 +107,9 @@ for word in ["solid", "gas", "water", "fashion"]:
     print(f"{word:8} {ice[k]:3.0f} : {steam[k]:<3.0f} {ratio}")
 
 # %% [markdown]
-# Honestly: of four ratios our text gives two. *Gas* lies as it should, *water* nearly. *Solid* met *ice* three times
-# and *steam* never: is that infinitely more? *Fashion* met neither. With few meetings a ratio is made of luck.
+# Honestly: of four ratios our text gives two. *Gas* lies as it should, *water* at about half of 1. *Solid* met *ice*
+# three times and *steam* never: is that infinitely more? *Fashion* met neither. With few meetings a ratio is made of
+# luck.
 #
 # **Look.** The same for more words, and for words of your own. An arrow means that one of the two counts is 0, a
 # cross that both are. *The* and *of* are the control: they tell nothing, so they should lie on the line at 1. Which
@@ -193,7 +194,7 @@ for word, s, x in zip(["crown", "of", "potato", "abacus"], score, X):
 # and counts a meeting at distance d as **1/d**. By hand: in *the ice on the lake*, how much do *ice* and *the* get
 # together?
 
-# %%
+# %% tags=["boilerplate"]
 # One sentence, counted so: the row of ice. Then the whole text.
 tiny = Vocab.from_corpus([["the", "ice", "on", "the", "lake"]], min_count=1)
 row = counts.cooccurrence([["the", "ice", "on", "the", "lake"]], tiny, window=5, harmonic=True).toarray()[1]
@@ -249,7 +250,7 @@ check.weight(weight)
 # %% [markdown] tags=["hint"]
 # `ratio = counts / x_max`, then `ratio.clamp(max=1)` keeps every number at 1 or below. What is left is the power.
 
-# %%
+# %% tags=["boilerplate"]
 # The table from above, by the library's function, which is the same line.
 import torch
 
@@ -277,7 +278,7 @@ print(f"{half.nnz:,} pairs; below a count of 2: {(some_counts < 2).mean():.0%}")
 steps = viz.Choice([1, 3, 10, 30, 100, 1000], value=10)
 viz.explore(draw_weights, x_max=steps, alpha=viz.Slider(0, 1, 0.05, value=0.75))
 
-# %%
+# %% tags=["boilerplate"]
 # What share of all the weight do pairs with a count of 100 and more hold, and those below 2?
 for x_max in [10, 1000]:
     weights = glove.weight(torch.from_numpy(some_counts), x_max, 0.75).numpy()
@@ -291,8 +292,8 @@ for x_max in [10, 1000]:
 # authors tried it and found it a little better than 1. Nobody derived it, as with the noise of lesson 03.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 12-26. Type** the four scores (6 lines), the solution (1 line). *king, crown, of, potato, abacus* is filled
-# in on paper by everyone, and so is the table of weights.
+# **Minutes 12-26. Type** the four scores (minute 14, 6 lines), the solution (minute 21, 1 line). *king, crown, of,
+# potato, abacus* is filled in on paper by everyone, and so is the table of weights.
 #
 # **The planned mistake:** forget the cap. It runs, and *of the* weighs more than a thousand times what it should. The
 # reply is below.
@@ -419,7 +420,7 @@ for name, run in runners.items():
 # with the roles exchanged. Once more pull and push: where the score is too low, the two rows are pulled together. Back
 # to *king*, with $x_{max}$ = 10: *crown*'s error was -1, *potato*'s 1.5. Which of the two moves *king* more?
 
-# %%
+# %% tags=["boilerplate"]
 # Weight f and slope 2 f e of crown, of and potato; the gradient of king's row by hand, and by PyTorch.
 met = torch.tensor([20.0, 755, 1])
 w = torch.tensor([[1.0, 2]], requires_grad=True)
@@ -436,7 +437,7 @@ print("by PyTorch", w.grad[0].numpy().round(3))
 # of the weight.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 26-31. Type** the solution (4 lines). The loop, the clock and the gradient are filled in.
+# **Minutes 26-31. Type** the solution (minute 28, 4 lines). The loop, the clock and the gradient are filled in.
 #
 # **The planned mistake:** weigh first and leave the zeros to their weight of 0. It looks right, since f(0) = 0. The
 # reply is below.
@@ -578,7 +579,7 @@ print(f"{sum(table.numel() for table in tables):,} numbers were fitted to {len(c
 # and the loss will not go to 0.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 31-36. Type** the two steps (4 lines). AdaGrad's exercise is homework, or the fast ones' extra.
+# **Minutes 31-36. Type** the two steps (minute 33, 5 lines). AdaGrad's exercise is homework, or the fast ones' extra.
 #
 # **Poll:** "AdaGrad's steps only get shorter. Is that good?"
 # - *no, it must stop before the end*: a fair worry; Adam (lesson 02) forgets old gradients for that reason.
@@ -603,7 +604,7 @@ print(f"{sum(table.numel() for table in tables):,} numbers were fitted to {len(c
 #
 # Six words first, one number a word (rank 1), no biases. Here are their counts.
 
-# %%
+# %% tags=["boilerplate"]
 # Six words: the counts, their logarithms, and what an error in each cell costs by either rule.
 six = vocab.encode("king queen man woman crown of".split())
 X = matrix[six][:, six].toarray().astype(float)
@@ -741,8 +742,9 @@ scores, squares = None, None  # make room for the big table
 # Different is not better. Which vectors are more useful is a question for the scores, and they come next.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 36-43. Type** the ten largest cells (3 lines). Vote on the belief, and make everyone say what would change
-# their mind, before the six words run. The objection to expect: "but you fitted another table." Point at the control.
+# **Minutes 36-43. Type** the ten largest cells (minute 42, 4 lines). Vote on the belief, and make everyone say what
+# would change their mind, before the six words run. The objection to expect: "but you fitted another table." Point at
+# the control.
 #
 # **Poll:** "Which of these would show that GloVe is an SVD?"
 # - *similar neighbours*: no; most good methods agree about neighbours.

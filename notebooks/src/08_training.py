@@ -40,7 +40,7 @@
 # Here are 25,000 reviews of films from the Internet Movie Database, each with a label: its author liked the film, or
 # did not. Half of each.
 
-# %%
+# %% tags=["boilerplate"]
 # Load the reviews: the film database's come first in the file. How many, how many liked; and one of them.
 import numpy as np
 
@@ -155,8 +155,9 @@ for turn in ["first", "second"]:
 # empty it.** Forget that, and every step goes along the sum of all gradients so far. Remember it for the loop.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-13. Type** forward and back (5 lines) and the same in PyTorch (6 lines after the imports). The class is
-# there: read `__mul__` and `backward` aloud, and let the room find each row of the table in them.
+# **Minutes 0-13. Type** forward and back (minute 5, 5 lines) and the same in PyTorch (minute 10, 6 lines after the
+# imports). The class is there: read `__mul__` and `backward` aloud, and let the room find each row of the table in
+# them.
 #
 # **Poll:** "backward() twice: the gradient..."
 # - *stays*: thinks of it as a property of the loss. It is a place to add to.
@@ -292,8 +293,8 @@ check.split_by_film(split_by_film)
 # `np.isin(films, chosen)` asks of each review whether its film is among those.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 13-24. Type** the shelves (6 lines), the solution (3 lines). The time belongs to the two percentages: let
-# the room explain the first one *before* you show the second.
+# **Minutes 13-24. Type** the shelves (minute 17, 6 lines), the solution (minute 21, 3 lines). The time belongs to the
+# two percentages: let the room explain the first one *before* you show the second.
 #
 # **The planned mistake:** `rng.random(len(films)) < share`, the line that everyone has written once.
 #
@@ -363,8 +364,8 @@ with device.one_thread():
         print(f"batch of {size:3}: cosine {cosine:.1f}, cost {size / 2000:.1%} of a look at all")
 
 # %% [markdown]
-# A single review knows next to nothing of the way. But a batch of 64 already goes roughly along it, for a thirtieth of
-# the price. One look at all 2,000 buys one exact step, or 32 rough ones. **Predict:** which of the two leaves the lower
+# A single review knows next to nothing of the way. But a batch of 64 already leans towards it, for a thirtieth of the
+# price. One look at all 2,000 buys one exact step, or 32 rough ones. **Predict:** which of the two leaves the lower
 # loss on all 2,000? At every learning rate?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
@@ -388,9 +389,10 @@ with device.one_thread():
         print(f"{name} " + "".join(f"{one_look(size, rate):8.2f}" for rate in rates))
 
 # %% [markdown]
-# In the run saved here the exact step hardly moves the loss, at whatever rate; at 0.1 the rough ones have come further.
-# But at 0.3 they leave it far above where it began. **Many rough steps lead further than one exact step, as long as
-# they are short enough.** That is **stochastic gradient descent**, and the loop around it is the same for every model:
+# In the run saved here the exact step lowers the loss by next to nothing at any rate, and at 3 it raises it. At 0.1 the
+# rough ones have come further; but at 0.3 they leave the loss far above where it began. **Many rough steps lead further
+# than one exact step, as long as they are short enough.** That is **stochastic gradient descent**, and the loop around
+# it is the same for every model:
 #
 # 1. the model answers a batch, and the **loss** says how wrong it was;
 # 2. **empty** the gradients (you have seen why), then `backward()`;
@@ -536,7 +538,7 @@ print("held out, true labels: lowest below 0.45, and at the end at least 0.1 abo
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 24-38.** Run the cell of the one step, and have the room name the job of each of its last lines. **Type**
-# the solution in two halves: the training part (8 lines) and the measuring part (4 lines).
+# the solution in two halves: the training part (minute 28, 8 lines) and the measuring part (minute 32, 4 lines).
 #
 # **The planned mistake:** leave out `optimizer.zero_grad()`. It runs, and the loss even falls. The reply is below.
 #
@@ -578,7 +580,7 @@ check.run_epoch(planned_mistake)
 # By hand, the first step, $\eta$ = 0.1, $\lambda$ = 0: two weights with the gradients 4 and 0.01. How far does each
 # move?
 
-# %%
+# %% tags=["boilerplate"]
 # The first step of two weights, by hand and by PyTorch.
 g = np.array([4.0, 0.01])
 m, v = 0.1 * g, 0.001 * g**2
@@ -761,7 +763,7 @@ print({key: record[key] for key in ["step", "epoch", "batches_read"]})
 # all of them, once in this one; and a word that stands in 54 of them (20,000 / 54 is about $e^{5.9}$), once in this
 # one.
 
-# %%
+# %% tags=["boilerplate"]
 # The two words' weights.
 print(f"in all reviews: {1 + np.log(20_000 / 20_000):.1f}, in 54 of them: {1 + np.log(20_000 / 54):.1f}")
 
@@ -835,11 +837,11 @@ print(f"the leak is worth {100 * mean:.1f} points, 95% interval {100 * low:.1f} 
 assert mean > 0
 
 # %% [markdown]
-# A point or two that exist on paper only; in many a comparison they would have been the whole progress. From draw to
-# draw the gap moves, but its interval keeps clear of 0.
+# A point or two that exist on paper only. (Some of it may be the second flaw above, a test a little too hard.) From
+# draw to draw the gap moves, but its interval keeps clear of 0.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-43. Type** the neuron (2 lines), its words (3 lines) and its percentage.
+# **Minutes 38-43. Type** the neuron (minute 40, 2 lines), its words (3 lines) and its percentage.
 #
 # **Poll** before the words are shown: "which word is most against a film?" Collect three. *Worst*, *waste* and *awful*
 # are usually among them: people know these weights too.
@@ -855,9 +857,9 @@ assert mean > 0
 #
 # - **The neuron** has been through it already, in the last block.
 # - **fastText's classifier** with words and pairs, three epochs.
-# - **The network** is Kim's (2014): `sequences.CNNClassifier`. A filter is a small pattern of numbers that is laid over
-#   each stretch of neighbouring words; of all places only its strongest answer counts. `training.train`, your
-#   loop, trains it.
+# - **The network** is Kim's (2014), smaller: `sequences.CNNClassifier`. A filter is a small pattern of numbers that is
+#   laid over each stretch of neighbouring words, here three; of all places only its strongest answer counts.
+#   `training.train`, your loop, trains it.
 #
 # The neuron has passed the target of 87%. Who else will? To finish within a minute the network reads only the **last
 # hundred words** of a review, and skips those that are not among the 10,000 most frequent. Is that fair? A control will
@@ -948,7 +950,7 @@ print("lesson 03's vectors help the network:", given > scratch)
 # %% [markdown]
 # The belief is **false here**. With 20,000 labels and a minute, counting wins: one neuron, with a number for each word
 # and no idea of their order, about level with fastText, which also sees pairs. Part of the lead is reading time: on
-# the last hundred words the neuron is about level with the better of the two networks (their bars overlap). Longer
+# the last hundred words the neuron is about level with the best of the networks (their bars overlap). Longer
 # training and more reading may well help the networks; here they had seconds, as everybody else. One favour they did
 # have: of two learning rates we kept the one that did better on these very films. (The bars take the reviews for
 # independent. Those of one film are not, so the true ones are wider.)
@@ -968,7 +970,7 @@ print("lesson 03's vectors help the network:", given > scratch)
 # **Poll:** "What would help the network most?"
 # - *more layers*: more to fit with the same 20,000 labels.
 # - *more labels*: yes; each is an hour of somebody's life.
-# - *text without labels*: the road that this course takes.
+# - *text without labels*: the road that this course takes. Ask what the control says about going it with vectors alone.
 
 # %% [markdown]
 # ## What you know now
@@ -981,6 +983,8 @@ print("lesson 03's vectors help the network:", given > scratch)
 # - Hold out whole films (authors, documents, speakers), not rows: what the two sides share is an answer sheet.
 # - AdamW steps by the sign of steady gradients; warm up, then sink. A checkpoint holds more than weights.
 # - A plain baseline, done well, comes before the network. Here it won.
+# - A better start is not yet knowledge: here vectors of the *wrong* words gave half of what the right ones gave, or
+#   more.
 #
 # **Quiz.** Open the answer that you would give.
 #

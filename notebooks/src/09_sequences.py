@@ -165,8 +165,9 @@ for beginning in ["my lord", "ACT I", "Ada Lovelace"]:
         print(f"{beginning!r:15} order {order}: {[*models[order].symbols, '(never seen)'][p.argmax()]!r} {p.max():.0%}")
 
 # %% [markdown]
-# Order 1 sees nothing of the beginning, so its answer is always the same: the most frequent character. Order 6 knows
-# its speakers and its acts; of a name that it never met it has the last letters alone.
+# Order 1 sees nothing of the beginning, so its answer is always the same: the most frequent character. Order 6 goes on
+# as the plays do, a comma after *my lord*, another *I* after *ACT I*; of a name that it never met it has the last
+# letters alone.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 0-9. Type** the counts (minute 3, 8 lines) and how often they have nothing to say (minute 6, 4 lines). The
@@ -329,8 +330,8 @@ for distance in (5, 10, 20, 40):
 # At 20 steps, some ten-millionth. Before training, the network is all but deaf to what stands 20 symbols back: it can
 # hardly even learn that it should listen. This is the **vanishing gradient** (Hochreiter, 1991; Bengio, Simard and
 # Frasconi, 1994). Each step back multiplies by U and by a slope of tanh once more, and what is multiplied again and
-# again by something small is soon nothing. (By something large, it explodes; that is what clipping in lesson 08 is
-# for.)
+# again by something small is soon nothing. (By something large, it explodes; that is why `training.train` shortens a
+# gradient that is too long, its `clip_norm`.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 14-24. Type** the three steps (minute 18, 7 lines). The table is filled in by everyone first.
@@ -745,7 +746,7 @@ for (part, name), values in shares.items():
 
 # %% [markdown]
 # In the run saved here it looks *at* the year, with most of its weight. Of the month it takes half from the letters
-# and a fifth from the place beside them, both about twice what either control gives. The rest need not be lost: a key
+# and a fifth from the place beside them, both nearly twice what either control gives. The rest need not be lost: a key
 # beside the word may carry what its neighbours said. Nobody told the network that *November* is the month.
 #
 # **Try your own** dates, in forms that it knows (see above) and in forms that it does not: *3 march 87*, *13 Smarch
@@ -783,7 +784,7 @@ for text, said in zip(strange, write_dates(model, strange)):
 # **Poll:** "without looking back, the same network gets..."
 # - *about the same, the state has enough numbers*: it has; the question is what a few hundred steps teach it to keep.
 # - *about half*: a good guess. Let them read what it writes.
-# - *almost none*: right, in this time.
+# - *fewer than a third*: right, in this time.
 
 # %% [markdown]
 # ## The number to keep

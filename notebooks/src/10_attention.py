@@ -45,7 +45,7 @@
 # 1. if the dot products go into the softmax as they are?
 # 2. if each is divided by 8 first?
 
-# %%
+# %% tags=["boilerplate"]
 # 200 words that look, each at 64 others; vectors of 64 random numbers; the largest weight of each, on average.
 import torch
 
@@ -57,7 +57,7 @@ for name, scores in {"as they are": products, "divided by 8": products / 8}.item
 
 # %% [markdown]
 # As they are, one stranger out of 64 gets most of the weight, for no reason at all. Divided by 8, nobody does. Where
-# the 8 comes from, and why it decides whether such a thing can learn, we shall see. First: weights of what?
+# the 8 comes from, and whether such a thing can learn without it, we shall see. First: weights of what?
 
 # %% [markdown]
 # ## Average, three ways
@@ -133,8 +133,8 @@ check.causal_mask(causal_mask)
 # compare two rows of numbers: `place = torch.arange(length)`, as a row and as a column `place[:, None]`.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-12. Type** the opening (minute 1, 6 lines), the loops (minute 4, 8 lines), the table of shares (minute
-# 6, 4 lines), the softmax (minute 8, 4 lines), the solution (minute 10, 2 lines).
+# **Minutes 0-12.** Run the opening (minute 1). **Type** the loops (minute 4, 8 lines), the table of shares (minute 6, 4
+# lines), the softmax (minute 8, 4 lines), the solution (minute 10, 2 lines).
 #
 # **The planned mistake:** `.tril(-1)`. "Nobody looks at what comes next" is easily heard as "only at what came before".
 # Run it and read the reply, below; then ask what the first word would get.
@@ -179,13 +179,15 @@ check.causal_mask(lambda length: torch.ones(length, length, dtype=torch.bool).tr
 #
 # What do you get? And what would the plain average of the six values be?
 
-# %%
-# The three tables; the row of bank, by a loop.
+# %% tags=["boilerplate"]
+# The tables of queries and keys; that of the values is there already.
 import math
 
 query = torch.tensor([[0, 2, 0, 0], [2, 0, 0, 0], [0, 0, 0, 2], [0, 0, 0, 0], [0, 0, 0, 2], [0, 0, 2.0, 0]])
 key = torch.tensor([[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 2, 1], [0, 0, 1, 2.0]])
 
+# %%
+# The row of bank, by a loop.
 powers = [math.exp(sum(q * k for q, k in zip(query[5].tolist(), row)) / math.sqrt(4)) for row in key.tolist()]
 weights = [power / sum(powers) for power in powers]
 for token, power, weight in zip(tokens, powers, weights):
@@ -286,7 +288,7 @@ check.scaled_dot_product_attention(scaled_dot_product_attention)
 # Torch's own need not write the table of weights down, which saves memory in long texts. All
 # three should agree:
 
-# %%
+# %% tags=["boilerplate"]
 # Are the three lines, the library's function and torch's the same?
 import torch.nn.functional as F
 
@@ -295,8 +297,8 @@ torchs = F.scaled_dot_product_attention(query[None], key[None], value[None])[0]
 print("the library agrees:", torch.allclose(output, ours), " torch agrees:", torch.allclose(output, torchs))
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 12-28. Type** the loop's row (minute 15, 9 lines), all rows at once (minute 19, 6 lines), the solution
-# (minute 23, 7 lines), the comparison (minute 27, 4 lines). Everyone fills in the row of *bank* on paper; collect the
+# **Minutes 12-28. Type** the loop's row (minute 15, 6 lines), all rows at once (minute 19, 6 lines), the solution
+# (minute 23, 7 lines); run the comparison (minute 27). Everyone fills in the row of *bank* on paper; collect the
 # two numbers before running.
 #
 # **The planned mistake:** multiply the weights by the mask, after the softmax. The reply is below. Ask what a row sums
@@ -342,11 +344,12 @@ def draw_sharpness(D):
 viz.explore(draw_sharpness, D=viz.Choice([2, 4, 16, 64, 256, 1024], value=64))
 
 # %% [markdown]
-# With the root the picture stays much the same, whatever D; divided by D, a long vector looks at all alike. That
-# matters most for *learning*: a softmax that stares at one key from the start takes one vector and drops the others.
-# Whether that does harm, the run at the end of this lesson tries: the same model, once without the root.
+# Undivided, one word has more than half of the weight from D = 16 on. With the root the picture stays much the same,
+# whatever D; divided by D, a long vector looks at all alike. That matters most for *learning*: a softmax that stares at
+# one key from the start takes one vector and drops the others. Whether that does harm, the run at the end of this
+# lesson tries: the same model, once without the root.
 
-# %%
+# %% tags=["boilerplate"]
 # How far scores reach, and the largest of 64 weights: undivided, divided by the root, divided by D.
 for D in [4, 16, 64, 1024]:
     random = torch.Generator().manual_seed(0)
@@ -406,7 +409,7 @@ check.padding_mask(padding_mask)
 # padding mask change? And one last thing, which surprises many: predict what happens to the output of *bank* if the six
 # words come in another order.
 
-# %%
+# %% tags=["boilerplate"]
 # Rows that the padding mask changes; then bank, with the words that it looks at in two orders.
 causal = attention.causal_mask(5)
 both = causal & (torch.arange(5) < 3)
@@ -422,8 +425,8 @@ for order in [torch.arange(6), shuffled]:
 # have no order. (Only a causal mask lets some of it in: it hides by place.) Lesson 13 tells words their places.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 28-38. Type** the typical scores (minute 30, 5 lines), the padding (minute 33, 5 lines) and the rows that
-# it changes (minute 36, 7 lines). Choose D with the room.
+# **Minutes 28-38.** Choose D with the room, and run the typical scores (minute 30). **Type** the padding (minute 33, 5
+# lines), and run the rows that it changes (minute 36).
 #
 # **Poll:** "*dog bites man*, *man bites dog*: after attention without a mask, *dog* is..."
 # - *another word in each*: no; the same keys and values, in another order.
@@ -524,7 +527,7 @@ print(f"{'by chance':24} {sum(chances) / len(chances):.0%}")
 # step through the words with the keyboard. Which words look across, and are they wrong to? (For the eye all queries are
 # three times as long here: the same order, larger differences.)
 
-# %%
+# %% tags=["boilerplate"]
 # Two sentences in one pot.
 first, second = pairs[48]
 print(" ".join(first), "|", " ".join(second))
@@ -576,7 +579,7 @@ print(f"everything doubled: bank's water {output[5, 0]:.2f} becomes {double[5, 0
 # > **Common belief:** *"Attention means that the words of a sentence look at one another."* In its history of the field
 # > (1.1) the article puts "self-attention" for attention as such. Decide; then run.
 
-# %%
+# %% tags=["boilerplate"]
 # A query that belongs to no word of the sentence: what does it get, and in which shape?
 stranger = rows(["water"])
 x = rows(tokens)
@@ -664,8 +667,8 @@ def share_right(model, batch):
     return ((model(words[:, :lengths.max()], lengths)[0] > 0) == (label > 0)).float().mean(), len(label)
 
 
-def fit(model, batches, loss, steps, seed=1):
-    config = training.TrainingConfig(steps=steps, learning_rate=0.05, warmup_steps=20, seed=seed)
+def fit(model, batches, loss, steps, seed=1, rate=0.05):
+    config = training.TrainingConfig(steps=steps, learning_rate=rate, warmup_steps=20, seed=seed)
     with device.one_thread():
         training.train(model, batches, loss, config)
     return model
@@ -681,14 +684,15 @@ def averages_of(words, lengths, label):
 # given ten times as many steps. Before it runs, write down ten words that *you* would look at. And two guesses more:
 # the course also has reviews of a single sentence (Rotten Tomatoes), which no model will see in training. Will the
 # question be worth more there, or less? And how many of 100 does the same model get right if its scores are not divided
-# by the root?
+# by the root: at the same learning rate, and, lest the rate be to blame, at a fifth of it?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# Train the one that asks without the root, the control, and the one that asks.
+# Train the one that asks without the root (at two rates), the control, and the one that asks.
 def ask(name, seed=1):
     torch.manual_seed(seed)
-    new = OneQuestion(asks="question" in name, root="no root" not in name)
-    return fit(new, training.shuffled(*train_set, batch_size=64), loss, 500, seed)
+    new = OneQuestion(asks="control" not in name, root="no root" not in name)
+    rate = 0.01 if "slower" in name else 0.05
+    return fit(new, training.shuffled(*train_set, batch_size=64), loss, 500, seed, rate)
 
 
 def scored(model, part):
@@ -697,7 +701,7 @@ def scored(model, part):
 
 sets = {"held-out reviews": held_out, "single sentences": tensors([r for r in snippets if numbers(r.text)])}
 right = {}
-for name in ["one question, no root", "control: plain average", "one question"]:
+for name in ["one question, no root", "one question, no root, slower", "control: plain average", "one question"]:
     model = ask(name)
     right[name] = {s: scored(model, part) for s, part in sets.items()}
 
@@ -726,12 +730,13 @@ def scored_on_means(linear, s):
 linear = ask_nothing()
 right["control, ten times as long"] = {s: scored_on_means(linear, s) for s in sets}
 for name, scores in right.items():
-    print(f"{name:27}", ", ".join(f"{score:.1%} of the {s}" for s, score in scores.items()))
+    print(f"{name:31}", ", ".join(f"{score:.1%} of the {s}" for s, score in scores.items()))
 best = {name: scores["held-out reviews"] for name, scores in right.items()}
 assert best["one question"] >= 0.84
+assert best["one question, no root, slower"] < best["control: plain average"] - 0.03
 
 # %% [markdown]
-# A few points ahead: is that more than the luck of a start? Four more seeds for both, and the interval of their
+# Some two points ahead: is that more than the luck of a start? Four more seeds for both, and the interval of their
 # difference over seeds (lesson 06).
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
@@ -761,11 +766,11 @@ for name, order in {"most ": scores.argsort(descending=True), "least": scores.ar
 # learned from neighbours alone.
 #
 # Without the root the same model, trained alike, has learned next to nothing. Half of the reviews are for the film, so
-# that is a coin.
+# that is a coin. At a fifth of the rate it does learn, and stays well behind even the plain average.
 #
 # On single sentences less is gained, though in the run saved here the interval is above 0 there too. Perhaps because
-# neither model was trained on such; perhaps because in so few words there is not much to drown in. The six words of
-# the river bank spoke for the second: **attention pays where there is much to choose from.**
+# neither model was trained on such; perhaps because in so few words there is not much to drown in, as in the six of the
+# river bank. (To tell the two apart, cut the held-out reviews to their first twenty words, and score both again.)
 #
 # **Look.** A review of your own. Shade is weight; + and - say to which side a word of some weight pushes the verdict.
 # Then try to fool it: one query can look at *not* and at *good*, and has no way to let the one change the other.
@@ -827,8 +832,8 @@ print(f"of 500 reviews: the largest weight moves the verdict furthest in {same /
 # many layers that is much harder, and lesson 21 takes the belief up again.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 38-50. Type** the two pictures (minutes 39 and 40, 2 and 3 lines) and the stranger (minute 41, 4 lines);
-# run the believed layer. Vote on all three beliefs first. Start the big run at minute 42; collect the ten words
+# **Minutes 38-50. Type** the first picture (minute 39, 2 lines); run the second, the believed layer and the stranger
+# (minutes 40 and 41). Vote on all three beliefs first. Start the big run at minute 42; collect the ten words
 # before.
 #
 # **The outputs below the cells are saved** from the machine that built this notebook; say so if you show them instead
@@ -844,7 +849,7 @@ print(f"of 500 reviews: the largest weight moves the verdict furthest in {same /
 #
 # - Attention is an average whose shares depend on the words: query times key, divided by the root of D, softmax along
 #   the keys, times the values. A query of zeros is the plain average.
-# - Without the root, a softmax over dot products of long random vectors stares at one key, and hardly learns.
+# - Without the root, a softmax over dot products of long random vectors stares at one key, and learns badly.
 # - A mask is boolean, True means "may look"; what is hidden gets minus infinity *before* the softmax. A row that sees
 #   nothing gets zeros.
 # - Attention has no parameters, and without a causal mask it knows no order. What is learned is how queries, keys and

@@ -120,13 +120,13 @@ with device.one_thread(), torch.no_grad():
                 print(f"after layer {depth:2}  length {length(x):.1g}, likeness {likeness(x):.2f}")
 
 # %% [markdown]
-# Two disasters. The vectors fade: after 24 layers less than a hundred-thousandth of their length is left. And, worse,
+# Two disasters. The vectors fade: after 24 layers less than a millionth of their length is left. And, worse,
 # **they all become the same vector**: after three layers a later one can hardly tell an *I* from a comma. A model that
 # starts like this has the same guess for every place, and training has little to take hold of.
 #
 # Whose fault is which? Attention alone takes means, and means of means are more alike than what they are means of: all
-# alike after six layers, and nothing fades. (Dong, Cordonnier and Loukas, 2021, prove how fast this goes.) The network
-# alone is what fades; it makes things more alike as well, but much more slowly.
+# alike after six layers, though about half their length remains. (Dong, Cordonnier and Loukas, 2021, prove how fast
+# this goes.) The network alone is what fades; it makes things more alike as well, but much more slowly.
 #
 # Two ideas mend it, each a line of code. But first, what is that small network?
 

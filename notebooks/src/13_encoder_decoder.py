@@ -463,8 +463,8 @@ print(f"{len(prices)} runs {sum(prices) / len(prices):.3f}, one run {at_once:.3f
 # %% [markdown]
 # Equal, and the causal mask is the reason: place 3 gives the same scores whether or not places 4 to 10 are there,
 # since it cannot see them. An RNN (lesson 09) must walk through the target step by step; a Transformer practises all
-# places at once. Where hundreds of processors work side by side that made it fast to train.
-# Here two do, and it buys little: a table at the end of the run holds it against lesson 09's two networks.
+# places at once. Where hundreds of processors work side by side that made it fast to train. Here it buys little: a
+# table at the end of the run holds it against lesson 09's two networks.
 #
 # **Your turn (12 minutes).** Write `teacher_forcing_loss(decode, target_ids, pad_id)`: one number, the mean price of a
 # next token. `target_ids` [B, T + 1] are whole targets with start and end, short ones filled up with `pad_id`, which
@@ -732,8 +732,8 @@ for row in saved["rows"]:
 # the RNN that looks back follows, and now takes more seconds than the Transformer, for it walks through every
 # character. The one that must press both dates into one state has still not written a single line without a mistake.
 #
-# **Where does it look?** A line goes from the character that is being written (left) to those of the source that it
-# looks at (right). Go through layers and heads (layer 1 is the second block, as the program counts from 0).
+# **Where does it look?** A line goes from the character that is being written (the query) to those of the source that
+# it looks at (the keys). Go through layers and heads (layer 1 is the second block, as the program counts from 0).
 # **Predict:** while it writes the month, `03`, where will it look: at the letters of *March*, at the first of them, at
 # something else? And the day?
 
@@ -812,13 +812,13 @@ for month in ["June", "July", "August"]:
     print("  ", *(f"{letter} {weight:4.0%}  " for letter, weight in zip(month, seen.tolist())))
 
 # %% [markdown]
-# In the run saved here the weights lie on the diagonal: month to month, day to day, and nearly so the year. Nobody told
+# In the run saved here the weights lie on the diagonal: year to year, month to month, day to day. Nobody told
 # the model what a month is, and nobody drew lines: they came out of being asked for the next character. Before training
 # the looks are spread over everything, and a part gets more of them only where it has more characters.
 #
 # Which letters of the month? In the run saved here above all those that tell it from others: n in *June*, l in *July*,
-# g in *August*. With another random start we saw it look at the A of *August* and the J of *June* instead: a month can
-# be read in more ways than one. (And weights say where a model looks, not why it answers as it does: lesson 21.)
+# g in *August*. With another random start it may be other letters: a month can be read in more ways than one. (And
+# weights say where a model looks, not why it answers as it does: lesson 21.)
 #
 # **Break it.** A score on held-out dates says how the model does on dates *like those it learnt from*. Here are some
 # that are not. For each, **write down** what you would answer, and what you think the model will say. Does it know that

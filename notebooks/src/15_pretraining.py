@@ -364,8 +364,11 @@ viz.show(*curves.curves(ways, "Four starts", "held-out loss of both exercises (n
 
 # %% [markdown]
 # Nobody has caught up. Three runs begin *at* the grey line; the first must come down to it. Of the three, those with
-# vectors leave it sooner; what the heads are worth after 100 steps of one run is little (take them out of the longer
-# run below, and see). None of it changes the model: the same tables and matrices, only other numbers to begin with.
+# vectors leave it sooner. (Is it what the vectors know? In lesson 08 vectors of the wrong words did half as well,
+# or better. Here it is: the same table dealt out anew, `table[torch.randperm(len(table))]`, was hardly better than the
+# bias alone, from each of the two starts that we tried. Put it in, and see.) What the heads are worth after 100
+# steps of one run is little (take them out of the longer run below, and see). None of it changes the model: the same
+# tables and matrices, only other numbers to begin with.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 24-35. Type** the run on one batch (5 lines). The four starts run for most of a minute: vote before it
