@@ -624,7 +624,8 @@ for name, cut in CUTTERS.items():
     ends = {language: np.quantile(counts[again].sum(1) / ours[again].sum(1), (0.025, 0.975))
             for language, counts in theirs.items()}  # fmt: skip
     paid[name] = {language: counts.sum() / ours.sum() for language, counts in theirs.items()}
-    said[name] = {language: f"{paid[name][language]:.1f} [{low:.1f}, {high:.1f}]" for language, (low, high) in ends.items()}
+    said[name] = {language: f"{paid[name][language]:.1f} [{low:.1f}, {high:.1f}]"
+                  for language, (low, high) in ends.items()}  # fmt: skip
 print(" " * 9 + "".join(f"{name:>16}" for name in CUTTERS))
 for language in order:
     print(f"{language:9}" + "".join(f"{said[name][language]:>16}" for name in CUTTERS))
