@@ -373,7 +373,7 @@ check.csls(lambda S, k: 2 * S - np.sort(S, axis=1)[:, -k:].mean(axis=1, keepdims
 # - Japanese. How many spellings does it share with English?
 
 # %% tags=["boilerplate"]
-# How many words stand in both; and the scores of three draws.
+# How many words stand in both; and the scores of the draws.
 for language in others:
     both = [word for word in english if word in others[language]]
     print(f"{language}: {len(both):,} words are spelled as in English, as", both[40:400:60] or both[:6])
@@ -407,11 +407,11 @@ for language in others:
         curves[name] = {count: tuple(min(1, max(0, x)) for x in
                                      seed_interval(row["csls"] for row in some if row["pairs"] == count))
                         for count in dict.fromkeys(row["pairs"] for row in some)}  # fmt: skip
-viz.show(*pictures.growth(curves, "How many pairs does a language need?", "pairs that it is told"))
+viz.show(*pictures.growth(curves, "Pairs told, and words found", "pairs that the turn is told"))
 
 # %% [markdown]
 # In French, a hundred pairs find one word in eight, and refined nearly every second: two hundred, refined, do as
-# well as the whole dictionary. From fifty, refining stays below one word in ten. Japanese needs more, plain and
+# well as the whole dictionary. From fifty, refining reaches one word in ten. Japanese needs more, plain and
 # refined. (Is that the language, the vectors, or the words that are asked for? The picture cannot say: EDICT2's
 # words are others than Concepticon's. Only lines of one language are to be compared.)
 #
@@ -432,7 +432,7 @@ for size, values in sizes.items():
     print(f"{size if isinstance(size, str) else format(size, ','):>10} words: right at once {told_as(values)}")
 ours = {size: tuple(min(1, max(0, x)) for x in seed_interval(values)) for size, values in sizes.items()
         if not isinstance(size, str)}  # fmt: skip
-viz.show(*pictures.growth({"our skip-gram": ours}, "How much text does a language need?", "words of English read",
+viz.show(*pictures.growth({"our skip-gram": ours}, "Text read, and words found", "words of English read",
                           ("Google's vectors", seed_interval(sizes["GoogleNews"]).value)))  # fmt: skip
 
 # %% [markdown]
@@ -634,10 +634,10 @@ assert len(shared) >= 20
 assert max(paid["GPT-2"], key=paid["GPT-2"].get) == "Hindi"
 
 # %% [markdown]
-# Hindi is dearest by far under the byte tokenizers: six to seven times the English price. A model with a window of
-# 1,024 tokens reads six times less of it, and who is billed by the token pays six times as much (Petrov and others
-# 2023; Ahia and others 2023). Part of that is bytes, a Devanagari letter takes three; but it is 2.6 times the bytes
-# and seven times the tokens. The rest is that nearly no merge was learned from Hindi.
+# Hindi is dearest under all three tokenizers that end in bytes: five to seven times the English price. A model with
+# a window of so many tokens reads that much less of it, and who is billed by the token pays that much more (Petrov
+# and others 2023; Ahia and others 2023). Part of that is bytes, a Devanagari letter takes three; but it is 2.6 times
+# the bytes and seven times the tokens. The rest is merges: GPT-2 has learned next to none from Hindi (lesson 07).
 #
 # Now the odd dots: **MiniLM's Hindi is as cheap as its Japanese**, and its Chinese is cheapest of all. Its pieces
 # were learned from English, as GPT-2's merges were. Is it a better cutter?
