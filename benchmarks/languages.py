@@ -36,7 +36,7 @@ from course_lib.word2vec import Word2VecConfig, train
 
 RESULT = pathlib.Path(__file__).parent / "results/languages.json"
 SEEDS, DRAWS, ASKED, LANGUAGES = (1, 2, 3), (1, 2, 3, 4, 5, 6), 500, ("French", "Japanese")
-PAIRS, WORDS = (50, 100, 200, 400, 800), (400_000, 1_200_000, 3_600_000)
+PAIRS, WORDS = (50, 100, 200, 400, 800), (400_000, 1_200_000, 3_600_000, 10_800_000)
 
 
 class Languages:

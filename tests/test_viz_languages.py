@@ -36,8 +36,12 @@ def test_growth_has_its_intervals_and_its_level():
     curves = {"French": {50: (0.1, 0.05, 0.2), 800: (0.5, 0.4, 0.6)}, "Japanese": {800: (0.3, 0.2, 0.4)}}
     figure, alt = pictures.growth(curves, "Pairs", "pairs told", ("everything", 0.55))
     assert figure.axes[0].get_xscale() == "log"
+    low, high = figure.axes[0].get_ylim()
+    assert low == 0 < 55 < 60 < high, "level and intervals are in the picture"
     assert alt == ("Pairs. Right at once in per cent, against pairs told: French 10 at 50, 50 at 800; Japanese 30 at "
                    "800. The dotted line, everything, is at 55.")  # fmt: skip
+    above, _ = pictures.growth({"a": {1: (0.1, 0.1, 0.2)}}, "_", "_", ("far above", 0.9))
+    assert above.axes[0].get_ylim()[1] > 90
     _, alone = pictures.growth(curves, "Pairs", "pairs told")
     assert "dotted" not in alone
     assert figure.get_size_inches()[0] * figure.dpi == 800

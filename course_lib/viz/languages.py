@@ -77,12 +77,13 @@ def growth(
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.minorticks_off()
-    axes.set(xlabel=xlabel, ylabel="right at once (%, 95% interval)", ylim=(0, None))
+    axes.set(xlabel=xlabel, ylabel="right at once (%, 95% interval)")
     told = ""
     if level:
         axes.axhline(100 * level[1], color=GREY, linewidth=1.2, linestyle=(0, (2, 2)))
         axes.annotate(level[0], (counts[0], 100 * level[1]), (0, 5), textcoords="offset points", fontsize=11)
         told = f" The dotted line, {level[0]}, is at {100 * level[1]:.0f}."
+    axes.set_ylim(0)
     _legend(axes)
     words = "; ".join(f"{name} " + ", ".join(f"{100 * row[0]:.0f} at {count:,.0f}" for count, row in curve.items())
                       for name, curve in curves.items())  # fmt: skip
