@@ -419,7 +419,7 @@ viz.show(*pictures.growth(curves, "Pairs told, and words found", "pairs that the
 # knows in both are enough, if each language has text of its own. How much text?
 #
 # Google's vectors have read about a hundred billion words. The course's corpus has 11 million. So the
-# skip-gram of lesson 03 learned English from three sizes of it, each time sentences at random, three seeds; the same
+# skip-gram of lesson 03 learned English from four sizes of it, each time sentences at random, three seeds; the same
 # pairs and the same 250 questions for all, and for Google's vectors.
 
 # %% tags=["boilerplate"]
@@ -436,10 +436,10 @@ viz.show(*pictures.growth({"our skip-gram": ours}, "Text read, and words found",
                           ("Google's vectors", seed_interval(sizes["GoogleNews"]).value)))  # fmt: skip
 
 # %% [markdown]
-# Here is what is scarce. From four hundred thousand words of text one word in a hundred is found, from three and a
-# half million a quarter, with the same thousand pairs; and nine times as much text has not flattened the line yet.
-# (The step to Google's vectors changes more than the text: they have 300 numbers where ours have 100, another method
-# and another kind of text.) So the article is right in a way: the data that a language lacks first is not
+# Here is what is scarce. With the same thousand pairs, four hundred thousand words of text find one word in a
+# hundred, and the whole corpus more than two in five; each tripling adds much, and the line has not flattened yet.
+# (The last step, to Google's vectors, changes more than the text: they have 300 numbers where ours have 100, another
+# method, another kind of text.) So the article is right in a way: the data that a language lacks first is not
 # translations, it is text.
 
 # %% [markdown] tags=["instructor"]
