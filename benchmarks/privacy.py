@@ -7,13 +7,12 @@ The text: 2,000 short lines, most of them definitions of a dictionary; among the
 "locker of the otter 417", each written 0, 1, 2, 4, 8, 16 or 32 times (four animals each; those of 0 stand nowhere).
 Every seed has lines, numbers and animals of its own. 800 other lines are held out of all runs.
 
-"tries": what rate plain and private training like best, judged by 400 further lines, with a seed of their own. "runs":
-each arm has the same steps, lines a step and model. "clipped" is private training without noise; "deduplicated" holds
-every line once and other definitions in the place of the copies.
-"losses" are nats a letter: of 800 ordinary lines that were learned, and of the 800 held out. "exposures": bits, at most
-log2 1000. "greedy": whether the likeliest number, digit by digit, is the true one. "auc": membership of the 800 and
-800 lines by their loss; "calibrated": by how much lower the loss is than that of a plain model that has read other
-lines (the next seed's); "halves": the same with the held-out lines of even and of odd place, where there is nothing to
+"runs": each arm has the same steps, lines a step, model and rate. "clipped" is private training without noise;
+"deduplicated" holds every line once, and other definitions in the place of the copies. "learned" and "held_out" are
+losses in nats a letter, of 800 ordinary lines of the text and of the 800 held out. "exposures": bits, at most log2
+1000. "greedy": whether the likeliest of the thousand numbers is the true one. "auc": membership of the 800 and 800
+lines by their loss; "calibrated": by how much lower the loss is than that of a plain model that has read other lines
+(the next seed's); "halves": the held-out lines of even place against those of odd place, where there is nothing to
 find. The path has these every so many steps.
 
 The tables go to results/privacy.json, arm by arm. Lesson 26 shows them and reruns some rows.
@@ -39,8 +38,7 @@ LINES, HELD_OUT, CONTEXT, SEEDS, DELTA = 2000, 800, 32, (1, 2, 3), 1e-4
 TIMES = [0, 1, 2, 4, 8, 16, 32]
 ANIMALS = ("badger beaver bison cricket crane dingo falcon ferret gecko hedgehog heron ibex lemur lynx magpie marten "
            "moth newt osprey otter puffin raven salmon stork tapir toad walrus weasel").split()  # fmt: skip
-RATES = (5e-3, 1e-2)
-EPSILONS = (8, 2)
+RATE, EPSILONS = 1e-2, (8, 2)
 LETTERS = CharacterTokenizer.train(["\nabcdefghijklmnopqrstuvwxyz '0123456789"])
 NUMBERS = torch.tensor([LETTERS.encode(f"{n:03}") for n in range(1000)])
 
@@ -63,7 +61,7 @@ class World:
         self.times = [TIMES[i % len(TIMES)] for i in range(len(self.names))]
         secrets = [f"locker of the {name} {number:03}" for name, number, times in self.secrets()
                    for _ in range(min(times, 1) if once else times)]  # fmt: skip
-        self.ordinary = lines[HELD_OUT + 400 + LINES * seed :][: LINES - len(secrets)]
+        self.ordinary = lines[HELD_OUT + LINES * seed :][: LINES - len(secrets)]
         self.rows = rows_of(self.ordinary + secrets)
 
     def secrets(self):
@@ -125,33 +123,21 @@ def arms() -> dict[str, dict]:
     steps, batch = privacy.Plan().steps, privacy.Plan().batch
     sigmas = {f"epsilon {e}": privacy.noise_for(e, batch / LINES, steps, DELTA) for e in EPSILONS}
     noisy = {arm: {"clip": 1.0, "noise": sigma} for arm, sigma in sigmas.items()}
-    return {"plain": {}, "epsilon 8": noisy.pop("epsilon 8"), "deduplicated": {}, "clipped": {"clip": 1.0}, **noisy}
+    return {"plain": {}, **noisy, "deduplicated": {}, "clipped": {"clip": 1.0}}
 
 
-def tries(lines) -> list[dict]:
-    found, judged, world = [], rows_of(lines[HELD_OUT : HELD_OUT + 400]), World(9, lines)
-    for arm in ("plain", "epsilon 8"):
-        for rate in RATES:
-            model, *_ = run(privacy.Plan(rate=rate, seed=9, **arms()[arm]), world, None)
-            found.append({"arm": arm, "rate": rate, "loss": round(asked(model, judged).mean().item(), 4)})
-            print(*found[-1].values(), flush=True)
-    return found
-
-
-def runs(lines, tried):
+def runs(lines):
     """The rows of one arm after another: all seeds, and with the first arm the models that serve as references."""
     held_out = rows_of(lines[:HELD_OUT])
-    best = {arm: min((row for row in tried if row["arm"] == arm), key=lambda row: row["loss"])["rate"]
-            for arm in ("plain", "epsilon 8")}  # fmt: skip
     plain = {}
     for arm, setting in arms().items():
         worlds = {seed: World(seed, lines, once=arm == "deduplicated") for seed in SEEDS}
         models, rows = {}, []
         for seed, world in worlds.items():
-            plan = privacy.Plan(rate=best["epsilon 8" if "clip" in setting else "plain"], seed=seed, **setting)
+            plan = privacy.Plan(rate=RATE, seed=seed, **setting)
             models[seed], path, seconds = run(plan, world, held_out, plan.steps // 6 if arm == "plain" else 0)
             epsilon = plan.epsilon(LINES, DELTA)
-            rows.append({"arm": arm, "seed": seed, "rate": plan.rate, "noise": plan.noise,
+            rows.append({"arm": arm, "seed": seed, "noise": plan.noise,
                          "epsilon": None if math.isinf(epsilon) else round(epsilon, 3),
                          **scores(models[seed], world, held_out), "path": path, "cpu_seconds": seconds})  # fmt: skip
             print(arm, seed, *(rows[-1][name] for name in ("learned", "held_out", "auc")), seconds, flush=True)
@@ -185,12 +171,12 @@ def letters_alone(lines) -> float:
 def measure() -> None:
     began = time.process_time()
     sizes = {"lines": LINES, "held_out": HELD_OUT, "steps": privacy.Plan().steps, "batch": privacy.Plan().batch,
-             "delta": DELTA, "parameters": sum(p.numel() for p in fresh(1).parameters())}  # fmt: skip
+             "delta": DELTA, "rate": RATE, "parameters": sum(p.numel() for p in fresh(1).parameters())}  # fmt: skip
     where = f"{machine()}, torch {version('torch')}, one thread"
     with device.one_thread():
         lines = definitions()
-        found = {"letters": letters_alone(lines), "tries": tries(lines), "runs": []}
-        for rows in runs(lines, found["tries"]):
+        found = {"letters": letters_alone(lines), "runs": []}
+        for rows in runs(lines):
             found["runs"] += rows
             minutes = round((time.process_time() - began) / 60, 1)
             save(RESULT, {"machine": where, "cpu_minutes": minutes, "settings": sizes, **found})
@@ -199,14 +185,12 @@ def measure() -> None:
 def table(found: dict) -> None:
     print("measured on", found["machine"], "in", found["cpu_minutes"], "CPU minutes;", found["settings"])
     print("letters alone", found["letters"])
-    for row in found["tries"]:
-        print(*row.values())
     for arm in dict.fromkeys(row["arm"] for row in found["runs"]):
         rows = [row for row in found["runs"] if row["arm"] == arm]
         words = [f"{name} {value:.3f} [{low:.3f}, {high:.3f}]" for name in
                  ("learned", "held_out", "auc", "halves", "calibrated")
                  for value, low, high in [seed_interval(row[name] for row in rows)]]  # fmt: skip
-        print(f"{arm} (noise {rows[0]['noise']}, rate {rows[0]['rate']}):", ", ".join(words))
+        print(f"{arm} (noise {rows[0]['noise']}):", ", ".join(words))
         for times in map(str, TIMES):
             bits = [x for row in rows for x in row["exposures"][times]]
             means = [sum(row["exposures"][times]) / 4 for row in rows]

@@ -43,13 +43,13 @@
 # and to apply models. Safer than what? Let us see the danger first, on a model of our own.
 #
 # The text: 2,000 short lines, nearly all of them definitions from the dictionary of lesson 23. Among them are lines
-# like *locker of the otter 417*, planted by us: 28 animals, each with a number that chance drew. Four animals each are
-# written 1, 2, 4, 8, 16 and 32 times; four stand nowhere, and they are the **control**. Carlini and others (2019)
-# call such planted secrets **canaries**, after the birds that miners took along.
+# like *locker of the otter 417*, planted by us: 28 animals, each with a number that chance drew. Four animals each
+# are written 1, 2, 4, 8, 16 and 32 times; four stand nowhere, and they are the **control**. Carlini and others
+# (2019) call such planted secrets **canaries**, after the birds that miners took along.
 #
-# A GPT of two blocks reads the text ten times over. Then we ask what comes after *locker of the otter*. **Write down:**
-# how many times must a number be written so that the true one is the likeliest of all 1,000? And for an animal that
-# stands nowhere: at which place is its number, on the average?
+# A GPT of two blocks reads the text ten times over. Then we ask what comes after *locker of the otter*. **Write
+# down:** how many times must a number be written so that the true one is the likeliest of all 1,000? And for an
+# animal that stands nowhere: at which place is its number, on the average?
 
 # %% tags=["boilerplate"]
 # The text of seed 1 with its secrets, as rows of letters; and 800 lines that no run reads.
@@ -90,7 +90,7 @@ animals = chance.sample(ANIMALS, len(ANIMALS))
 lockers = {animal: chance.randrange(1000) for animal in animals}
 written = {animal: TIMES[i % len(TIMES)] for i, animal in enumerate(animals)}
 secrets = [f"locker of the {animal} {lockers[animal]:03}" for animal in animals for _ in range(written[animal])]
-ordinary, held_out = lines[3200:][: 2000 - len(secrets)], lines[:800]
+ordinary, held_out = lines[2800:][: 2000 - len(secrets)], lines[:800]
 rows = rows_of(ordinary + secrets)
 lines = None
 device.give_back_memory()
@@ -137,8 +137,8 @@ check.exposure(exposure)
 # How many candidates have a larger score? If nobody else has the same score, what is the rank then?
 
 # %% [markdown] tags=["hint"]
-# With `larger` and `equal` counted (the secret equals itself), the places are larger + 1 to larger + equal; their mean
-# is `larger + (equal + 1) / 2`.
+# With `larger` and `equal` counted (the secret equals itself), the places are larger + 1 to larger + equal; their
+# mean is `larger + (equal + 1) / 2`.
 
 # %% [markdown]
 # What does chance give? A number that the model has never met may have any rank, each as likely. Then the exposure is
@@ -180,13 +180,12 @@ torch.testing.assert_close(found["naive"], found["fast"], rtol=1e-4, atol=1e-4)
 print("parameters:", sum(p.numel() for p in model.parameters()))
 
 # %% tags=["boilerplate"]
-# The file of three seeds: which rates were tried, and a row of it.
+# The file of three seeds.
+RATE, BATCH = 1e-2, 128
 saved = json.loads((Path(course_lib.__file__).parents[1] / "benchmarks/results/privacy.json").read_text("utf-8"))
 print("measured on:", saved["machine"])
-for row in saved["tries"]:
-    print(f"{row['arm']:9} rate {row['rate']:g}: {row['loss']:.3f} nats a letter")
-RATE = {arm: min((row for row in saved["tries"] if row["arm"] == arm), key=lambda row: row["loss"])["rate"]
-        for arm in ("plain", "epsilon 8")}  # fmt: skip
+print(saved["settings"])
+assert (saved["settings"]["rate"], saved["settings"]["batch"]) == (RATE, BATCH)
 
 
 def runs_of(arm):
@@ -202,10 +201,11 @@ def bits_of(model):
 
 plain = fresh()
 with device.one_thread():
-    privacy.train(plain, rows, privacy.Plan(rate=RATE["plain"]))
+    privacy.train(plain, rows, privacy.Plan(rate=RATE))
 bits = bits_of(plain)
 for times in TIMES:
-    print(f"{times:2} times:", *(f"{animal} {bits[animal]:.1f}" for animal in animals if written[animal] == times))
+    mine = [animal for animal in animals if written[animal] == times]
+    print(f"{times:2} times:", *(f"{animal} {bits[animal]:.1f}" for animal in mine))
 assert sum(bits[animal] for animal in animals if written[animal] == 32) > 4 * 7
 
 # %% [markdown]
@@ -239,8 +239,9 @@ viz.show(*pictures.exposures({"plain": row_of("plain")}, math.log2(1000), "How f
 # PROSE_A
 #
 # So far we knew what to ask. Carlini and others (2021) let GPT-2 simply **write**, and found whole passages of its
-# training text, with names and addresses, among what came out. **Predict:** if our model writes 400 lines from nothing,
-# and some of them begin with *locker of the*: how many of their numbers are true? (Guessing finds one in a thousand.)
+# training text, with names and addresses, among what came out. **Predict:** if our model writes 400 lines from
+# nothing, and some of them begin with *locker of the*: how many of their numbers are true? (Guessing finds one in a
+# thousand.)
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # 400 lines from nothing; those that are lockers, and those whose number is true.
@@ -267,9 +268,9 @@ print("of animals that stand nowhere:", sum(written[animal] == 0 for animal, _ i
 # Nobody asked for the otter: the model brings it up by itself, and a reader who cannot tell a true line from an
 # invented one can rank them by their probability, as that paper did.
 #
-# > **Common belief:** *"A model that does not overfit knows nothing by heart."* Overfitting is easy to see: the loss on
-# > held-out lines rises while that on learned lines falls. Decide: true or false? And what would you expect of the
-# > animals that stand nowhere?
+# > **Common belief:** *"A model that does not overfit knows nothing by heart."* Overfitting is easy to see: the
+# > loss on held-out lines rises while that on learned lines falls. Decide: true or false? And what would you expect
+# > of the animals that stand nowhere?
 
 # %% tags=["boilerplate"]
 # Seed by seed: does the held-out loss ever rise? What is known by heart meanwhile? And a picture of the mean.
@@ -292,15 +293,15 @@ viz.show(*pictures.by_heart(steps, {"learned lines": path_of("learned"), "held-o
 # %% [markdown]
 # **False.** PROSE_MYTH
 #
-# Overfitting is a matter of the *average* line; memory is a matter of *this* line. The control says that the measure is
-# not fooled: the animals that stand nowhere stay at chance.
+# Overfitting is a matter of the *average* line; memory is a matter of *this* line. The control says that the
+# measure is not fooled: the animals that stand nowhere stay at chance.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 0-15. Type** the pencil's ranks (4 lines), the solution (3 lines), the training (8 lines). Start the training
-# before the vote.
+# **Minutes 0-15. Type** the pencil's ranks (4 lines), the solution (3 lines), the training (8 lines). Start the
+# training before the vote.
 #
-# **The planned mistake:** ranks that begin with 0. It looks right until the secret is the best candidate; the reply is
-# below.
+# **The planned mistake:** ranks that begin with 0. It looks right until the secret is the best candidate; the reply
+# is below.
 #
 # **Poll:** "a secret that was written once has an exposure of 4 bits. Has the model memorised it?"
 # - *yes, 4 is more than 1.44*: one secret in sixteen has 4 bits or more by chance.
@@ -319,11 +320,11 @@ check.exposure(from_zero)
 # %% [markdown]
 # ## Who was in the text?
 #
-# A smaller question, and for some texts bad enough: was *this line* among those that the model learned from? (Think of
-# the notes of a hospital.) Shokri and others (2017) trained models to tell; Yeom and others (2018) found that a plain
-# threshold goes far: **what was learned costs less**. Take one line from inside and one from outside: how often has the
-# one from inside the lower loss? A coin says 50%. This share has a name, **AUC**: it is the area under the curve of
-# all thresholds.
+# A smaller question, and for some texts bad enough: was *this line* among those that the model learned from? (Think
+# of the notes of a hospital.) Shokri and others (2017) trained models to tell; Yeom and others (2018) found that a
+# plain threshold goes far: **what was learned costs less**. Take one line from inside and one from outside: how
+# often has the one from inside the lower loss? A coin says 50%. This share has a name, **AUC**: it is the area
+# under the curve of all thresholds.
 #
 # **With a pencil:** losses 1, 2 and 4 inside, 3 and 5 outside. Six pairs; in how many is the one from inside cheaper?
 
@@ -397,7 +398,8 @@ viz.show(*pictures.curves({name: (*privacy.roc(*pair), privacy.auc(*pair)) for n
 # %% [markdown] tags=["instructor"]
 # **Minutes 15-25. Type** the pairs (4 lines), the solution (2 lines), the losses (5 lines).
 #
-# **The planned mistake:** a larger loss as the sign of a member. The reply is below; ask what an AUC of 0.4 would mean.
+# **The planned mistake:** a larger loss as the sign of a member. The reply is below; ask what an AUC of 0.4 would
+# mean.
 #
 # **Poll:** "the AUC is 0.6. Is the hospital safe?"
 # - *yes, that is hardly more than a coin*: it is a mean over all lines. Some are told with ease.
@@ -412,8 +414,9 @@ check.membership(lambda inside, outside: sum((a > b) + (a == b) / 2 for a in ins
 # %% [markdown]
 # ## One line, one vote
 #
-# How can a model learn from all lines, and nothing from any one of them? In lesson 08 a batch became one gradient, the
-# mean over its lines; whoever shouts loudest is heard most. Abadi and others (2016) change two things in a step:
+# How can a model learn from all lines, and nothing from any one of them? In lesson 08 a batch became one gradient,
+# the mean over its lines; whoever shouts loudest is heard most. Abadi and others (2016) change two things in a
+# step:
 #
 # 1. **Clip.** Each line's *own* gradient is shortened to length C where it is longer. No line moves the sum by more.
 # 2. **Noise.** To the sum they add normal noise with standard deviation sigma times C, so that one line more or less
@@ -454,8 +457,8 @@ print([g.tolist() for g in shorter], "sum", sum(shorter).tolist())
 # %% [markdown]
 # The long one becomes (0.6, 0.8); the short one stays as it is, and is not stretched.
 #
-# **Your turn (8 minutes).** Write `clipped_sum(gradients, C)`. `gradients` is a list with a tensor for each layer; its
-# first axis are the lines: [B, ...]. Return a list, for each layer the sum over the lines, [...].
+# **Your turn (8 minutes).** Write `clipped_sum(gradients, C)`. `gradients` is a list with a tensor for each layer;
+# its first axis are the lines: [B, ...]. Return a list, for each layer the sum over the lines, [...].
 
 # %% tags=["exercise"]
 # Clip each line, then add.
@@ -517,9 +520,11 @@ print(f"one line moves the sum by 1 at most; noise with sigma 1 on {count:,} num
 # cancels itself, and what all lines agree on adds up. A number that only the otter's line asks for does not.
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 25-37. Type** the clip by hand (3 lines), both solutions (4 lines). The loop of 64 lines is worth its second.
+# **Minutes 25-37. Type** the clip by hand (3 lines), both solutions (4 lines). The loop of 64 lines is worth its
+# second.
 #
-# **The planned mistake:** to clip the sum, as lesson 08 does. It runs, it trains, and it protects nobody.
+# **The planned mistake:** to clip the sum, as lesson 08 does. It runs; but one long line can still take all the room,
+# and a sum no longer than C drowns in noise that was made for C a line.
 #
 # **Poll:** "two lines with gradients (10, 0) and (-10, 0). Their sum is 0. Is anything to be clipped?"
 # - *no, the sum is short enough*: take one of the lines away, and the sum jumps by 10.
@@ -544,14 +549,15 @@ check.clipped_sum(planned_mistake)
 #
 # $$P(\text{train}(D) \in S) \le e^{\varepsilon} \, P(\text{train}(D') \in S) + \delta$$
 #
-# and the same with D and D' exchanged. With epsilon = 0 nothing depends on the line. With 1, whatever follows from the
-# model is at most 2.7 times as likely with the line as without it; delta is the small chance that this does not hold.
+# and the same with D and D' exchanged. With epsilon = 0 nothing depends on the line. With 1, whatever follows from
+# the model is at most 2.7 times as likely with the line as without it; delta is the small chance that this does not
+# hold.
 #
-# How much epsilon does a run use? Every step takes a little, and less where a line comes rarely (rate q = B / N, and
-# chance picks each line for itself) and noise is large. An **accountant** adds up. Ours does it for Renyi's divergence
-# of whole orders (Mironov, 2017; Mironov, Talwar and Zhang, 2019), where steps simply add. Is it right? The makers of
-# TensorFlow Privacy printed a table for their MNIST tutorial (60,000 pictures, batches of 256, delta 1e-5), and Abadi
-# and others an example: 10,000 steps at q = 0.01 and sigma = 4 give 1.26.
+# How much epsilon does a run use? Every step takes a little, and less where a line comes rarely (rate q = B / N,
+# and chance picks each line for itself) and noise is large. An **accountant** adds up. Ours does it for Renyi's
+# divergence of whole orders (Mironov, 2017; Mironov, Talwar and Zhang, 2019), where steps simply add. Is it right?
+# The makers of TensorFlow Privacy printed a table for their MNIST tutorial (60,000 pictures, batches of 256, delta
+# 1e-5), and Abadi and others an example: 10,000 steps at q = 0.01 and sigma = 4 give 1.26.
 
 # %%
 # The accountant beside published numbers.
@@ -582,15 +588,14 @@ print("sigma for epsilon 8:", privacy.noise_for(8, rate, 150, delta), "and for 2
 #
 # **The target, stated first,** for training with epsilon 8 and three seeds: numbers that were written once or twice
 # have at most **3 bits** on the average of each seed (by chance 1.44); and a letter of held-out text costs at most
-# **half a nat** more than with plain training. *Both arms* have the same model, text, steps and lines a step; each has
-# its own best rate of those tried.
+# **half a nat** more than with plain training. *Both arms* have the same model, text, rate, steps and lines a step.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Seed 1 live, with epsilon 8: exposures beside those of plain training, and what a letter costs.
 sigma = privacy.noise_for(8, rate, 150, delta)
 private = fresh()
 with device.one_thread():
-    plan = privacy.Plan(rate=RATE["epsilon 8"], clip=1.0, noise=sigma)
+    plan = privacy.Plan(rate=RATE, clip=1.0, noise=sigma)
     privacy.train(private, rows, plan)
     with torch.no_grad():
         costs = [privacy.line_losses(model, rows_of(held_out)).mean().item() for model in (plain, private)]
@@ -599,7 +604,8 @@ for times in TIMES:
     mine = [animal for animal in animals if written[animal] == times]
     print(f"{times:2} times: plain {np.mean([bits[animal] for animal in mine]):4.1f} bits, private "
           f"{np.mean([found[animal] for animal in mine]):4.1f}")  # fmt: skip
-print(f"epsilon {plan.epsilon(len(rows), delta):.2f}; a held-out letter: plain {costs[0]:.2f} nats, private {costs[1]:.2f}")
+print(f"epsilon {plan.epsilon(len(rows), delta):.2f}; a held-out letter: plain {costs[0]:.2f} nats, "
+      f"private {costs[1]:.2f}")  # fmt: skip
 whole, true = true_ones(writes(private))
 print(f"400 lines from nothing: {len(whole)} lockers of our animals, {len(true)} with the true number")
 
@@ -646,8 +652,8 @@ def draw_candidates(animal):
 viz.explore(draw_candidates, animal=viz.Choice(sorted(animals, key=lambda animal: (-written[animal], animal))))
 
 # %% [markdown] tags=["instructor"]
-# **Minutes 37-50. Type** the accountant's table (5 lines), noise and steps (5 lines). Start the private run before the
-# prediction; it takes the longest.
+# **Minutes 37-50. Type** the accountant's table (5 lines), noise and steps (5 lines). Start the private run before
+# the prediction; it takes the longest.
 #
 # **The outputs below the cells are saved** from the machine that built this notebook; say so if you show them instead
 # of a run of your own.
@@ -664,8 +670,8 @@ viz.explore(draw_candidates, animal=viz.Choice(sorted(animals, key=lambda animal
 # - A number that a text repeats is **known by heart** long before the model overfits, and the model brings it up
 #   unasked.
 # - What was learned costs less: **membership** can be told by the loss, and better beside a reference.
-# - **DP-SGD** clips each line's gradient and adds noise to the sum. The accountant turns sampling rate, noise and steps
-#   into an epsilon, which holds for one line, against every attack, also those that nobody has thought of.
+# - **DP-SGD** clips each line's gradient and adds noise to the sum. The accountant turns sampling rate, noise and
+#   steps into an epsilon, which holds for one line, against every attack, also those that nobody has thought of.
 # - It **costs** loss. Removing copies costs nothing, and promises nothing.
 #
 # **Quiz.** Open the answer that you would give.
@@ -684,17 +690,17 @@ viz.explore(draw_candidates, animal=viz.Choice(sorted(animals, key=lambda animal
 # </details>
 
 # %% [markdown]
-# **2. Training clips the gradient of the whole batch to C and adds noise sigma C. Is it private?**
+# **2. Somebody clips each line's gradient to C in each of the model's ten layers, and adds noise sigma C. Is the
+# accountant's epsilon right?**
 #
-# <details><summary>Yes: the sum cannot be longer than C.</summary>
+# <details><summary>Yes: every line is clipped by itself.</summary>
 #
-# One line can still turn the whole sum round, and then the clipped one moves by 2 C. And what the noise has to
-# hide is the *share* of one line, which nothing here bounds the way the accountant assumes.
+# In each layer; over all ten its gradient can be as long as C times the root of ten.
 #
 # </details>
-# <details><summary>Not as the accountant counts: each line must be clipped by itself.</summary>
+# <details><summary>No, it is too small.</summary>
 #
-# Right: the bound that it needs is on what one line, there or not, changes of the sum.
+# Right: one line can move the sum by more than C, and the noise was measured by C.
 #
 # </details>
 
@@ -740,9 +746,10 @@ viz.explore(draw_candidates, animal=viz.Choice(sorted(animals, key=lambda animal
 # - Cynthia Dwork, Frank McSherry, Kobbi Nissim, Adam Smith (2006). Calibrating Noise to Sensitivity in Private Data
 #   Analysis. TCC.
 # - Martín Abadi and others (2016). Deep Learning with Differential Privacy. CCS.
-# - Ilya Mironov (2017). Rényi Differential Privacy. CSF. Ilya Mironov, Kunal Talwar, Li Zhang (2019). Rényi Differential
-#   Privacy of the Sampled Gaussian Mechanism. The table: TensorFlow Privacy, tutorials/README.md (2019).
-# - Katherine Lee and others (2022). Deduplicating Training Data Makes Language Models Better. ACL. Nikhil Kandpal, Eric
-#   Wallace, Colin Raffel (2022). Deduplicating Training Data Mitigates Privacy Risks in Language Models. ICML.
+# - Ilya Mironov (2017). Rényi Differential Privacy. CSF. Ilya Mironov, Kunal Talwar, Li Zhang (2019). Rényi
+#   Differential Privacy of the Sampled Gaussian Mechanism. The table: TensorFlow Privacy, tutorials/README.md
+#   (2019).
+# - Katherine Lee and others (2022). Deduplicating Training Data Makes Language Models Better. ACL. Nikhil Kandpal,
+#   Eric Wallace, Colin Raffel (2022). Deduplicating Training Data Mitigates Privacy Risks in Language Models. ICML.
 # - Xuechen Li and others (2022). Large Language Models Can Be Strong Differentially Private Learners. ICLR.
 # - GCIDE, the GNU Collaborative International Dictionary of English (GPL-3.0-or-later).
