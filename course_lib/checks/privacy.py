@@ -103,7 +103,7 @@ membership = Exercise(
              "of them", "sum(pairs) / len(pairs) -> sum(pairs) / len(outside)"),
     ]),
     Round([
-        Case(([2.0, 2.0, 1.0], [2.0, 3.0]), "a tie in two pairs of six"),
+        Case(([2.0, 2.0, 1.0, 4.0], [2.0, 3.0]), "a tie in two pairs of eight"),
         Case(([1.0, 1.0], [1.0, 1.0, 1.0]), "nothing but ties"),
     ], [
         slip("ties-count", "a tie was counted as found: nobody can tell these two apart, so it counts half",
@@ -157,6 +157,7 @@ clipped_sum = Exercise(
     Round([
         Case(([torch.tensor([[[3.0, 0.0]], [[0.3, 0.0]]]), torch.tensor([[4.0], [0.4]])], 1.0),
              "two lines of lengths 5 and 0.5, C = 1"),
+        Case(([torch.tensor([[6.0, 0.0], [0.0, 2.0], [3.0, 1.0]])], 4.0), "three lines of lengths 6, 2 and 3.2, C = 4"),
         Case((_layers(4, 3, 2, 0), 1.5), "four lines, a 2 x 3 matrix and a bias, C = 1.5"),
         Case((_layers(3, 2, 5, 7)[:1], 0.5), "three lines, a 5 x 2 matrix alone, C = 0.5"),
     ], [
@@ -209,8 +210,6 @@ noisy_mean = Exercise(
              "(total + sigma * C * dice) / B -> total / B + sigma * C * dice"),
         slip("noise-for-each-line", "each line brought noise of its own, so that it grows with the root of B: one is "
              "enough, for the whole sum", "sigma * C * dice -> sigma * C * B ** 0.5 * dice"),
-        slip("noise-once-a-line", "the noise was added B times: once, to the sum",
-             "sigma * C * dice -> B * sigma * C * dice"),
         slip("without-C", "the noise does not know the clip: sigma counts in units of C, as a line moves the sum by C",
              "sigma * C * dice -> sigma * dice"),
         slip("without-sigma", "sigma is missing", "sigma * C * dice -> C * dice"),
