@@ -21,7 +21,7 @@ def scales_in_place(gradients, C):
 BANK = {
     "exposure": [
         Wrong("nothing", "return math -> math"),
-        Wrong("negative", "math.log2( -> -math.log2("),
+        Wrong("a bit more", "return math.log2( -> return 1 + math.log2("),
         Wrong("the score itself", "return math.log2(len(scores) / (larger + (equal + 1) / 2)) -> return scores[index]"),
     ],
     "membership": [
