@@ -7,8 +7,8 @@ The text: 2,000 short lines, most of them definitions of a dictionary; among the
 "locker of the otter 417", each written 0, 1, 2, 4, 8, 16 or 32 times (four animals each; those of 0 stand nowhere).
 Every seed has lines, numbers and animals of its own. 800 other lines are held out of all runs.
 
-"runs": each arm has the same steps, lines a step, model and rate. "clipped" is private training without noise;
-"deduplicated" holds every line once, and other definitions in the place of the copies. "learned" and "held_out" are
+"runs": each arm has the same steps, lines a step, model and rate. "deduplicated" is plain training on a text that holds
+every line once, and other definitions in the place of the copies. "learned" and "held_out" are
 losses in nats a letter, of 800 ordinary lines of the text and of the 800 held out. "exposures": bits, at most log2
 1000. "greedy": whether the likeliest of the thousand numbers is the true one. "auc": membership of the 800 and 800
 lines by their loss; "calibrated": by how much lower the loss is than that of a plain model that has read other lines
@@ -123,7 +123,7 @@ def arms() -> dict[str, dict]:
     steps, batch = privacy.Plan().steps, privacy.Plan().batch
     sigmas = {f"epsilon {e}": privacy.noise_for(e, batch / LINES, steps, DELTA) for e in EPSILONS}
     noisy = {arm: {"clip": 1.0, "noise": sigma} for arm, sigma in sigmas.items()}
-    return {"plain": {}, **noisy, "deduplicated": {}, "clipped": {"clip": 1.0}}
+    return {"plain": {}, **noisy, "deduplicated": {}}
 
 
 def runs(lines):

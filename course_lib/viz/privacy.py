@@ -37,9 +37,10 @@ def exposures(rows: Mapping[str, Mapping[int, tuple[float, float, float]]], most
         axes.errorbar(places, bits, [bits - low, high - bits], color=COLOURS[number % 7], capsize=4,
                       linestyle=LINES[number % 7], marker=MARKERS[number % 7], markersize=8, linewidth=2,
                       label=name)  # fmt: skip
-    for level, words in ((CHANCE, "chance"), (most, "the likeliest of all")):
+    for level, words, place in ((CHANCE, "chance", len(written) - 1), (most, "the likeliest of all", 0)):
         axes.axhline(level, color=GREY, linewidth=1.2, linestyle=(0, (2, 2)))
-        axes.annotate(words, (0, level), (0, 4), textcoords="offset points", fontsize=11)
+        axes.annotate(words, (place, level), (0, 4), textcoords="offset points", fontsize=11,
+                      ha="right" if place else "left")  # fmt: skip
     axes.set(xlabel="how often the secret was written in the text", ylabel="exposure (bits)",
              ylim=(min(0, *(low for row in rows.values() for _, low, _ in row.values())) - 0.3, most + 1))  # fmt: skip
     axes.set_xticks(range(len(written)), map(str, written))
@@ -89,7 +90,7 @@ def by_heart(steps: Sequence[int], losses: Mapping[str, Sequence[float]], bits: 
                        marker=MARKERS[number % 7], markersize=6, linewidth=2, label=name)  # fmt: skip
         panel.set_ylabel(words, fontsize=12)
         panel.grid(alpha=0.3)
-        _legend(panel)
+        panel.legend(fontsize=11)
     lower.axhline(CHANCE, color=GREY, linewidth=1.2, linestyle=(0, (2, 2)))
     lower.set_xlabel("step", fontsize=12)
     upper.set_title(title, fontsize=13)

@@ -531,8 +531,9 @@ count = sum(part.numel() for part in total.values())
 print(f"one line moves the sum by 1 at most; noise with sigma 1 on {count:,} numbers has length {count**0.5:.0f}")
 
 # %% [markdown]
-# The noise is longer than what it is added to. How can anything be learned? Noise has no direction: over 150 steps it
-# cancels itself, and what all lines agree on adds up. A number that only the otter's line asks for does not.
+# The noise is longer than what it is added to. How can anything be learned? Noise is drawn anew in each step: over
+# 150 steps it grows with the root of 150, and what all lines agree on grows with 150. What the otter's line alone
+# asks for is at most 1 in a step that draws it.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 25-37. Type** the clip by hand (3 lines), both solutions (4 lines). The loop of 64 lines is worth its
@@ -679,10 +680,10 @@ assert all(stopped < private for stopped, private in zip(*loud))
 # as large at least, and 256 promises nothing. The table shows it: nearly all of those numbers are recited by the
 # private model, too. Whoever wants to protect a *person* has to clip what all lines of a person ask for together.
 #
-# What else helps? **Each line once**: copies make secrets loud, and removing them costs nothing (Lee and others, 2022;
-# Kandpal and others, 2022). **Public text first**: what a model has learned elsewhere need not be paid for here, and
-# large models that were trained so lose much less (Li and others, 2022); ours began from nothing. And the plainest:
-# what never stands in the text cannot come out of it.
+# What else helps? **Each line once**: copies make secrets loud, and removing them costs nothing (Lee and others,
+# 2022; Kandpal and others, 2022). **Public text first**: what a model has learned elsewhere need not be paid for
+# here, and large models that were trained so lose much less (Li and others, 2022); ours began from nothing. And the
+# plainest: what never stands in the text cannot come out of it.
 #
 # **Look:** the thousand candidates of one animal, for both models. Choose an animal that was written often, then one
 # that stands nowhere: that is the control.
@@ -719,8 +720,8 @@ viz.explore(draw_candidates, animal=viz.Choice(sorted(animals, key=lambda animal
 # - What was learned costs less: **membership** can be told by the loss, and better beside a reference.
 # - **DP-SGD** clips each line's gradient and adds noise to the sum. The accountant turns sampling rate, noise and
 #   steps into an epsilon, which holds for one line, against every attack, also those that nobody has thought of.
-# - It **costs** loss. At an equal loss plain training that was stopped early gave away as little here; but it promises
-#   nothing.
+# - It **costs** loss. At an equal loss plain training that was stopped early gave away as little here; but it
+#   promises nothing.
 # - The promise is for one line. Copies make secrets loud: remove them first.
 #
 # **Quiz.** Open the answer that you would give.
@@ -793,11 +794,12 @@ viz.explore(draw_candidates, animal=viz.Choice(sorted(animals, key=lambda animal
 # - Samuel Yeom, Irene Giacomelli, Matt Fredrikson, Somesh Jha (2018). Privacy Risk in Machine Learning: Analyzing the
 #   Connection to Overfitting. CSF.
 # - Cynthia Dwork, Frank McSherry, Kobbi Nissim, Adam Smith (2006). Calibrating Noise to Sensitivity in Private Data
-#   Analysis. TCC.
+#   Analysis. TCC. With delta: Cynthia Dwork, Krishnaram Kenthapadi, Frank McSherry, Ilya Mironov, Moni Naor (2006).
+#   Our Data, Ourselves: Privacy via Distributed Noise Generation. EUROCRYPT.
 # - Martín Abadi and others (2016). Deep Learning with Differential Privacy. CCS.
 # - Ilya Mironov (2017). Rényi Differential Privacy. CSF. Ilya Mironov, Kunal Talwar, Li Zhang (2019). Rényi
-#   Differential Privacy of the Sampled Gaussian Mechanism. The table: TensorFlow Privacy, tutorials/README.md
-#   (2019).
+#   Differential Privacy of the Sampled Gaussian Mechanism. The table: TensorFlow Privacy,
+#   tutorials/README.md at commit 047e1ee.
 # - Katherine Lee and others (2022). Deduplicating Training Data Makes Language Models Better. ACL. Nikhil Kandpal,
 #   Eric Wallace, Colin Raffel (2022). Deduplicating Training Data Mitigates Privacy Risks in Language Models. ICML.
 # - Xuechen Li and others (2022). Large Language Models Can Be Strong Differentially Private Learners. ICLR.
