@@ -1,6 +1,6 @@
 """What a small GPT knows by heart, with and without differential privacy, asked with three seeds.
 
-    python benchmarks/privacy.py            everything on the CPU, one thread (about six minutes)
+    python benchmarks/privacy.py            everything on the CPU, one thread (about four minutes)
     python benchmarks/privacy.py --table    print the tables of the last run
 
 The text: 2,000 short lines, most of them definitions of a dictionary; among them invented locker numbers of animals,

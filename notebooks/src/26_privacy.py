@@ -394,6 +394,7 @@ for what, words in (("auc", "by the loss"), ("calibrated", "beside a reference")
 better = seed_interval(row["calibrated"] - row["auc"] for row in runs_of("plain"))
 print(f"the reference adds {better.value:+.3f} [{better.low:+.3f}, {better.high:+.3f}]")
 assert better.low < 0 < better.value
+print(f"what chance does to 400 lines against 400: 0.5 +- {math.sqrt(801 / 12 / 400**2):.3f} (one standard deviation)")
 assert all(row["auc"] > 0.53 for row in runs_of("plain"))
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
@@ -403,9 +404,9 @@ viz.show(*pictures.curves({name: (*privacy.roc(*pair), privacy.auc(*pair)) for n
                           "Membership by the loss"))  # fmt: skip
 
 # %% [markdown]
-# Not much, one may say: 64 pairs of a hundred. The control stands at 53 and its interval holds a half: a tie with the
-# coin, for 400 lines against 400 differ by some hundredths anyway. The reference raises the share in each of three
-# seeds, but by so unlike amounts that its interval holds 0: three seeds do not settle it.
+# Not much, one may say: 64 pairs of a hundred. The control is a coin, as far as 400 lines against 400 can say. The
+# reference raises the share in each of three seeds, but by so unlike amounts that its interval holds 0: three seeds
+# do not settle it.
 #
 # An AUC is a mean over all lines, and nobody lives in a mean. Look at the left end of the curve, where hardly any
 # stranger is accused: whom the threshold finds *there* has been found for certain.
@@ -639,7 +640,7 @@ print("dearer by, seed by seed:", [f"{x:.2f}" for x in more], "reached" if max(m
 
 # %% tags=["boilerplate"]
 # Exposures of the arms, three seeds each.
-shown = {"plain": "plain", "deduplicated": "each line once", "epsilon 8": "epsilon 8"}
+shown = {"plain": "plain", "epsilon 8": "epsilon 8", "epsilon 2": "epsilon 2", "deduplicated": "each line once"}
 viz.show(*pictures.exposures({words: row_of(arm) for arm, words in shown.items()}, math.log2(1000),
                              "What training leaves of planted numbers"))  # fmt: skip
 
@@ -650,8 +651,9 @@ prices = {arm: tuple(seed_interval(row["held_out"] for row in runs_of(arm)))
 viz.show(*pictures.price(prices, {"letters alone": saved["letters"]}, "What privacy costs"))
 
 # %% [markdown]
-# Reached, both. Numbers that were written once or twice are near chance; and a letter costs more by nearly a third of
-# a nat, almost half of the way back to somebody who knows only how often each letter comes. PROSE_ARMS
+# Reached, both. Numbers that were written once or twice are near chance; and a letter costs more by nearly a third
+# of a nat, almost half of the way back to somebody who knows only how often each letter comes. With epsilon 2 less
+# is left, even of numbers that were written 16 or 32 times, and the price is nearly half a nat.
 #
 # **But is it the noise?** A model that has learned less of everything also knows less by heart. The fair control has
 # learned *as little*: plain training stopped early, where a held-out letter costs what it costs the private model.
@@ -680,10 +682,11 @@ assert all(stopped < private for stopped, private in zip(*loud))
 # as large at least, and 256 promises nothing. The table shows it: nearly all of those numbers are recited by the
 # private model, too. Whoever wants to protect a *person* has to clip what all lines of a person ask for together.
 #
-# What else helps? **Each line once**: copies make secrets loud, and removing them costs nothing (Lee and others,
-# 2022; Kandpal and others, 2022). **Public text first**: what a model has learned elsewhere need not be paid for
-# here, and large models that were trained so lose much less (Li and others, 2022); ours began from nothing. And the
-# plainest: what never stands in the text cannot come out of it.
+# What else helps? **Each line once**: copies make secrets loud (Lee and others, 2022; Kandpal and others, 2022).
+# Without them a number that had been written 32 times falls to some two bits, and a letter costs no more: other
+# definitions have come in their place. **Public text first**: what a model has learned elsewhere need not be paid
+# for here, and large models that were trained so lose much less (Li and others, 2022); ours began from nothing. And
+# the plainest: what never stands in the text cannot come out of it.
 #
 # **Look:** the thousand candidates of one animal, for both models. Choose an animal that was written often, then one
 # that stands nowhere: that is the control.
