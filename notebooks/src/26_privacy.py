@@ -94,7 +94,8 @@ ordinary, held_out = lines[2800:][: 2000 - len(secrets)], lines[:800]
 rows = rows_of(ordinary + secrets)
 lines = None
 device.give_back_memory()
-print(ordinary[:3], secrets[:2], len(secrets), "of", len(rows), "lines are lockers", sep="\n")
+print(*ordinary[:3], *secrets[:2], sep="\n")
+print(f"{len(secrets)} of {len(rows)} lines are lockers")
 
 # %% [markdown]
 # How far does a secret stand out? Give every candidate a score, for instance its log-probability, and look at the
@@ -192,13 +193,14 @@ def runs_of(arm):
     return [row for row in saved["runs"] if row["arm"] == arm]
 
 
-# %% tags=["nbval-ignore-output"]
-# Train on the text: 150 steps of about 128 lines, so that each line is read ten times or so. Then ask for the lockers.
 def bits_of(model):
+    """The exposure of each animal's number."""
     scores = {animal: privacy.candidate_log_probs(model, begin(animal), numbers) for animal in animals}
     return {animal: privacy.exposure(scores[animal].numpy(), lockers[animal]) for animal in animals}
 
 
+# %% tags=["nbval-ignore-output"]
+# Train on the text: 150 steps of about 128 lines. Then ask for the lockers.
 plain = fresh()
 with device.one_thread():
     privacy.train(plain, rows, privacy.Plan(rate=RATE))
@@ -267,7 +269,7 @@ print("of them, written:", sorted(written[animal] for animal, _ in true))
 print("of animals that stand nowhere:", sum(written[animal] == 0 for animal, _ in true))
 
 # %% [markdown]
-# Nobody asked for the otter: the model brings it up by itself, and a reader who cannot tell a true line from an
+# Nobody asked for a locker: the model brings them up by itself, and a reader who cannot tell a true line from an
 # invented one can rank them by their probability, as that paper did.
 #
 # > **Common belief:** *"A model that does not overfit knows nothing by heart."* Overfitting is easy to see: the
@@ -339,7 +341,7 @@ check.exposure(from_zero)
 
 # %%
 # All pairs, by hand.
-inside, outside = [1.0, 2, 4], [3.0, 5]
+inside, outside = [1, 2, 4], [3, 5]
 pairs = [(a, b, a < b) for a in inside for b in outside]
 print(*pairs, sep="\n")
 print(f"{sum(won for *_, won in pairs)} of {len(pairs)}; the library says {privacy.auc([-1, -2, -4], [-3, -5]):.3f}")
@@ -442,7 +444,7 @@ check.membership(lambda inside, outside: sum((a > b) + (a == b) / 2 for a in ins
 # give: it adds them up. **Naive:** a loop, one backward pass a line. **Fast:** `torch.func` computes a function's
 # gradient (`grad`), and the same for a whole batch at once (`vmap`).
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["boilerplate", "nbval-ignore-output"]
 # The gradients of 64 lines: a loop, and the library's. Do they agree, and what do they take?
 def one_by_one(model, rows):
     losses = (privacy.line_losses(model, row[None])[0] for row in rows)
@@ -632,7 +634,8 @@ for arm in dict.fromkeys(row["arm"] for row in saved["runs"]):
     value, low, high = seed_interval(row["held_out"] for row in runs_of(arm))
     told = " ".join(f"{times}: {some[times][0]:.1f}" for times in TIMES)
     print(f"{arm:13} {value:.2f} nats [{low:.2f}, {high:.2f}], membership "
-          f"{np.mean([row['auc'] for row in runs_of(arm)]):.2f}, bits {told}")  # fmt: skip
+          f"{np.mean([row['auc'] for row in runs_of(arm)]):.2f}, bits {told}; of 32 times recited "
+          f"{sum(recited(arm, 32))} of {len(recited(arm, 32))}")  # fmt: skip
 few = [np.mean(row["exposures"]["1"] + row["exposures"]["2"]) for row in runs_of("epsilon 8")]
 more = [private["held_out"] - plain["held_out"] for plain, private in zip(runs_of("plain"), runs_of("epsilon 8"))]
 print("written once or twice, seed by seed:", [f"{x:.1f}" for x in few], "reached" if max(few) <= 3 else "missed")
@@ -678,9 +681,10 @@ assert all(stopped < private for stopped, private in zip(*loud))
 # nobody can say what the next question finds. Epsilon holds against every question, also those not yet thought of. A
 # promise cannot be seen in a table of attacks; it is proved, or it is not there.
 #
-# And the promise is for **one line**. A secret that was written 32 times has 32 lines: for k lines epsilon is k times
-# as large at least, and 256 promises nothing. The table shows it: nearly all of those numbers are recited by the
-# private model, too. Whoever wants to protect a *person* has to clip what all lines of a person ask for together.
+# And the promise is for **one line**. For k lines together the promise holds with k times epsilon at best; 32
+# copies and epsilon 8 make 256, which promises nothing. The table shows it: most of the numbers that were written
+# 32 times are recited by the private model, too. Whoever wants to protect a *person* has to clip what all lines of
+# a person ask for together.
 #
 # What else helps? **Each line once**: copies make secrets loud (Lee and others, 2022; Kandpal and others, 2022).
 # Without them a number that had been written 32 times falls to some two bits, and a letter costs no more: other
