@@ -411,7 +411,7 @@ viz.show(*pictures.curves({name: (*privacy.roc(*pair), privacy.auc(*pair)) for n
 # do not settle it.
 #
 # An AUC is a mean over all lines, and nobody lives in a mean. Look at the left end of the curve, where hardly any
-# stranger is accused: whom the threshold finds *there* has been found for certain.
+# stranger is accused: whoever is found *there* is found with few false alarms.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 15-25. Type** the pairs (4 lines), the solution (2 lines), the losses (5 lines).
@@ -634,8 +634,8 @@ for arm in dict.fromkeys(row["arm"] for row in saved["runs"]):
     value, low, high = seed_interval(row["held_out"] for row in runs_of(arm))
     told = " ".join(f"{times}: {some[times][0]:.1f}" for times in TIMES)
     print(f"{arm:13} {value:.2f} nats [{low:.2f}, {high:.2f}], membership "
-          f"{np.mean([row['auc'] for row in runs_of(arm)]):.2f}, bits {told}; of 32 times recited "
-          f"{sum(recited(arm, 32))} of {len(recited(arm, 32))}")  # fmt: skip
+          f"{np.mean([row['auc'] for row in runs_of(arm)]):.2f}, bits {told}")  # fmt: skip
+print("written 32 times, recited of 12:", {row["arm"]: sum(recited(row["arm"], 32)) for row in saved["runs"]})
 few = [np.mean(row["exposures"]["1"] + row["exposures"]["2"]) for row in runs_of("epsilon 8")]
 more = [private["held_out"] - plain["held_out"] for plain, private in zip(runs_of("plain"), runs_of("epsilon 8"))]
 print("written once or twice, seed by seed:", [f"{x:.1f}" for x in few], "reached" if max(few) <= 3 else "missed")
@@ -722,9 +722,9 @@ viz.explore(draw_candidates, animal=viz.Choice(sorted(animals, key=lambda animal
 # ## What you know now
 #
 # - **Exposure** measures in bits how far a planted secret stands out among its candidates; chance gives 1.44.
-# - A number that a text repeats is **known by heart** long before the model overfits, and the model brings it up
+# - A number that a text repeats is **known by heart** while the held-out loss still falls, and the model brings it up
 #   unasked.
-# - What was learned costs less: **membership** can be told by the loss, and better beside a reference.
+# - What was learned costs less: **membership** can be told by the loss, for some lines with few false alarms.
 # - **DP-SGD** clips each line's gradient and adds noise to the sum. The accountant turns sampling rate, noise and
 #   steps into an epsilon, which holds for one line, against every attack, also those that nobody has thought of.
 # - It **costs** loss. At an equal loss plain training that was stopped early gave away as little here; but it
