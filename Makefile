@@ -69,6 +69,7 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/adapting.py
 	$(PY) benchmarks/languages.py
 	$(PY) benchmarks/xray.py
+	$(PY) benchmarks/privacy.py
 
 clean:  ## remove the environment, builds and caches; your lessons in work/ and the downloaded data stay
 	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info
