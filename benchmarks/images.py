@@ -1,0 +1,156 @@
+"""A tiny CLIP on drawn scenes, asked more often than a lesson has time for: three seeds, its controls, its weakness.
+
+    python benchmarks/images.py            everything on the CPU, one thread (about ten minutes)
+    python benchmarks/images.py --table    print the tables of the last run
+
+Each run learns from 4,000 pictures and captions of its own. "shuffled" learns from the same pictures and captions in
+other pairs, "untrained" from none. "wrong captions" sees for each picture of two things one caption more, which is
+false of it by its order, its colours or its direction alone (for a picture of one thing, by its place). "long" has
+three times the steps. All else is the same; the rate is chosen by "tries", with a seed that is used nowhere else.
+
+"retrieval": 500 pictures and their captions, all different, from scenes that no run has learned from: which caption
+belongs to this picture ("to texts"), which picture to this caption ("to pictures"), at 1 and at 5. "same names" is the
+share of wrong first captions that name the same colours and shapes, in another order or relation.
+"names": 600 pictures of one thing of a seen name, 600 of a name that no run has seen; 30 names to choose from, each the
+mean over nine captions. "false": 600 pictures of two things, each with its caption and one that a single change made
+false: how often has the true one the higher score? (A tie counts half.)
+
+The tables go to results/images.json when they are whole. Lesson 25 shows them and reruns a row.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import time
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from measuring import save
+
+from course_lib import clip, device, scenes, training
+from course_lib.intervals import seed_interval
+
+RESULT = pathlib.Path(__file__).parent / "results/images.json"
+SEEDS, COUNT, STEPS, BATCH, RATES = (1, 2, 3), 4000, 400, 128, (2e-3, 4e-3, 8e-3)
+ARMS = {"trained": {}, "shuffled": {"shuffled": True}, "untrained": {"times": 0}, "wrong captions": {"wrong": True},
+        "long": {"times": 3}, "long, wrong captions": {"times": 3, "wrong": True}}  # fmt: skip
+
+
+def coded(captions) -> torch.Tensor:
+    return torch.tensor(scenes.encode(captions))
+
+
+def false_of(scene, rng) -> str:
+    """A caption that a single change made false: of a single thing another place, of two a change by chance."""
+    if len(scene) == 1:
+        place = (scene[0].place + int(rng.integers(1, 9))) % 9
+        return scenes.caption([scene[0]._replace(place=place)])
+    return scenes.false_caption(scene, scenes.CHANGES[rng.integers(1, 4)])
+
+
+def trained(seed: int, rate: float, *, shuffled=False, wrong=False, times=1) -> tuple[clip.CLIP, float]:
+    """A model, and the CPU seconds of its steps."""
+    rng, learned = np.random.default_rng(seed), scenes.sample(COUNT, seed=seed)
+    tensors = [torch.tensor(learned.pictures), coded(learned.captions)]
+    if shuffled:
+        tensors[1] = tensors[1][torch.tensor(rng.permutation(COUNT))]
+    if wrong:
+        tensors.append(coded([false_of(scene, rng) for scene in learned.scenes]))
+    torch.manual_seed(seed)
+    model = clip.CLIP(clip.CLIPConfig(len(scenes.WORDS)))
+    began = time.process_time()
+    if times:
+        plan = training.TrainingConfig(steps=times * STEPS, learning_rate=rate, warmup_steps=30, seed=seed)
+        batches = training.shuffled(*tensors, batch_size=BATCH)
+        training.train(model, batches, clip.contrastive, plan, progress=False)
+    return model.eval(), time.process_time() - began
+
+
+class Questions:
+    """What every model is asked, on scenes of their own."""
+
+    def __init__(self):
+        gallery = scenes.sample(3000, seed=1000)
+        first = list({text: i for i, text in reversed([*enumerate(gallery.captions)])}.values())[:500]
+        self.captions = [gallery.captions[i] for i in first]
+        self.gallery = torch.tensor(gallery.pictures[first])
+        self.prompts = torch.stack([coded([scenes.caption([scenes.Thing(*name, place)]) for place in range(9)])
+                                    for name in scenes.NAMES])  # fmt: skip
+        self.single = {"seen": scenes.sample(600, seed=2000, pairs=0),
+                       "never": scenes.sample(600, seed=2001, pairs=0, names=scenes.NEVER_SEEN)}  # fmt: skip
+        self.pairs = scenes.sample(600, seed=3000, pairs=1)
+
+    @torch.no_grad()
+    def ask(self, model: clip.CLIP) -> dict[str, float]:
+        scores = model.scores(self.gallery, coded(self.captions))
+        found = {f"to {what} at {k}": clip.retrieval_at(table, k)
+                 for what, table in (("texts", scores), ("pictures", scores.T)) for k in (1, 5)}  # fmt: skip
+        said = [(self.captions[i], mine) for i, mine in zip(scores.argmax(1).tolist(), self.captions) if i is not None]
+        lost = [(one, mine) for one, mine in said if one != mine]
+        found["same names"] = sum(names_of(a) == names_of(b) for a, b in lost) / max(1, len(lost))
+        vectors = clip.name_vectors(model, self.prompts)
+        for what, asked in self.single.items():
+            best = (model.encode_pictures(torch.tensor(asked.pictures)) @ vectors.T).argmax(1).tolist()
+            pairs = [(scenes.NAMES[i], scene[0]) for i, scene in zip(best, asked.scenes)]
+            found[f"{what}: colour"] = np.mean([name[0] == thing.colour for name, thing in pairs])
+            found[f"{what}: shape"] = np.mean([name[1] == thing.shape for name, thing in pairs])
+            found[f"{what}: name"] = np.mean([name == thing[:2] for name, thing in pairs])
+        shown = model.encode_pictures(torch.tensor(self.pairs.pictures))
+        true = (shown * model.encode_texts(coded(self.pairs.captions))).sum(1)
+        for change in scenes.CHANGES:
+            texts = coded([scenes.false_caption(scene, change) for scene in self.pairs.scenes])
+            gap = true - (shown * model.encode_texts(texts)).sum(1)
+            found[f"false: {change}"] = ((gap > 0).float().mean() + (gap == 0).float().mean() / 2).item()
+        return {name: round(float(value), 4) for name, value in found.items()}
+
+
+def names_of(caption: str) -> list[str]:
+    return sorted(word for word in caption.split() if word in scenes.COLOURS or word in scenes.SHAPES)
+
+
+def tries() -> list[dict]:
+    held = scenes.sample(1024, seed=4000)
+    batches = [(p, i) for p, i in zip(torch.tensor(held.pictures).split(BATCH), coded(held.captions).split(BATCH))]
+    rows = []
+    for rate in RATES:
+        model, _ = trained(9, rate)
+        rows.append({"rate": rate, "loss": round(training.evaluate(model, batches, clip.contrastive), 4)})
+        print(*rows[-1].values(), flush=True)
+    return rows
+
+
+def measure() -> dict:
+    with device.one_thread():
+        asked, tried, rows = Questions(), tries(), []
+        rate = min(tried, key=lambda row: row["loss"])["rate"]
+        for seed in SEEDS:
+            for arm, settings in ARMS.items():
+                model, seconds = trained(seed, rate, **settings)
+                rows.append({"arm": arm, "seed": seed, **asked.ask(model), "temperature": round(
+                    model.temperature.item(), 4), "cpu_seconds": round(seconds, 1)})  # fmt: skip
+                print(*rows[-1].values(), flush=True)
+    machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, torch {version('torch')}, one thread"
+    sizes = {"scenes": COUNT, "steps": STEPS, "batch": BATCH, "rate": rate, "gallery": len(asked.captions)}
+    return {"machine": machine, "settings": sizes, "tries": tried, "runs": rows}
+
+
+def table(found: dict) -> None:
+    print("measured on", found["machine"], found["settings"], found["tries"])
+    for arm in ARMS:
+        rows = [row for row in found["runs"] if row["arm"] == arm]
+        for name in rows[0]:
+            if name not in ("arm", "seed"):
+                value, low, high = seed_interval(row[name] for row in rows)
+                print(f"{arm:22} {name:28} {value:.3f} [{low:.3f}, {high:.3f}]")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", action="store_true", help="print the tables of the last run")
+    if not parser.parse_args().table:
+        found = measure()
+        save(RESULT, found)
+    table(json.loads(RESULT.read_text()))
