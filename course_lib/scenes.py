@@ -140,7 +140,7 @@ def inside(shape: str, across: Float[np.ndarray, "*dots"], down: Float[np.ndarra
     """Which dots a shape covers, as booleans: of size 1 around the middle (0, 0), `down` grows downwards."""
     distance, sides = np.hypot(across, down), (np.abs(across), np.abs(down))
     near, far = np.minimum(*sides), np.maximum(*sides)
-    return {"circle": distance <= 1, "square": far <= 0.85, "cross": (near <= 0.3) & (far <= 1.1),
+    return {"circle": distance <= 1, "square": far <= 1, "cross": (near <= 0.3) & (far <= 1.1),
             "ring": (distance <= 1.1) & (distance >= 0.6),
             "triangle": (down <= 0.8) & (np.abs(across) <= (down + 1) / 1.7)}[shape]  # fmt: skip
 
@@ -149,13 +149,14 @@ def draw(scene: Scene, rng: np.random.Generator) -> Float[np.ndarray, "24 24 3"]
     """A picture of a scene, numbers from 0 to 1. What the caption does not say is drawn by chance."""
     _require(scene)
     picture = np.full((SIDE, SIDE, 3), rng.uniform(0.05, 0.25))
-    dots = np.arange(SIDE) + 0.5
+    dots = (np.arange(3 * SIDE) + 0.5) / 3  # nine points a dot: edges are as soft as in a photograph
     for colour, shape, place in scene:
         row, column = divmod(place, 3)
-        y, x = 8 * row + 4 + rng.uniform(-0.8, 0.8), 8 * column + 4 + rng.uniform(-0.8, 0.8)
-        size = rng.uniform(2.9, 3.6)
+        y, x = 8 * row + 4 + rng.uniform(-0.6, 0.6), 8 * column + 4 + rng.uniform(-0.6, 0.6)
+        size = rng.uniform(2.8, 3.4)
         covered = inside(shape, (dots[None, :] - x) / size, (dots[:, None] - y) / size)
-        picture[covered] = np.array(COLOURS[colour]) * rng.uniform(0.85, 1.05)
+        share = covered.reshape(SIDE, 3, SIDE, 3).mean((1, 3))[..., None]  # (24, 24, 1)
+        picture = picture * (1 - share) + share * np.array(COLOURS[colour]) * rng.uniform(0.85, 1.05)
     return (picture + rng.normal(0, 0.03, picture.shape)).clip(0, 1).astype(np.float32)
 
 
