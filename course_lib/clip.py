@@ -51,7 +51,7 @@ class CLIPConfig(Settings):
     channels: Size = 3
     d_model: Size = 48
     num_layers: Size = 1
-    num_heads: Size = 4
+    num_heads: Size = 2
     d_ff: Size | None = 96
     temperature: Positive = 0.07
 
