@@ -34,8 +34,8 @@ def test_patches_stand_where_they_were():
     assert np.array_equal(whole.images[0].get_array(), picture)
     assert [axes.get_xlabel() for axes in parts] == [str(i) for i in range(16)]
     assert np.array_equal(parts[5].images[0].get_array(), picture[6:12, 6:12])
-    assert alt == ("Cut. On the left a red circle, 24 x 24 dots; on the right its 16 patches of 6 x 6, 4 a row, numbered "
-                   "row by row.")  # fmt: skip
+    assert alt == ("Cut. On the left a red circle, 24 x 24 dots; on the right its 16 patches of 6 x 6, 4 a row, "
+                   "numbered row by row.")  # fmt: skip
     assert figure.get_size_inches()[0] * figure.dpi == 800
     assert viz.png(figure).startswith("data:image/png")
 

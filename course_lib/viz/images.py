@@ -52,8 +52,8 @@ def cut(picture: Float[np.ndarray, "H W 3"], patches: Float[np.ndarray, "P size"
     for number, (patch, axes) in enumerate(zip(patches, right.subplots(count // columns, columns).flat)):
         _paint(axes, np.reshape(patch, (side, side, C)))
         axes.set_xlabel(number, fontsize=9, labelpad=1)
-    return figure, (f"{title}. On the left {words}, {height} x {width} dots; on the right its {count} patches of {side} "
-                    f"x {side}, {columns} a row, numbered row by row.")  # fmt: skip
+    return figure, (f"{title}. On the left {words}, {height} x {width} dots; on the right its {count} patches of "
+                    f"{side} x {side}, {columns} a row, numbered row by row.")  # fmt: skip
 
 
 @legible

@@ -40,7 +40,8 @@ BANK = {
     "zero_shot": [
         Wrong("always the first", ".argmax(1) -> .argmax(1) * 0"),
         Wrong("counted from one", ".argmax(1) -> .argmax(1) + 1"),
-        Wrong("words", "return (pictures @ names.T).argmax(1) -> return [str(i) for i in (pictures @ names.T).argmax(1)]"),
+        Wrong("words", "return (pictures @ names.T).argmax(1) -> "
+              "return [str(i) for i in (pictures @ names.T).argmax(1)]"),
     ],
 }  # fmt: skip
 
