@@ -1,6 +1,7 @@
 """A tiny CLIP on drawn scenes, asked more often than a lesson has time for: three seeds, its controls, its weakness.
 
     python benchmarks/images.py            everything on the CPU, one thread (about ten minutes)
+    python benchmarks/images.py --only long     one arm or some, beside what the file holds already
     python benchmarks/images.py --table    print the tables of the last run
 
 Each run learns from 4,000 pictures and captions of its own. "shuffled" learns from the same pictures and captions in
@@ -15,7 +16,7 @@ share of wrong first captions that name the same colours and shapes, in another 
 mean over nine captions. "false": 600 pictures of two things, each with its caption and one that a single change made
 false: how often has the true one the higher score? (A tie counts half.)
 
-The tables go to results/images.json when they are whole. Lesson 25 shows them and reruns a row.
+The table goes to results/images.json after each run. Lesson 25 shows it and reruns a row.
 """
 
 import argparse
@@ -111,23 +112,24 @@ def names_of(caption: str) -> list[str]:
     return sorted(word for word in caption.split() if word in scenes.COLOURS or word in scenes.SHAPES)
 
 
-def measure() -> dict:
+def measure(arms: list[str], rows: list[dict]) -> None:
+    """Run these arms, seed by seed, and put them beside the rows there are."""
+    machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, torch {version('torch')}, one thread"
+    sizes = {"scenes": COUNT, "steps": STEPS, "batch": BATCH, "rate": RATE, "gallery": 500}
     with device.one_thread():
-        asked, rows = Questions(), []
+        asked = Questions()
         for seed in SEEDS:
-            for arm, settings in ARMS.items():
-                model, seconds = trained(seed, **settings)
+            for arm in arms:
+                model, seconds = trained(seed, **ARMS[arm])
                 rows.append({"arm": arm, "seed": seed, **asked.ask(model), "temperature": round(
                     model.temperature.item(), 4), "cpu_seconds": round(seconds, 1)})  # fmt: skip
                 print(rows[-1], flush=True)
-    machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, torch {version('torch')}, one thread"
-    sizes = {"scenes": COUNT, "steps": STEPS, "batch": BATCH, "rate": RATE, "gallery": len(asked.captions)}
-    return {"machine": machine, "settings": sizes, "runs": rows}
+                save(RESULT, {"machine": machine, "settings": sizes, "runs": rows})
 
 
 def table(found: dict) -> None:
     print("measured on", found["machine"], found["settings"])
-    for arm in ARMS:
+    for arm in dict.fromkeys(row["arm"] for row in found["runs"]):
         rows = [row for row in found["runs"] if row["arm"] == arm]
         for name in rows[0]:
             if name not in ("arm", "seed"):
@@ -138,7 +140,9 @@ def table(found: dict) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", action="store_true", help="print the tables of the last run")
-    if not parser.parse_args().table:
-        found = measure()
-        save(RESULT, found)
+    parser.add_argument("--only", nargs="+", choices=ARMS, help="these arms, beside what the file holds already")
+    given = parser.parse_args()
+    if not given.table:
+        old = json.loads(RESULT.read_text())["runs"] if given.only else []
+        measure(given.only or list(ARMS), [row for row in old if row["arm"] not in (given.only or ())])
     table(json.loads(RESULT.read_text()))
