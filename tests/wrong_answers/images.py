@@ -29,16 +29,16 @@ BANK = {
     "contrastive_loss": [
         Wrong("the inputs changed", normalised_in_place),
         Wrong("a number for each picture", "labels) -> labels, reduction='none')"),
-        Wrong("the loss cut off", "pictures @ texts.T -> pictures.detach() @ texts.detach().T"),
+        Wrong("the pictures cut off", "pictures @ texts.T -> pictures.detach() @ texts.T"),
         Wrong("distances", "pictures @ texts.T -> torch.cdist(pictures, texts)"),
     ],
     "retrieval_at": [
         Wrong("one for each row", ".float().mean() -> .float()"),
-        Wrong("always found", "ahead < k -> ahead > -1"),
+        Wrong("always found", "ahead < k -> ahead > -1", "constant"),
         Wrong("per cent", ".mean() -> .mean() * 100"),
     ],
     "zero_shot": [
-        Wrong("always the first", ".argmax(1) -> .argmax(1) * 0"),
+        Wrong("always the first", ".argmax(1) -> .argmax(1) * 0", "all-zero"),
         Wrong("counted from one", ".argmax(1) -> .argmax(1) + 1"),
         Wrong("words", "return (pictures @ names.T).argmax(1) -> "
               "return [str(i) for i in (pictures @ names.T).argmax(1)]"),
