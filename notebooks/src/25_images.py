@@ -522,8 +522,9 @@ for change in scenes.CHANGES:
     false = vectors_of([scenes.false_caption(scene, change) for scene in pairs.scenes])
     gap = (vectors * (true - false)).sum(1)
     share[change] = ((gap > 0).float().mean() + (gap == 0).float().mean() / 2).item()
-    print(f"{change:18} right {share[change]:4.0%}; cosine of the two captions {(true * false).sum(1).mean():.2f}; as "
-          f"in: {scenes.false_caption(example, change)}")  # fmt: skip
+    near = (true * false).sum(1).mean()
+    print(f"{change:18} right {share[change]:4.0%}; cosine of the two captions {near:.2f}; as in: "
+          f"{scenes.false_caption(example, change)}")  # fmt: skip
 assert share["another colour"] > 0.95
 assert share["order"] < 0.75
 
@@ -542,18 +543,21 @@ for batch in torch.randperm(4000, generator=torch.Generator().manual_seed(1)).sp
 print(f"{sum(met) / len(met):.0%} of them meet such a rival")
 
 # %% [markdown]
-# So it is not rare at all here: every third picture or so has a rival whom order alone could beat. Our batches *ask* for
-# the order. Then perhaps they ask too seldom, or 400 steps are too few. Both can be varied: **three times the steps**;
-# and, for each picture, **one false caption more** among which to choose, made by a change of order, colours or
-# direction (Yuksekgonul and others teach with such, too).
+# So here it is not rare at all: nearly every second one has a rival whom its words do not tell apart. Our batches *ask*
+# for the order. The reason may hold for CLIP's data; ours needs another. Perhaps 400 steps are too few, or the question
+# comes too seldom beside all the easy ones. Both can be varied. From the trained model we go on for 400 steps: as
+# before (**more**), or with **one false caption more** for each picture among which to choose, made by a change of
+# order, colours or direction. (Yuksekgonul and others trained CLIP further with such; they call it NegCLIP.)
+#
+# **Predict** for both: is the order still a coin?
 
 # %% tags=["boilerplate"]
-# Three seeds, from the file; and the same with three times the steps, and with false captions to learn from.
-ARMS = {"trained": "400 steps", "long": "1,200 steps", "long, wrong captions": "1,200, with false captions"}
+# Three seeds, from the file: the first 400 steps; 400 more; 400 more with false captions.
+ARMS = {"trained": "400 steps", "more": "400 more", "false captions": "400 more, false captions"}
 lines = {name: {change: tuple(seed_interval(values(arm, f"false: {change}"))) for change in scenes.CHANGES}
          for arm, name in ARMS.items()}  # fmt: skip
 for arm, name in ARMS.items():
-    print(f"{name:27}", ", ".join(f"{change} {told(arm, f'false: {change}')}" for change in scenes.CHANGES))
+    print(f"{name:25}", ", ".join(f"{change} {told(arm, f'false: {change}')}" for change in scenes.CHANGES))
 viz.show(*pictures.shares(lines, "True caption against a false one",
                           "the true one scores higher (%, 95% interval)", 0.5))  # fmt: skip
 
@@ -568,7 +572,7 @@ def against(one, other, what):
     return f"{what}: {100 * gap.value:+.1f} points [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}], {verdict}"
 
 
-for one, other in (("long", "trained"), ("long, wrong captions", "long")):
+for one, other in (("more", "trained"), ("false captions", "more")):
     print(one, "minus", other)
     for what in ("false: order", "false: another direction", "to texts at 1", "never: name"):
         print("   ", against(one, other, what))
