@@ -38,10 +38,10 @@
 # ## A picture is a text
 #
 # The article on which this course began expects **cross-modal learning** (5.1.2): models pre-trained on pictures,
-# sound and text together, and "in this way understanding and reasoning across modalities". Radford and others had
-# built one in 2021, **CLIP**, from 400 million pictures of the internet with the words that stood beside them. We
-# build a tiny one, on pictures that our own code draws: then we know what is true of each, can hold things back, and
-# can draw whatever a question needs.
+# sound and text together, and "and so understanding and reasoning across modalities" (our translation). Radford and
+# others had built one in 2021, **CLIP**, from 400 million pictures of the internet with the words that stood beside
+# them. We build a tiny one, on pictures that our own code draws: then we know what is true of each, can hold things
+# back, and can draw whatever a question needs.
 
 # %% tags=["boilerplate"]
 # Eight scenes out of 4,000, and their captions.
@@ -150,6 +150,8 @@ for name, way in {"loops": with_loops, "reshape": clip.patches}.items():
 assert torch.equal(*ways.values())
 
 # %% [markdown]
+# Much more than twice: it makes 36,000 little tensors, the reshape one.
+#
 # Does the order of the patches matter? To attention, no (lesson 12): it needs to be told each one's place, by a table
 # of 36 learned vectors. Without it *left of* could not be seen at all. Our **picture encoder** is then a linear layer
 # on each patch, plus its place, one block of the Transformer, and the mean over the patches. The **text encoder** is
@@ -374,12 +376,19 @@ lost = [(captions[i], captions[j]) for i, j in enumerate(best) if captions[i] !=
 for true, said in lost[:6]:
     print(f"true: {true:42} chosen: {said}")
 alike = sum(named(a) == named(b) for a, b in lost) / len(lost)
+twin = {captions[i]: scenes.caption(gallery.scenes[k][::-1]) for i, k in enumerate(kept) if len(gallery.scenes[k]) == 2}
 print(f"{alike:.0%} of the wrong ones name the same colours and shapes "
       f"(three seeds: {told('trained', 'same names')})")  # fmt: skip
+print(f"{sum(twin.get(a) == b for a, b in lost) / len(lost):.0%} of the wrong ones are true as well: "
+      f"{sum(text in captions for text in twin.values())} of {len(twin)} captions of two things have such a twin here")
 
 # %% [markdown]
-# It has seen *what* is there, and chose among those captions that name it. Remember these lines; we come back to
-# them.
+# As a judge first: *a blue cross left of a red triangle* and *a red triangle right of a blue cross* are two captions
+# and one truth, and our measure calls the second one wrong. Before you read a score, read some of what it counts as
+# lost.
+#
+# The others name the same things and are false. It has seen *what* is there, and chose among those captions that name
+# it. Remember these lines; we come back to them.
 #
 # **Look:** the moment for a friend. Type a caption; the four best of 500 pictures answer, with what is true of them.
 # Words that no caption has are refused: the model knows 22.
@@ -651,12 +660,12 @@ for one, other in (("more", "trained"), ("false captions", "more")):
 #
 # <details><summary>Yes, it was trained on whole sentences.</summary>
 #
-# It was trained to tell the sentences of a batch apart, and for that the words were enough.
+# It was trained to tell the sentences of a batch apart, and for most of that the words are enough.
 #
 # </details>
-# <details><summary>No: what decides no choice in training is not learned.</summary>
+# <details><summary>No: a search can be good without it.</summary>
 #
-# Right. Ask with two captions that differ in their order alone, as here.
+# Right. Whether a model tells the two apart is a question of its own: ask with captions that differ in order alone.
 #
 # </details>
 
