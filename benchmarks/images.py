@@ -1,7 +1,7 @@
-"""A tiny CLIP on drawn scenes, asked more often than a lesson has time for: three seeds, its controls, its weakness.
+"""A tiny CLIP on drawn scenes, asked more often than a lesson has time for: more seeds, its controls, its weakness.
 
-    python benchmarks/images.py            everything on the CPU, one thread (about ten minutes)
-    python benchmarks/images.py --only more     one arm or some, beside what the file holds already
+    python benchmarks/images.py            everything on the CPU, one thread (some five minutes)
+    python benchmarks/images.py --only more --seeds 4 5    some arms, some seeds, beside what the file holds already
     python benchmarks/images.py --table    print the tables of the last run
 
 Each run learns from 4,000 pictures and captions of its own. "shuffled" learns from the same pictures and captions in
@@ -11,7 +11,8 @@ which sees for each picture of two things one caption more, made false by a chan
 
 "retrieval": 500 pictures and their captions, all different, from scenes that no run has learned from: which caption
 belongs to this picture ("to texts"), which picture to this caption ("to pictures"), at 1 and at 5. "same names" is the
-share of wrong first captions that name the same colours and shapes, in another order or relation.
+share of wrong first captions that name the same colours and shapes. A caption told from its other side (right of, for
+left of) counts as wrong where it stands among the 500.
 "names": 600 pictures of one thing of a seen name, 600 of a name that no run has seen; 30 names to choose from, each the
 mean over nine captions. "false": 600 pictures of two things, each with its caption and one that a single change made
 false: how often has the true one the higher score? (A tie counts half.)
@@ -36,8 +37,8 @@ from course_lib import clip, device, scenes, training
 from course_lib.intervals import seed_interval
 
 RESULT = pathlib.Path(__file__).parent / "results/images.json"
-SEEDS, COUNT, STEPS, BATCH, RATE = (1, 2, 3), 4000, 400, 128, 4e-3
-ARMS = ("trained", "shuffled", "untrained", "more", "false captions")
+COUNT, STEPS, BATCH, RATE = 4000, 400, 128, 4e-3
+ARMS = {"trained": 6, "shuffled": 3, "untrained": 3, "more": 6, "false captions": 6}  # how many seeds
 
 
 def coded(captions) -> torch.Tensor:
@@ -118,14 +119,14 @@ def names_of(caption: str) -> list[str]:
     return sorted(word for word in caption.split() if word in scenes.COLOURS or word in scenes.SHAPES)
 
 
-def measure(arms: list[str], rows: list[dict]) -> None:
-    """Run these arms, seed by seed, and put them beside the rows there are."""
+def measure(wanted: list[tuple[str, int]], rows: list[dict]) -> None:
+    """Run these (arm, seed), and put them beside the rows there are."""
     machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, torch {version('torch')}, one thread"
     sizes = {"scenes": COUNT, "steps": STEPS, "batch": BATCH, "rate": RATE, "gallery": 500}
     with device.one_thread():
         asked = Questions()
-        for seed in SEEDS:
-            for arm, model in models(seed, arms):
+        for seed in sorted({seed for _, seed in wanted}):
+            for arm, model in models(seed, [arm for arm, other in wanted if other == seed]):
                 rows.append({"arm": arm, "seed": seed, **asked.ask(model),
                              "temperature": round(model.temperature.item(), 4)})  # fmt: skip
                 print(rows[-1], flush=True)
@@ -146,8 +147,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", action="store_true", help="print the tables of the last run")
     parser.add_argument("--only", nargs="+", choices=ARMS, help="these arms, beside what the file holds already")
+    parser.add_argument("--seeds", nargs="+", type=int, help="these seeds alone")
     given = parser.parse_args()
     if not given.table:
+        wanted = [(arm, seed) for arm in given.only or ARMS for seed in given.seeds or range(1, ARMS[arm] + 1)]
         old = json.loads(RESULT.read_text())["runs"] if given.only else []
-        measure(given.only or list(ARMS), [row for row in old if row["arm"] not in (given.only or ())])
+        measure(wanted, [row for row in old if (row["arm"], row["seed"]) not in wanted])
     table(json.loads(RESULT.read_text()))
