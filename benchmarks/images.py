@@ -38,7 +38,7 @@ from course_lib.intervals import seed_interval
 
 RESULT = pathlib.Path(__file__).parent / "results/images.json"
 COUNT, STEPS, BATCH, RATE = 4000, 400, 128, 4e-3
-ARMS = {"trained": 6, "shuffled": 3, "untrained": 3, "more": 6, "false captions": 6}  # how many seeds
+ARMS = {"trained": 4, "shuffled": 3, "untrained": 3, "more": 4, "false captions": 4}  # how many seeds
 
 
 def coded(captions) -> torch.Tensor:
