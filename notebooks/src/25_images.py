@@ -387,8 +387,8 @@ print(f"{sum(twin.get(a) == b for a, b in lost) / len(lost):.0%} of the wrong on
 # and one truth, and our measure calls the second one wrong. Before you read a score, read some of what it counts as
 # lost.
 #
-# The others name the same things and are false. It has seen *what* is there, and chose among those captions that name
-# it. Remember these lines; we come back to them.
+# Most of the others name the same things and are false. It has seen *what* is there, and chose among those captions
+# that name it. Remember these lines; we come back to them.
 #
 # **Look:** the moment for a friend. Type a caption; the four best of 500 pictures answer, with what is true of them.
 # Words that no caption has are refused: the model knows 22.
