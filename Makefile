@@ -68,6 +68,7 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/llama.py
 	$(PY) benchmarks/adapting.py
 	$(PY) benchmarks/languages.py
+	$(PY) benchmarks/images.py
 	$(PY) benchmarks/xray.py
 	$(PY) benchmarks/privacy.py
 

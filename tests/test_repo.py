@@ -27,13 +27,13 @@ SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 # A module may import the floors below its own, and its left neighbours.
 FLOORS = [
     ["settings", "shapes", "files", "intervals", "device", "progress", "cleaning", "evaluation_sets", "manifest",
-     "fetching", "data", "vocab", "dates"],
+     "fetching", "data", "vocab", "dates", "scenes"],
     ["vector_files", "associations", "evaluation", "keyed_vectors", "spacy_vectors", "alignment", "counts", "bpe",
      "wordpiece", "tokenizer_files", "tokenizer_base", "subwords", "tokenizers", "linear", "gguf_file", "attention",
      "losses", "ngram", "padding", "batches", "distributed", "training_files", "training"],
     ["word2vec", "glove", "character_ngrams", "fasttext_classifier", "fasttext", "convolution", "sequences",
      "positions", "layers", "transformer"],
-    ["bert_data", "bert", "gpt", "llama"],
+    ["bert_data", "bert", "gpt", "llama", "clip"],
     ["finetuning", "decoding", "checkpoint_names", "checkpoint_folders", "checkpoints", "head_start", "pretrain",
      "interpretability", "lora", "privacy"],
 ]
