@@ -67,6 +67,7 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/decoding.py
 	$(PY) benchmarks/llama.py
 	$(PY) benchmarks/adapting.py
+	$(PY) benchmarks/scaling.py
 	$(PY) benchmarks/xray.py
 
 clean:  ## remove the environment, builds and caches; your lessons in work/ and the downloaded data stay

@@ -35,7 +35,7 @@ FLOORS = [
      "positions", "layers", "transformer"],
     ["bert_data", "bert", "gpt", "llama"],
     ["finetuning", "decoding", "checkpoint_names", "checkpoint_folders", "checkpoints", "head_start", "pretrain",
-     "interpretability", "lora"],
+     "interpretability", "lora", "scaling"],
 ]
 PEERS = {"gensim", "transformers", "sklearn", "fasttext", "tokenizers", "tiktoken"}
 
