@@ -61,7 +61,7 @@ def forward_flops(config: GPTConfig, batch_size: int, length: int | None = None)
 def training_flops(config: GPTConfig, batch_size: int, length: int | None = None, checkpointing: bool = False) -> int:
     """Those of one training step: there, and twice as many on the way back; with checkpointing the blocks once more.
 
-    (All but each block's last product: what comes out of it is needed by nobody on the way back, and torch stops there.)
+    (All but each block's last product: the way back needs nothing that comes out of it, and torch stops there.)
 
 
     >>> training_flops(GPTConfig(vocab_size=10, context_length=8, d_model=4, num_layers=1, num_heads=2), 3, 2)
