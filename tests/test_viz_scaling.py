@@ -17,8 +17,9 @@ def test_a_law_is_drawn_with_its_band_and_its_ends_are_said():
     assert list(seen.get_xdata()) == [1000, 2000]
     assert list(unseen.get_ydata()) == [2.1]
     assert len(figure.axes[0].collections) == 1
-    assert alt == ("A law. price (nats) over parameters: seen, 2 runs, from 3.05 at 1,000 to 2.60 at 2,000; unseen $x$, "
-                   "1 runs, from 2.10 at 8,000 to 2.10 at 8,000; with floor ends at 2.00 (1.80 to 2.20) at 10,000.")  # fmt: skip
+    assert alt == ("A law. price (nats) over parameters: seen, 2 runs, from 3.05 at 1,000 to 2.60 at 2,000; "
+                   "unseen $x$, 1 runs, from 2.10 at 8,000 to 2.10 at 8,000; with floor ends at 2.00 (1.80 to 2.20) at "
+                   "10,000.")  # fmt: skip
     assert figure.get_size_inches()[0] * figure.dpi == 800
     assert viz.png(figure).startswith("data:image/png")
 
@@ -37,8 +38,8 @@ def test_ways_are_shares_of_the_plain_one():
     plain, half, *levels = figure.axes[0].lines
     assert (half.get_xdata()[0], half.get_ydata()[0]) == (0.5, 1.2)
     assert len(levels) == 2
-    assert alt == ("Ways. As shares of the plain step: plain keeps 1.00 and takes 1.00; half keeps 0.50 and takes 1.20. "
-                   "Dotted lines at 1; lower and further left is better.")  # fmt: skip
+    assert alt == ("Ways. As shares of the plain step: plain keeps 1.00 and takes 1.00; half keeps 0.50 and takes "
+                   "1.20. Dotted lines at 1; lower and further left is better.")  # fmt: skip
     assert figure.get_size_inches()[0] * figure.dpi == 800
 
 

@@ -19,8 +19,8 @@ def in_place(gradients, counts):
 BANK = {
     "step_flops": [
         Wrong("nothing", "return 3 -> 3"),
-        Wrong("a list", "return 3 * 2 * B * T * (weights + attention) -> return [3 * 2 * B * T * weights, 3 * 2 * B * T * "
-              "attention]"),
+        Wrong("a list", "return 3 * 2 * B * T * (weights + attention) -> return [3 * 2 * B * T * weights, 3 * 2 * "
+              "B * T * attention]"),
         Wrong("biases as products", "12 * D * D -> (12 * D * D + 9 * D)"),
         Wrong("6ND, the tables among them", lambda V, D, L, B, T: 6 * B * T * (12 * L * D * D + (V + T) * D)),
     ],
@@ -31,8 +31,8 @@ BANK = {
     "accumulated": [
         Wrong("the inputs changed", in_place),
         Wrong("nothing", "return sum -> sum"),
-        Wrong("a list", "sum(count / whole * gradient for gradient, count in zip(gradients, counts)) -> [count / whole * "
-              "gradient for gradient, count in zip(gradients, counts)]"),
+        Wrong("a list", "sum(count / whole * gradient for gradient, count in zip(gradients, counts)) -> [count / "
+              "whole * gradient for gradient, count in zip(gradients, counts)]"),
         Wrong("minus", "return sum -> return -sum"),
     ],
     "power_law": [
