@@ -47,7 +47,6 @@
 # %% tags=["boilerplate"]
 # What the lesson stands on; the plays of lesson 17, as numbers.
 import json
-import math
 import os
 import runpy
 import subprocess
@@ -58,7 +57,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
@@ -250,7 +248,8 @@ def kept_for_the_way_back(model, rows):
 
 memory = scaling.training_memory(config, batch_size=8)
 looked_at = kept_for_the_way_back(model, rows)
-print(f"weights {memory.weights / 1e6:.2f} MB, gradients {memory.gradients / 1e6:.2f}, AdamW {memory.optimizer / 1e6:.2f}")
+print(f"weights {memory.weights / 1e6:.2f} MB, gradients {memory.gradients / 1e6:.2f}, "
+      f"AdamW {memory.optimizer / 1e6:.2f}")  # fmt: skip
 print(f"kept for the way back: {memory.activations / 1e6:.2f} MB by hand, torch keeps {looked_at / 1e6:.2f}")
 print(f"GPT-3, without anything kept: {16 * N / 1e12:.1f} million million bytes")
 assert abs(looked_at / memory.activations - 1) < 0.05
@@ -329,7 +328,7 @@ check.accumulated(accumulated)
 # hope is that each of them makes everything smaller.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# One step each way: what is kept, how long it takes (of three steps the middle one), how far its gradient is from plain.
+# One step each way: what is kept, how long it takes (of three the middle one), how far its gradient is from plain.
 larger = gpt.GPTConfig(len(letters), 256, d_model=192, num_layers=4, num_heads=4, dropout=0.0)
 some = ids[: 4 * 257].view(4, 257).long()
 
@@ -449,7 +448,7 @@ def loss(model, rows):
     return model.loss(rows)
 
 def tell(progress):
-    print(f"process {rank}, step {progress.step}: {len(mine)} batches computed, loss {progress.loss:.7f}", flush=True)
+    print(f"process {rank}, step {progress.step}: {len(mine)} batches so far, loss {progress.loss:.7f}", flush=True)
 
 plan = training.TrainingConfig(steps=6, learning_rate=0.01, accumulate=2)
 history = training.train(model, gpt.windows(ids, 64, 8), loss, plan, progress=False, on_step=tell)
@@ -535,8 +534,11 @@ for width in sorted({row["width"] for row in rows}):
     value, low, high = seed_interval(row["loss"] for row in mine)
     print(f"width {width:2}: {mine[0]['parameters']:7,} parameters, {mine[0]['flops'] / 1e9:4.0f} billion FLOPs, "
           f"{value:.3f} nats a letter [{low:.3f}, {high:.3f}]")  # fmt: skip
-print("tried, one seed:", ", ".join(f"width {row['width']} pull {row['pull']}: {row['loss']:.2f}" for row in saved["tries"]))
-print("every run: learning rate =", saved["pull"], "/ width")
+print("learning rate = pull / width; tried with one seed:")
+for width in (8, 24, 64):
+    tried = {row["pull"]: row["loss"] for row in saved["tries"] if row["width"] == width}
+    print(f"    width {width:2}:", ", ".join(f"pull {pull} gives {loss:.2f}" for pull, loss in tried.items()))
+print("all runs: pull", saved["pull"])
 
 # %% [markdown]
 # The same share would be a **power law**: double the size, and the price is multiplied by the same number every time.
@@ -643,14 +645,14 @@ for name, (value, low, high) in told.items():
 print(f"the lazy guess was {abs(lazy - reached):.3f} away, the law {abs(told['with floor'].value - reached):.3f}")
 
 # %% tags=["boilerplate", "hero"]
-# Three seeds of width 64, and of 96, from the file; then each size of the six predicted from those below it.
+# Three seeds of width 64, and of 96, from the file, beside what was said of them.
 for width in (64, 96):
     mine = [row for row in saved["larger"] if row["width"] == width]
+    print(f"width {width}: the runs", *(f"{row['loss']:.3f}" for row in mine))
     for name, found_law in laws.items():
         value, low, high = found_law.predict(mine[0]["parameters"])
         inside = sum(low <= row["loss"] <= high for row in mine)
-        print(f"width {width}, {name:10}: {value:.3f} [{low:.3f}, {high:.3f}], "
-              f"runs {' '.join(f'{row["loss"]:.3f}' for row in mine)}: {inside} of 3 inside")  # fmt: skip
+        print(f"    {name:10} {value:.3f} [{low:.3f}, {high:.3f}]: {inside} of 3 inside")
 
 # %% [markdown]
 # HERO_PROSE
@@ -681,11 +683,17 @@ viz.explore(draw_law, seen=viz.Slider(4, 8, 1, value=6), law=viz.Choice(["with f
 
 # %%
 # What ten times the size buys, by the law; and by the runs, as near to ten times as there are.
-law, (small, large) = laws["with floor"], (16, 64)
-price = {width: np.mean([row["loss"] for row in [*rows, *saved["larger"]] if row["width"] == width]) for width in (16, 64)}
-size = {width: next(row["parameters"] for row in [*rows, *saved["larger"]] if row["width"] == width) for width in (16, 64)}
-print(f"runs: {size[large] / size[small]:.0f} times the size, price {price[small]:.2f} to {price[large]:.2f}: "
-      f"{1 - price[large] / price[small]:.0%} lower")  # fmt: skip
+law = laws["with floor"]
+
+
+def mean_run(width):
+    """Parameters, and the mean price of three seeds."""
+    mine = [row for row in [*rows, *saved["larger"]] if row["width"] == width]
+    return mine[0]["parameters"], sum(row["loss"] for row in mine) / len(mine)
+
+
+(small, dear), (large, cheap) = mean_run(16), mean_run(64)
+print(f"runs: {large / small:.0f} times the size, price {dear:.2f} to {cheap:.2f}: {1 - cheap / dear:.0%} lower")
 for start in (1e4, 1e5, 1e6):
     print(f"law, from {start:9,.0f} to {10 * start:10,.0f}: {law(start):.2f} to {law(10 * start):.2f}, "
           f"{1 - law(10 * start) / law(start):.0%} lower")  # fmt: skip
