@@ -194,7 +194,7 @@ with device.one_thread():
     one_core = 10 * 2 * 1024**3 / (time.process_time() - began)
 rate = one_core * os.cpu_count()
 years = 3.14e23 / rate / (365.25 * 24 * 3600)
-print(f"{one_core / 1e9:.0f} billion FLOPs a second on one core, {os.cpu_count()} cores: GPT-3 takes {years:,.0f} years")
+print(f"{one_core / 1e9:.0f} billion FLOPs a second a core, {os.cpu_count()} cores: GPT-3 takes {years:,.0f} years")
 assert years > 1000
 
 # %% [markdown]
