@@ -132,9 +132,15 @@ class PowerLaw(NamedTuple):
         """
         rise = self.scale * size**-self.exponent
         slopes = np.array([1.0, rise, -rise * np.log(size)])[-len(self.covariance) :]
-        half = stats.t.ppf((1 + confidence) / 2, self.freedom) * np.sqrt(
-            self.noise**2 + slopes @ self.covariance @ slopes)  # fmt: skip
+        spread = np.sqrt(self.noise**2 + slopes @ self.covariance @ slopes)
+        half = float(stats.t.ppf((1 + confidence) / 2, self.freedom) * spread)
         return Interval(self(size), self(size) - half, self(size) + half)
+
+    def floor_interval(self, confidence: Confidence = 0.95) -> Interval:
+        """The floor, and how little the runs may know of it. ValueError for a law that was fitted without one."""
+        require(len(self.covariance) == 3, "floor", False, "True in fit_power_law")
+        half = float(stats.t.ppf((1 + confidence) / 2, self.freedom) * np.sqrt(self.covariance[0, 0]))
+        return Interval(self.floor, self.floor - half, self.floor + half)
 
 
 @shaped

@@ -107,13 +107,20 @@ def test_without_a_floor_it_is_the_line_of_the_logs():
 def test_of_the_intervals_about_95_in_100_hold_one_more_run(floor):
     rng = np.random.default_rng(0)
     rest = 1.5 if floor else 0.0
-    held, tries = 0, 200
+    held, floors, tries = 0, 0, 200
     for _ in range(tries):
         found = scaling.fit_power_law(SIZES, rest + 20 * SIZES**-0.4 + rng.normal(0, 0.01, len(SIZES)), floor=floor)
         value, low, high = found.predict(1e5)
         assert low < value < high
+        floors += floor and found.floor_interval().low <= rest <= found.floor_interval().high
         held += low <= rest + 20 * 1e5**-0.4 + rng.normal(0, 0.01) <= high
     assert stats.binomtest(held, tries, 0.95).pvalue > 0.001
+    assert floors >= 0.88 * tries or not floor
+
+
+def test_a_line_has_no_floor_to_ask_for():
+    with pytest.raises(ValueError, match="floor=False cannot be used: floor must be True"):
+        scaling.fit_power_law(SIZES, 8 * SIZES**-0.12, floor=False).floor_interval()
 
 
 def test_the_interval_grows_with_the_distance_and_the_confidence():
