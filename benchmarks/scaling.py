@@ -14,8 +14,8 @@ the lowest mean price is that of every run. "larger": two wider models, asked af
 many FLOPs as width 64 with its 400 steps.
 
 "savings": one training step of a larger model, plainly and in four other ways. All ways take turns in one process, a
-step each a round; "peak_mb" is what two steps add in a process of their own. "compiled" counts from the second step on,
-and "compiling" is the first.
+step each a round; "peak_mb" is what two steps add in a process of their own. "first" is the first step,
+in which torch.compile translates; the C++ compiler that it calls works in other processes, and is not in these seconds.
 
 The tables go to results/scaling.json, a part when it is whole.
 """

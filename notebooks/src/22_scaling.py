@@ -597,8 +597,8 @@ for name, found_law in laws.items():
 # seeds of one width differ by nearly that. Where they part is beyond.
 #
 # **The target, stated first.** Width 64 is in none of these eighteen runs, and has two thirds more parameters than the
-# largest of them. Before it runs, each law says where it will fall, with a 95% interval. Reached, if the run of the law with a
-# floor falls inside. Beside them stands the lazy guess, that it will be as good as the largest so far.
+# largest of them. Before it runs, each law says where it will fall, with a 95% interval. Reached, if the run falls
+# inside the interval of the law with a floor. Beside both stands the lazy guess: as good as the largest so far.
 #
 # Two small sizes first, live: does your machine make the runs of the file?
 
@@ -741,7 +741,7 @@ for width, long in longer.items():
     gained[width] = seed_interval(a["loss"] - b["loss"] for a, b in zip(short, long, strict=True))
     print(f"width {width}: {seed_interval(row['loss'] for row in short).value:.2f} becomes "
           f"{seed_interval(row['loss'] for row in long).value:.2f}, {gained[width].value:.2f} less "
-          f"[{gained[width].low:.2f}, {gained[width].high:.2f}]; {long[0]['flops'] / 1e9:.0f} billion FLOPs")  # fmt: skip
+          f"[{gained[width].low:.2f}, {gained[width].high:.2f}]; {long[0]['flops'] / 1e9:.0f} billion FLOPs")
 print(f"width 64 for 400 steps: {saved['larger'][0]['flops'] / 1e9:.0f} billion FLOPs")
 
 # %% [markdown]
@@ -763,7 +763,8 @@ print(f"GPT-3: {N / 1e9:.0f} thousand million parameters want {20 * N / 1e12:.1f
 # **The outputs below the cells are saved** from the machine that built this notebook; say so if you show them instead
 # of a run of your own.
 #
-# **Poll:** "the law fits eighteen runs to some hundredths of a nat. May we ask it about a model a million times as large?"
+# **Poll:** "the law fits eighteen runs to some hundredths of a nat. May one ask it about a model of a million times
+# their size?"
 # - *yes, it fits so well*: every point it has seen lies within a factor of thirty.
 # - *it answers, with an interval that knows nothing of a bend*: right. Look at what the two laws say there.
 
