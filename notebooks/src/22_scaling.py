@@ -446,7 +446,7 @@ check.accumulated(lambda gradients, counts: sum(gradients) / len(gradients))
 # %% tags=["boilerplate"]
 # The script, and a run of it under torchrun that we can watch.
 SCRIPT = '''
-import os, pathlib, torch
+import json, os, pathlib, torch
 from course_lib import gpt, training
 
 rank = int(os.environ.get("RANK", 0))
@@ -464,6 +464,7 @@ def tell(progress):
 
 plan = training.TrainingConfig(steps=6, learning_rate=0.01, accumulate=2)
 history = training.train(model, gpt.windows(ids, 64, 8), loss, plan, progress=False, on_step=tell)
+pathlib.Path(__file__).with_name(f"losses_{rank}.json").write_text(json.dumps(history.losses))
 '''
 
 
@@ -471,16 +472,11 @@ def watched(script, processes):
     """Run the script under torchrun, show its lines as they come, and return each process's losses."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     started = subprocess.Popen([*command, str(script)], env=os.environ | {"OMP_NUM_THREADS": "1"}, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
-    losses, other = {}, []
+                               stdout=subprocess.PIPE, stderr=script.with_name("errors.txt").open("w"))  # fmt: skip
     for line in started.stdout:
-        if not line.startswith("process "):
-            other.append(line)
-            continue
         print(line, end="")
-        losses.setdefault(line.split(",")[0], []).append(float(line.split()[-1]))
-    assert started.wait() == 0, other[-1:]
-    return list(losses.values())
+    assert started.wait() == 0, script.with_name("errors.txt").read_text()[-500:]
+    return [json.loads(script.with_name(f"losses_{rank}.json").read_text()) for rank in range(processes)]
 
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
@@ -600,7 +596,7 @@ check.power_law(power_law)
 sizes, losses = (np.array([row[what] for row in rows], float) for what in ("parameters", "loss"))
 laws = {"with floor": scaling.fit_power_law(sizes, losses), "line": scaling.fit_power_law(sizes, losses, floor=False)}
 for name, found_law in laws.items():
-    print(f"{name:10} loss = {found_law.floor:.2f} + {found_law.scale:.1f} x size ^ -{found_law.exponent:.3f}; "
+    print(f"{name:10} loss = {found_law.floor:.1f} + {found_law.scale:.1f} x size ^ -{found_law.exponent:.2f}; "
           f"a run falls {found_law.noise:.3f} from it")  # fmt: skip
 
 # %% [markdown]
@@ -735,13 +731,13 @@ for start in (1e4, 1e5, 1e6):
           f"{1 - law(10 * start) / law(start):.0%} lower")  # fmt: skip
 
 # %% [markdown]
-# **False**, by far: some twelve times the size takes a seventh off the price. And the next ten times take off no more.
-# (A price is a logarithm. What a seventh is worth is another question; the last number is one answer.)
+# **False**, by far: some twelve times the size takes a seventh off the price. And the next ten times take off no
+# more. (A price is a logarithm. What a seventh is worth is another question; the last number is one answer.)
 #
-# Both laws were too low for the wide models. What did these lack? A likely story: text. All widths read the same 204,800
-# letters, which for width 8 are seventy letters for each parameter, and for width 64 not two. So three widths ran
-# again, with three times the steps. **Predict:** which of them gains most from more text? And which is better at about
-# the same FLOPs: width 64 for 400 steps, or width 32 for 1,200?
+# Both laws were too low for the wide models. What did these lack? A likely story: text. All widths read the same
+# 204,800 letters, which for width 8 are seventy letters for each parameter, and for width 64 not two. So three widths
+# ran again, with three times the steps. **Predict:** which of them gains most from more text? And which is better at
+# about the same FLOPs: width 64 for 400 steps, or width 32 for 1,200?
 
 # %% tags=["boilerplate"]
 # Three times the text, three seeds each, from the file.
@@ -756,8 +752,8 @@ for width, long in longer.items():
 print(f"width 64 for 400 steps: {saved['larger'][0]['flops'] / 1e9:.0f} billion FLOPs")
 
 # %% [markdown]
-# The story was likely, and it is **wrong**: the *narrowest* gains most, in nats and in shares. Whatever bent the law, it
-# is not that the wide models alone wanted text; all wanted it. (What else it may be, we have not tried. The learning
+# The story was likely, and it is **wrong**: the *narrowest* gains most, in nats and in shares. Whatever bent the law,
+# it is not that the wide models alone wanted text; all wanted it. (What else it may be, we have not tried. The learning
 # rate is a rule of ours, found with one seed; and between widths 16 and 24 lies a larger step than the law knows.)
 #
 # But look at what text is worth. Three times the text took off nearly as much as twelve times the size. At about the
