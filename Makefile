@@ -69,6 +69,7 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/adapting.py
 	$(PY) benchmarks/languages.py
 	$(PY) benchmarks/images.py
+	$(PY) benchmarks/scaling.py
 	$(PY) benchmarks/xray.py
 	$(PY) benchmarks/privacy.py
 

@@ -35,7 +35,7 @@ FLOORS = [
      "positions", "layers", "transformer"],
     ["bert_data", "bert", "gpt", "llama", "clip"],
     ["finetuning", "decoding", "checkpoint_names", "checkpoint_folders", "checkpoints", "head_start", "pretrain",
-     "interpretability", "lora", "privacy"],
+     "interpretability", "lora", "privacy", "scaling"],
 ]
 PEERS = {"gensim", "transformers", "sklearn", "fasttext", "tokenizers", "tiktoken"}
 
