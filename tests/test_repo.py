@@ -30,12 +30,12 @@ FLOORS = [
      "fetching", "data", "vocab", "dates"],
     ["vector_files", "associations", "evaluation", "keyed_vectors", "counts", "bpe", "wordpiece", "tokenizer_files",
      "tokenizer_base", "subwords", "tokenizers", "linear", "gguf_file", "attention", "losses",
-     "ngram", "padding", "batches", "distributed", "training_files", "training"],
+     "neuron", "ngram", "padding", "batches", "distributed", "training_files", "training"],
     ["word2vec", "glove", "character_ngrams", "fasttext_classifier", "fasttext", "convolution", "sequences",
      "positions", "layers", "transformer"],
     ["bert_data", "bert", "gpt", "llama"],
     ["finetuning", "decoding", "checkpoint_names", "checkpoint_folders", "checkpoints", "head_start", "pretrain",
-     "interpretability", "lora"],
+     "interpretability", "lora", "last_table"],
 ]
 PEERS = {"gensim", "transformers", "sklearn", "fasttext", "tokenizers", "tiktoken"}
 
