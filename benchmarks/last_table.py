@@ -1,20 +1,20 @@
 """One task, every method of the course: film reviews' sentiment, from counting to SmolLM2, with what each costs.
 
-    python benchmarks/last_table.py                           all rows that are missing (half an hour on a quiet core; it
-                                                              can be stopped, and goes on where it was)
+    python benchmarks/last_table.py            all rows that are missing (half an hour on a quiet core; it can be
+                                               stopped, and goes on where it was)
     python benchmarks/last_table.py --methods "fastText" --seeds 1
     python benchmarks/last_table.py --table                   print the table of what is there
 
 Everyone is asked about the same 1,000 reviews of held-out films (`last_table.asked`; SmolLM2, which is slow, about the
-first 200), and everyone with the same seed learns from the same labelled reviews (`last_table.labelled`). Counting reads
-whole reviews, as do the word vectors, fastText and the n-grams. The networks read 126 pieces, the first 32 and the last
-94, as in lesson 16; "same pieces" is counting that reads no more than they. "shuffled labels" is counting whose labelled
-reviews have one another's labels: what it still gets right is chance or a leak.
+first 200), and everyone with the same seed learns from the same labelled reviews (`last_table.labelled`). Counting
+reads whole reviews, as do the word vectors, fastText and the n-grams. The networks read 126 pieces, the first 32 and
+the last 94, as in lesson 16; "same pieces" is counting that reads no more than they. "shuffled labels" is counting
+whose labelled reviews have one another's labels: what it still gets right is chance or a leak.
 
 CPU-seconds are process time of one thread, from the texts to a trained model, and for 1,000 answers: cutting texts into
 words or pieces counts, reading files does not, and no more does what was pretrained before (`begins_with`). Networks
-compute in bfloat16 where the processor has it. Settings were set once, by hand, and tuned for nobody but the regressions,
-whose penalty is chosen by cross-validation among the labelled reviews.
+compute in bfloat16 where the processor has it. Settings were set once, by hand, and tuned for nobody but the
+regressions, whose penalty is chosen by cross-validation among the labelled reviews.
 
 Each method and seed has a process of its own, and each row is written to results/last_table.json at once.
 """
@@ -32,8 +32,20 @@ import torch
 from measuring import has_bfloat16, machine, save
 from torch import nn
 
-from course_lib import bert, checkpoints, cleaning, data, fasttext, finetuning, last_table, ngram, pretrain, sequences
-from course_lib import training, transformer
+from course_lib import (
+    bert,
+    checkpoints,
+    cleaning,
+    data,
+    fasttext,
+    finetuning,
+    last_table,
+    ngram,
+    pretrain,
+    sequences,
+    training,
+    transformer,
+)
 from course_lib.keyed_vectors import KeyedVectors
 from course_lib.neuron import Neuron, TfIdf
 from course_lib.vocab import Vocab
@@ -95,6 +107,21 @@ def on_vectors(of, texts, labels):
 def word_vectors(texts, labels, seed):
     size = skip_gram().vectors.size + 101
     return on_vectors(mean_words, texts, labels), size, 4e-6 * size
+
+
+def two_together(texts, labels, seed):
+    """Counting and word vectors: the sum of both neurons' scores."""
+    tf_idf = TfIdf(1 if len(texts) < 1000 else 2)
+    counts = Neuron().fit(tf_idf.fit(words(texts)), np.array(labels))
+    X = mean_words(texts)
+    mean, spread = X.mean(0), X.std(0) + 1e-9
+    vectors = Neuron().fit((X - mean) / spread, np.array(labels))
+
+    def answer(asked):
+        return counts.scores(tf_idf(words(asked))) + vectors.scores((mean_words(asked) - mean) / spread) > 0
+
+    size = 2 * len(tf_idf.vocab) + 1 + skip_gram().vectors.size + 101
+    return answer, size, 4e-6 * size
 
 
 def fast_text(texts, labels, seed):
@@ -219,8 +246,8 @@ def lstm(texts, labels, seed):
 
 def small_transformer(texts, labels, seed):
     torch.manual_seed(seed)
-    config = transformer.TransformerConfig(vocab_size=len(body("bert")[1]), context_length=128, d_model=64, num_layers=2,
-                                           num_heads=4, norm="pre")  # fmt: skip
+    config = transformer.TransformerConfig(vocab_size=len(body("bert")[1]), context_length=128, d_model=64,
+                                           num_layers=2, num_heads=4, norm="pre")  # fmt: skip
     model = OnMean(Reader(config), 64)
     return learned(model, "bert", texts, labels, seed, 2e-3, {100: 15, 1000: 8, 3000: 5}[len(texts)])
 
@@ -239,7 +266,8 @@ SCORN, PRAISE = ["terrible", "bad", "awful", "boring"], ["great", "good", "excel
 def asked_in_words(texts, labels, seed):
     """Lesson 16's question without a new head: "it was [MASK].", praise or scorn?"""
     model, tokenizer = pretrain.load(data.path("bert"))
-    question = [*tokenizer.encode("it was [MASK].", special=False), tokenizer.sep_id]
+    before, after = (tokenizer.encode(part, special=False) for part in ("it was", "."))
+    question = [*before, tokenizer.mask_id, *after, tokenizer.sep_id]
     sides = [[tokenizer.vocab[word] for word in some] for some in (SCORN, PRAISE)]
 
     @torch.no_grad()
@@ -335,6 +363,7 @@ METHODS = {  # name: the method, the numbers of labels, how many reviews are ask
     "counting, same pieces": (same_pieces, (*FEW, 3000), 1000, ""),
     "counting, shuffled labels": (shuffled_labels, (1000,), 1000, ""),
     "word vectors": (word_vectors, MANY, 1000, READ_REVIEWS),
+    "two together": (two_together, MANY, 1000, READ_REVIEWS),
     "fastText": (fast_text, MANY, 1000, ""),
     "n-grams": (n_grams, MANY, 1000, ""),
     "BERT, asked in words": (asked_in_words, (0,), 1000, READ),
@@ -370,8 +399,12 @@ def measure(method: str, labels: int, seed: int) -> last_table.Row:
 
 def load_first(method: str) -> None:
     """Files are read before the clock starts."""
-    load = {"word vectors": skip_gram, "frozen MiniLM": lambda: body("minilm"), "tuned MiniLM": lambda: body("minilm")}
-    load.get(method, smol if "SmolLM2" in method else lambda: body("bert"))()
+    if method in ("word vectors", "two together"):
+        skip_gram()
+    elif "SmolLM2" in method:
+        smol()
+    else:
+        body("minilm" if "MiniLM" in method else "bert")
 
 
 def run_one(method: str, sizes: list[int], seed: int) -> None:
@@ -394,7 +427,7 @@ def run(methods, seeds) -> None:
                 process.start()
                 process.join()
                 if process.exitcode:
-                    raise SystemExit(f"{method}, seed {seed}, ended with {process.exitcode}")
+                    print(f"{method}, seed {seed}, ended with {process.exitcode}", flush=True)
 
 
 def saved() -> dict:

@@ -124,7 +124,7 @@ def bootstrap_interval(model_scores: Real[np.ndarray, " N"], gold: Real[np.ndarr
 
 @shaped
 def wilson_interval(right: float, asked: Size, confidence: Confidence = 0.95) -> Interval:
-    """The share of right answers, and Wilson's interval: all true shares from which `right` lies within z standard errors.
+    """The share of right answers, and Wilson's interval: all true shares within z of their standard errors of it.
 
     Unlike share +- z * sqrt(share * (1 - share) / asked) it never leaves [0, 1], and has a width where all are right.
     ValueError unless 0 <= right <= asked.
@@ -142,7 +142,7 @@ def wilson_interval(right: float, asked: Size, confidence: Confidence = 0.95) ->
 
 
 def mcnemar(only_one: int, only_other: int) -> float:
-    """McNemar's exact p for two methods asked the same: `only_one` answers that the one alone has right, and the other's.
+    """McNemar's exact p for two methods asked the same: how many answers the one alone has right, and the other alone.
 
     Where both are right or both wrong they do not differ. Were they equally good, each other question would be a throw
     of a coin; p is how often that many coins fall at least so unevenly. 1 where they never differ.

@@ -57,7 +57,7 @@ def _reviews(rows: Sequence[int]) -> Reviews:
 
 @shaped
 def asked(number: Size = ASKED) -> Reviews:
-    """The first `number` of the 1,000 that everyone is asked about, out of the shelves of films that lesson 08 holds out."""
+    """The first `number` of the 1,000 that everyone is asked about: of the films that lesson 08 holds out."""
     if number > ASKED:
         raise ValueError(f"number is {number}: only {ASKED:,} reviews are asked.")
     return _reviews(np.random.default_rng(0).permutation(np.flatnonzero(held_out_reviews()))[:number])
@@ -207,7 +207,7 @@ def standing(row: Row, rows: Sequence[Row]) -> str:
 
 
 def front(costs: Sequence[float], scores: Sequence[float]) -> list[bool]:
-    """Pareto's front: True for whom nobody beats, where to beat is to cost no more and score no less, one of them truly.
+    """Pareto's front: True for whom nobody beats. To beat: to cost no more and score no less, and not be equal in both.
 
     >>> front([1, 2, 3], [0.7, 0.6, 0.8])
     [True, False, True]

@@ -83,8 +83,9 @@ class Neuron:
         """Finds the weights; returns itself. ValueError where lengths differ or one of the two labels is missing."""
         labels = np.asarray(labels)
         if X.shape[0] != len(labels) or set(labels.tolist()) != {0, 1}:
-            raise ValueError(f"{X.shape[0]} rows came with {len(labels)} labels, of the kinds {sorted(set(labels.tolist()))}: "
-                             "give a label for each row, and both 0 and 1.")  # fmt: skip
+            kinds = sorted(set(labels.tolist()))
+            raise ValueError(f"{X.shape[0]} rows came with {len(labels)} labels, of the kinds {kinds}: give a label "
+                             "for each row, and both 0 and 1.")  # fmt: skip
         if self.C is None:
             self.C = self._chosen(X[:TRIED], labels[:TRIED])
         sign, turned, C = np.where(labels == 1, 1, -1), X.T, self.C

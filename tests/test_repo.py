@@ -27,7 +27,7 @@ SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 # A module may import the floors below its own, and its left neighbours.
 FLOORS = [
     ["settings", "shapes", "files", "intervals", "device", "progress", "cleaning", "evaluation_sets", "manifest",
-     "fetching", "data", "vocab", "dates"],
+     "fetching", "data", "vocab", "dates", "beliefs"],
     ["vector_files", "associations", "evaluation", "keyed_vectors", "counts", "bpe", "wordpiece", "tokenizer_files",
      "tokenizer_base", "subwords", "tokenizers", "linear", "gguf_file", "attention", "losses",
      "neuron", "ngram", "padding", "batches", "distributed", "training_files", "training"],
