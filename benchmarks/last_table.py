@@ -2,7 +2,7 @@
 
     python benchmarks/last_table.py            all rows that are missing (half an hour on a quiet core; it can be
                                                stopped, and goes on where it was)
-    python benchmarks/last_table.py --methods "fastText" --seeds 1
+    python benchmarks/last_table.py --methods "fastText" --labels 100 1000 --seeds 1
     python benchmarks/last_table.py --table                   print the table of what is there
 
 Everyone is asked about the same 1,000 reviews of held-out films (`last_table.asked`; SmolLM2, which is slow, about the
@@ -415,13 +415,13 @@ def run_one(method: str, sizes: list[int], seed: int) -> None:
         add(measure(method, labels, seed))
 
 
-def run(methods, seeds) -> None:
+def run(methods, seeds, labels) -> None:
     last_table.asked(), last_table.labelled(0)  # read once, before the processes part
     forked = multiprocessing.get_context("fork")
     for seed in seeds:
         for method in methods:
             had = {(row["method"], row["labels"], row["seed"]) for row in saved()["rows"]}
-            sizes = [labels for labels in METHODS[method][1] if (method, labels, seed) not in had]
+            sizes = [size for size in METHODS[method][1] if size in labels and (method, size, seed) not in had]
             if sizes and (seed == SEEDS[0] or method not in ONCE):
                 process = forked.Process(target=run_one, args=(method, sizes, seed))
                 process.start()
@@ -458,10 +458,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS])
     parser.add_argument("--seeds", nargs="+", type=int, choices=SEEDS, default=SEEDS)
+    parser.add_argument("--labels", nargs="+", type=int, choices=(0, 4, *MANY), default=(0, 4, *MANY))
     parser.add_argument("--table", action="store_true", help="print the table of what is there")
     options = parser.parse_args()
     if not options.table:
-        run(options.methods, options.seeds)
+        run(options.methods, options.seeds, options.labels)
     print_table()
 
 

@@ -41,8 +41,6 @@ class TfIdf:
     def fit(self, texts: Sequence[Sequence[str]]) -> sparse.csr_array:
         """Learns the vocabulary and how rare each word is; returns the table [N, V]. ValueError for no word."""
         self.vocab = Vocab.from_corpus(texts, self.min_count)
-        if not len(self.vocab):
-            raise ValueError(f"No word stands {self.min_count} times in these {len(texts)} texts: lower min_count.")
         X = self._counts(texts)
         self.rarity = 1 + np.log(len(texts) / np.bincount(X.indices, minlength=len(self.vocab)))
         return self._weighed(X)
