@@ -99,7 +99,7 @@ def curves(rows: Mapping[str, Mapping[int, Sequence[float]]], title: str) -> tup
             high.append(100 * max(shares) - mean)
         axes.errorbar(places, means, [low, high], color=COLOURS[number % 7], marker=MARKERS[(number + number // 7) % 7],
                       linestyle=("-", "--", ":")[number // 7 % 3], linewidth=1.8,
-                     
+
                       markersize=7, capsize=3, label=name)  # fmt: skip
         told.append(f"{name} " + ", ".join(f"{mean:.0f} with {n:,}" for n, mean in zip(sorted(row), means)))
     every = sorted({labels for row in rows.values() for labels in row})

@@ -234,8 +234,13 @@ with device.one_thread():
     frozen = last_table.add_row(
         "frozen MiniLM, live", lambda texts: on_vectors.predict((sentence_vectors(texts) - mean) / spread),
         labels=100, number=200, learn_seconds=time.process_time() - began)  # fmt: skip
-assert frozen.accuracy > 0.6
+assert frozen.accuracy > 0.55
 minilm = None  # make room
+
+# %% [markdown]
+# It does not; and the file will show that with all 1,000 labels it does not either. A likely reading: MiniLM was trained
+# on pairs of sentences that belong together, so its vectors say what a text is *about*, and two people who quarrel over
+# one film write about the same thing.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 14-26. Type** the lazy row (1 line), counting (6 lines), fastText (4 lines). Ask before each: where will
@@ -253,6 +258,7 @@ minilm = None  # make room
 # three seeds; a seed draws the labelled reviews and starts the networks. CPU-seconds count from the texts to a
 # trained model, and for 1,000 answers. The interval is Wilson's, for the mean of the seeds; beside it stand the worst
 # and the best seed. (SmolLM2 was asked about the first 200 reviews alone. Its numbers lie in a file of 4 bits each.)
+# Where a method or a seed is missing nobody has had the time to run it yet: the same command adds what is not there.
 #
 # **Turn your order over.**
 
@@ -313,7 +319,8 @@ viz.show(*pictures.curves(learners, "Right answers against labels"))
 #   with a verdict, it has met in a text. With 20,000 fastText and counting are ahead of it: by then they know their
 #   words themselves, and a mean of vectors has no more to learn.
 # - **No label at all** is not nothing. Your own BERT, asked which word fits behind a review, is about where counting is
-#   with its first 100 labels. Reading without verdicts has saved you those.
+#   with its first 100 labels. SmolLM2, which has read very much more, is near counting with 1,000 (how near, its 200
+#   reviews cannot say). Reading without verdicts has saved you those.
 # - **Neighbours in the table are often one.** Many intervals overlap, and some methods part by less than one method's
 #   own seeds.
 
@@ -328,7 +335,9 @@ assert min(mean_of("fastText", 20_000), mean_of("counting", 20_000)) > mean_of("
 for method in ("word vectors", "counting", "fastText"):
     print(f"{method:13} with 100, 1,000 and 20,000 labels:",
           *(f"{mean_of(method, labels):.1%}" for labels in (100, 1000, 20_000)))  # fmt: skip
-print(f"BERT, asked in words, with none: {mean_of('BERT, asked in words', 0):.1%}")
+for method in ("BERT, asked in words", "SmolLM2, no example"):
+    value, low, high = last_table.interval(rows[method, 0])
+    print(f"{method}, with none: {value:.1%} [{low:.1%}, {high:.1%}]")
 
 # %% [markdown]
 # ### The controls
@@ -541,8 +550,8 @@ sizes, values, _ = zip(*by_size)
 print(f"Spearman's rank correlation: {spearman(np.array(sizes, float), np.array(values)):+.2f}")
 
 # %% [markdown]
-# **False here**, as it stands. The row of the neuron that counts has some ten thousand numbers, that of the largest
-# model more than ten thousand times as many, and there is no order in the column beside them that size would explain.
+# **False here**, as it stands. The neuron that counts has fewer than twenty thousand numbers, the largest model some
+# thousands of times as many, and size does not explain the order in the column beside it.
 # What goes with accuracy is how many verdicts a method was given, and what it had read before it came. Larger models
 # than ours, asked by a prompt, do answer this task better; that they are *larger* is one difference of many. (A rank
 # correlation of a dozen methods has a wide interval; read its sign, if you read it at all.)
@@ -635,8 +644,8 @@ my_row = last_table.add_row("my idea", my_idea)
 #
 # - *They have learned general knowledge of language, "and so perform excellently in all kinds of NLP tasks"* (6.3).
 #   One task, this table: how many labels there are decides much of it.
-# - *Fine-tuning adapts them to a task, "and so reaches higher performance"* (6.3). Lesson 16, and here *frozen*
-#   beside *tuned*; it costs some of what was known before (lessons 16 and 23).
+# - *Fine-tuning adapts them to a task, "and so reaches higher performance"* (6.3). It does (lesson 16, against frozen and
+#   from scratch); and it costs some of what was known before (lessons 16 and 23).
 # - *They can be extended to many languages and cultures* (6.3). Not by themselves: to MiniLM every Chinese word that
 #   it does not know is one and the same `[UNK]` (lesson 19).
 # - *"Computing power and cost are high"* (6.3). Measured: the columns of this table, and hours before it.
