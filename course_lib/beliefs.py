@@ -35,10 +35,10 @@ def cards_of(source: str) -> list[str]:
     found = []
     for card in re.findall(r"^# > \*\*Common belief:\*\* (.*(?:\n# > .*)*)", source, re.MULTILINE):
         words = " ".join(card.replace("\n# > ", " ").split())
-        quoted = re.search(r'\*"(.+?)"\*', words)
+        quoted = re.search(r'\*"(.+?)"\*(?: (\*\*.+?\*\*)(?= |\.))?', words)  # perhaps something in bold right behind it
         if not quoted:
             raise ValueError(f'The card "{words[:60]}..." quotes no belief: write it as *"..."*.')
-        found.append(quoted[1].replace("**", ""))
+        found.append(" ".join(filter(None, quoted.groups())).replace("**", ""))
     return found
 
 

@@ -1,7 +1,5 @@
 """The list of beliefs is that of the lessons: every card has its verdict, every verdict its card."""
 
-import shutil
-
 import pytest
 
 from course_lib import beliefs
@@ -23,6 +21,7 @@ def test_every_card_of_every_lesson_has_its_verdict():
 
 def test_a_card_is_read_across_its_lines():
     assert beliefs.cards_of(SOURCE) == ["Longer is always better.", "Two."]
+    assert beliefs.cards_of('# > **Common belief:** *"x = 1"* **makes y**. So?') == ["x = 1 makes y"]
     with pytest.raises(ValueError, match="quotes no belief"):
         beliefs.cards_of("# > **Common belief:** that is so.")
 
@@ -39,8 +38,7 @@ def small(tmp_path):
         (tmp_path / "data/beliefs.toml").write_text("\n".join(lines))
         return tmp_path
 
-    yield verdicts
-    shutil.rmtree(tmp_path)
+    return verdicts
 
 
 def test_cards_and_verdicts_meet(small):

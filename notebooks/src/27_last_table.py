@@ -520,15 +520,15 @@ viz.explore(draw_prices, labels=viz.Choice([1000, 100, "most"]), price=viz.Choic
 # and not in how many of our seconds. For your own BERT we know: its card has the seconds of its pretraining.
 
 # %% tags=["boilerplate"]
-# The seconds of the course's BERT, all runs of its pretraining, beside those of fine-tuning.
+# The seconds of the course's BERT, all runs of its pretraining, beside those of asking it in words.
 card, before = json.loads((data.path("bert") / "card.json").read_text("utf-8")), 0.0
 while card:
     before += card["seconds"]
     card = card.get("before")
-tuned = float(np.mean([row.seconds for row in rows["own BERT", 1000]]))
-print(f"pretraining took {before / 3600:.1f} hours, {before / tuned:,.0f} times as long as fine-tuning and answering")
+asking = rows["BERT, asked in words", 0][0].seconds
+print(f"pretraining took {before / 3600:.1f} hours, {before / asking:,.0f} times as long as 1,000 answers")
 print("begins with:", *sorted({f"{some[0].begins_with}" for some in rows.values()} - {""}), sep="\n   ")
-assert before > 20 * tuned
+assert before > 20 * asking
 
 # %% [markdown]
 # It is paid once and shared by all who use the model: that is the bargain of pretraining, and the table shows the
@@ -669,8 +669,8 @@ import textwrap
 
 found = beliefs.cards()
 for card in found:
-    told = f"{card.lesson} {card.verdict.upper()}: “{card.belief}” Here: {card.because}."
-    print(textwrap.fill(told, 110, subsequent_indent="   "))
+    print(textwrap.fill(f"{card.lesson} {card.verdict:9} “{card.belief}”", 110, subsequent_indent=" " * 13))
+    print(textwrap.fill(card.because, 110, initial_indent=" " * 10 + "-> ", subsequent_indent=" " * 13))
 print(f"\n{len(found)} beliefs:", ", ".join(f"{sum(card.verdict == kind for card in found)} {kind}"
                                             for kind in beliefs.VERDICTS))  # fmt: skip
 
