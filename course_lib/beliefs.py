@@ -35,7 +35,7 @@ def cards_of(source: str) -> list[str]:
     found = []
     for card in re.findall(r"^# > \*\*Common belief:\*\* (.*(?:\n# > .*)*)", source, re.MULTILINE):
         words = " ".join(card.replace("\n# > ", " ").split())
-        quoted = re.search(r'\*"(.+?)"\*(?: (\*\*.+?\*\*)(?= |\.))?', words)  # perhaps something in bold right behind it
+        quoted = re.search(r'\*"(.+?)"\*(?: (\*\*.+?\*\*)(?= |\.))?', words)  # bold words right behind it belong to it
         if not quoted:
             raise ValueError(f'The card "{words[:60]}..." quotes no belief: write it as *"..."*.')
         found.append(" ".join(filter(None, quoted.groups())).replace("**", ""))

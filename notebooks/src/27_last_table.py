@@ -238,9 +238,9 @@ assert frozen.accuracy > 0.55
 minilm = None  # make room
 
 # %% [markdown]
-# It does not; and the file will show that with all 1,000 labels it does not either. A likely reading: MiniLM was trained
-# on pairs of sentences that belong together, so its vectors say what a text is *about*, and two people who quarrel over
-# one film write about the same thing.
+# It does not; and the file will show that with all 1,000 labels it does not either. A likely reading: MiniLM was
+# trained on pairs of sentences that belong together, so its vectors say what a text is *about*, and two people who
+# quarrel over one film write about the same thing.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 14-26. Type** the lazy row (1 line), counting (6 lines), fastText (4 lines). Ask before each: where will
@@ -318,9 +318,9 @@ viz.show(*pictures.curves(learners, "Right answers against labels"))
 # - **Labels turn it round.** With 100 labels the mean of word vectors is ahead of counting: words that it has not met
 #   with a verdict, it has met in a text. With 20,000 fastText and counting are ahead of it: by then they know their
 #   words themselves, and a mean of vectors has no more to learn.
-# - **No label at all** is not nothing. Your own BERT, asked which word fits behind a review, is about where counting is
-#   with its first 100 labels. SmolLM2, which has read very much more, is near counting with 1,000 (how near, its 200
-#   reviews cannot say). Reading without verdicts has saved you those.
+# - **No label at all** is not nothing. Your own BERT, asked which word fits behind a review, is about where counting
+#   is with its first 100 labels. SmolLM2, which has read very much more, is near counting with 1,000 (how near, its
+#   200 reviews cannot say). Reading without verdicts has saved you those.
 # - **Neighbours in the table are often one.** Many intervals overlap, and some methods part by less than one method's
 #   own seeds.
 
@@ -551,10 +551,10 @@ print(f"Spearman's rank correlation: {spearman(np.array(sizes, float), np.array(
 
 # %% [markdown]
 # **False here**, as it stands. The neuron that counts has fewer than twenty thousand numbers, the largest model some
-# thousands of times as many, and size does not explain the order in the column beside it.
-# What goes with accuracy is how many verdicts a method was given, and what it had read before it came. Larger models
-# than ours, asked by a prompt, do answer this task better; that they are *larger* is one difference of many. (A rank
-# correlation of a dozen methods has a wide interval; read its sign, if you read it at all.)
+# thousands of times as many, and size does not explain the order in the column beside it. What goes with accuracy is
+# how many verdicts a method was given, and what it had read before it came. Larger models than ours, asked by a
+# prompt, do answer this task better; that they are *larger* is one difference of many. (A rank correlation of a dozen
+# methods has a wide interval; read its sign, if you read it at all.)
 
 # %% [markdown]
 # ## Your row
@@ -600,9 +600,9 @@ scores = {method: 100 * last_table.interval(some).value for method, some in chos
 print("the running line:", " · ".join(f"{method} {scores[method]:.0f}" for method in sorted(scores, key=scores.get)))
 
 # %% [markdown]
-# Two that make other mistakes, added: this is an **ensemble**, and the cheapest improvement that there is. Where one of
-# the two lines says *a tie*, 1,000 reviews cannot tell, and the target is missed for that part; the file's three seeds
-# are the better witness.
+# Two that make other mistakes, added: this is an **ensemble**, and the cheapest improvement that there is. Where one
+# of the two lines says *a tie*, 1,000 reviews cannot tell, and the target is missed for that part; the file's three
+# seeds are the better witness.
 #
 # **Your turn, without a check.** Take the line below and make it better. Any function from texts to 0 and 1 will do:
 # a rule, a vote, a model that you have trained in any lesson. Two things are asked of you. Try your variants on
@@ -644,8 +644,8 @@ my_row = last_table.add_row("my idea", my_idea)
 #
 # - *They have learned general knowledge of language, "and so perform excellently in all kinds of NLP tasks"* (6.3).
 #   One task, this table: how many labels there are decides much of it.
-# - *Fine-tuning adapts them to a task, "and so reaches higher performance"* (6.3). It does (lesson 16, against frozen and
-#   from scratch); and it costs some of what was known before (lessons 16 and 23).
+# - *Fine-tuning adapts them to a task, "and so reaches higher performance"* (6.3). It does (lesson 16, against frozen
+#   and from scratch); and it costs some of what was known before (lessons 16 and 23).
 # - *They can be extended to many languages and cultures* (6.3). Not by themselves: to MiniLM every Chinese word that
 #   it does not know is one and the same `[UNK]` (lesson 19).
 # - *"Computing power and cost are high"* (6.3). Measured: the columns of this table, and hours before it.
