@@ -317,7 +317,8 @@ viz.show(*pictures.curves(learners, "Right answers against labels"))
 #
 # - **Labels turn it round.** With 100 labels the mean of word vectors is ahead of counting: words that it has not met
 #   with a verdict, it has met in a text. With 20,000 fastText and counting are ahead of it: by then they know their
-#   words themselves, and a mean of vectors has no more to learn.
+#   words themselves, and a mean of vectors has little more to learn. (Three seeds in lesson 16's file have those two
+#   as high.)
 # - **No label at all** is not nothing. Your own BERT, asked which word fits behind a review, is about where counting
 #   is with its first 100 labels. SmolLM2, which has read very much more, is near counting with 1,000 (how near, its
 #   200 reviews cannot say). Reading without verdicts has saved you those.
