@@ -1,11 +1,14 @@
 """Ranks, their correlation, and the interval around a score: over seeds, or over what was drawn to be scored.
 
 A score moves with the seed of the training and with the choice of the questions. `seed_interval` says how far it moves
-with the one (Student's t), `bootstrap_interval` how far with the other (draw the pairs again). What is left out:
-p-values, and corrections for many comparisons.
+with the one (Student's t), `bootstrap_interval` how far with the other (draw the pairs again). Shares of right answers
+have `wilson_interval`, and two methods that were asked the same questions `mcnemar`. What is left out: corrections for
+many comparisons.
 
 Papers: Spearman (1904), "The Proof and Measurement of Association between Two Things"; Student (1908), "The Probable
-Error of a Mean"; Efron (1979), "Bootstrap Methods".
+Error of a Mean"; Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference"; McNemar (1947),
+"Note on the Sampling Error of the Difference Between Correlated Proportions or Percentages"; Efron (1979), "Bootstrap
+Methods".
 
 Shapes: N values or pairs.
 """
@@ -114,3 +117,40 @@ def bootstrap_interval(model_scores: Real[np.ndarray, " N"], gold: Real[np.ndarr
     sign = [1, -1][:len(models)]
     low, high = np.nanquantile(np.array(drawn) @ sign, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(np.dot(rhos, sign)), float(low), float(high))
+
+
+# ---- Right or wrong ----------------------------------------------------------------------------------------------
+
+
+@shaped
+def wilson_interval(right: float, asked: Size, confidence: Confidence = 0.95) -> Interval:
+    """The share of right answers, and Wilson's interval: all true shares within z of their standard errors of it.
+
+    Unlike share +- z * sqrt(share * (1 - share) / asked) it never leaves [0, 1], and has a width where all are right.
+    ValueError unless 0 <= right <= asked.
+
+    >>> wilson_interval(10, 10).low.__round__(3)
+    0.722
+    """
+    if not 0 <= right <= asked:
+        raise ValueError(f"{right} of {asked} answers are right: give a number from 0 to {asked}.")
+    share, z = right / asked, float(stats.norm.ppf((1 + confidence) / 2))
+    shrink = 1 + z**2 / asked
+    middle = (share + z**2 / (2 * asked)) / shrink
+    half = z * math.sqrt(share * (1 - share) / asked + z**2 / (4 * asked**2)) / shrink
+    return Interval(float(share), max(0.0, middle - half), min(1.0, middle + half))
+
+
+def mcnemar(only_one: int, only_other: int) -> float:
+    """McNemar's exact p for two methods asked the same: how many answers the one alone has right, and the other alone.
+
+    Where both are right or both wrong they do not differ. Were they equally good, each other question would be a throw
+    of a coin; p is how often that many coins fall at least so unevenly. 1 where they never differ.
+
+    >>> mcnemar(5, 0)
+    0.0625
+    """
+    if min(only_one, only_other) < 0:
+        raise ValueError(f"{only_one} and {only_other} questions: a count is not below 0.")
+    thrown = only_one + only_other
+    return float(stats.binomtest(only_one, thrown).pvalue) if thrown else 1.0

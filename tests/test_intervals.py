@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from course_lib import intervals
 from course_lib.evaluation import (
     bootstrap_interval,
     ranks,
@@ -121,3 +122,27 @@ def test_the_difference_of_two_models_on_the_same_pairs():
 def test_the_bootstrap_refuses(scores, options, says):
     with pytest.raises(ValueError, match=says):
         bootstrap_interval(scores, [1, 2, 3], **options)
+
+
+# ---- right or wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("right", "asked", "confidence"), [(7, 10, 0.95), (0, 4, 0.9), (85, 100, 0.95), (3, 3, 0.99)])
+def test_wilsons_interval_is_scipys(right, asked, confidence):
+    theirs = stats.binomtest(right, asked).proportion_ci(confidence, method="wilson")
+    ours = intervals.wilson_interval(right, asked, confidence)
+    assert ours == pytest.approx((right / asked, theirs.low, theirs.high), abs=1e-12)
+
+
+def test_wilsons_interval_refuses_more_right_than_asked():
+    for right in (-1, 11):
+        with pytest.raises(ValueError, match=f"{right} of 10"):
+            intervals.wilson_interval(right, 10)
+
+
+def test_mcnemar_counts_coins():
+    assert intervals.mcnemar(1, 6) == pytest.approx(16 / 128)
+    assert intervals.mcnemar(6, 1) == pytest.approx(16 / 128)
+    assert intervals.mcnemar(0, 0) == intervals.mcnemar(3, 3) == 1
+    with pytest.raises(ValueError, match="not below 0"):
+        intervals.mcnemar(-1, 2)

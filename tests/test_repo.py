@@ -27,15 +27,15 @@ SOURCES = sorted((ROOT / "notebooks/src").glob("[0-9][0-9]_*.py"))
 # A module may import the floors below its own, and its left neighbours.
 FLOORS = [
     ["settings", "shapes", "files", "intervals", "device", "progress", "cleaning", "evaluation_sets", "manifest",
-     "fetching", "data", "vocab", "dates", "scenes"],
+     "fetching", "data", "vocab", "dates", "scenes", "beliefs"],
     ["vector_files", "associations", "evaluation", "keyed_vectors", "spacy_vectors", "alignment", "counts", "bpe",
      "wordpiece", "tokenizer_files", "tokenizer_base", "subwords", "tokenizers", "linear", "gguf_file", "attention",
-     "losses", "ngram", "padding", "batches", "distributed", "training_files", "training"],
+     "losses", "neuron", "ngram", "padding", "batches", "distributed", "training_files", "training"],
     ["word2vec", "glove", "character_ngrams", "fasttext_classifier", "fasttext", "convolution", "sequences",
      "positions", "layers", "transformer"],
     ["bert_data", "bert", "gpt", "llama", "clip"],
     ["finetuning", "decoding", "checkpoint_names", "checkpoint_folders", "checkpoints", "head_start", "pretrain",
-     "interpretability", "lora", "privacy", "scaling"],
+     "interpretability", "lora", "privacy", "scaling", "last_table"],
 ]
 PEERS = {"gensim", "transformers", "sklearn", "fasttext", "tokenizers", "tiktoken"}
 
