@@ -261,16 +261,9 @@ assert abs(first - math.log(128)) < 1
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # Seed 1, live.
 plan = training.TrainingConfig(steps=400, learning_rate=4e-3, warmup_steps=30, seed=1)
-
-
-def learn(model):
-    with device.one_thread():
-        batches = training.shuffled(rows, texts, batch_size=128)
-        return model, training.train(model, batches, clip.contrastive, plan)
-
-
 began = time.process_time()
-model, seen = learn(model)
+with device.one_thread():
+    seen = training.train(model, training.shuffled(rows, texts, batch_size=128), clip.contrastive, plan)
 print(f"the loss: {seen.losses[0]:.2f} at first, {sum(seen.losses[-20:]) / 20:.2f} at the end; temperature "
       f"{model.temperature.item():.3f}; {time.process_time() - began:.0f} CPU seconds")  # fmt: skip
 assert sum(seen.losses[-20:]) / 20 < 1.3
