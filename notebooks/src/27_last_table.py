@@ -728,7 +728,7 @@ print(f"\n{len(found)} beliefs:", ", ".join(f"{sum(card.verdict == kind for card
 # </details>
 # <details><summary>Choose on other reviews, and ask these once.</summary>
 #
-# Right.
+# Right: labelled ones that none of the forty has learned from.
 #
 # </details>
 

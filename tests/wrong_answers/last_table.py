@@ -18,14 +18,14 @@ BANK = {
     ],
     "mcnemar": [
         Wrong("the difference", "min(1, 2 * tail) -> only_one - only_other"),
-        Wrong("a verdict", "min(1, 2 * tail) -> 2 * tail < 0.05"),
+        Wrong("in per cent", "min(1, 2 * tail) -> min(100, 200 * tail)"),
         Wrong("nothing", "return min -> min"),
     ],
     "front": [
         Wrong("places instead of truths",
               "[not beaten(cost, score) for cost, score in zip(costs, scores)] -> [i for i, (cost, score) in "
               "enumerate(zip(costs, scores)) if not beaten(cost, score)]"),
-        Wrong("everyone", "not beaten(cost, score) -> True"),
+        Wrong("everyone", "not beaten(cost, score) -> True", "always-the-same-truth"),
         Wrong("nothing", "return [not -> [not"),
     ],
 }  # fmt: skip
