@@ -742,8 +742,8 @@ print("blocks lead everyone after a second, and the loop and the full softmax to
 # and negative sampling would hardly notice.
 #
 # One line is strange. In the run saved here the loop gets better, then worse again, until it only guesses, though it
-# reads on. Has it forgotten what it knew? Think of the start: each pair pulls one row of `w_out` towards the centre and pushes five
-# away. What will all rows soon have in common? Take that out, and test again.
+# reads on. Has it forgotten what it knew? Think of the start: each pair pulls one row of `w_out` towards the centre and
+# pushes five away. What will all rows soon have in common? Take that out, and test again.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The loop after 20,000 pairs: the longest direction of its w_out, and the test with and without it.
