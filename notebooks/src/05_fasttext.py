@@ -438,8 +438,8 @@ for word in ["walked", "talking", "sleepwalking", "king", "river"]:
 #
 # If that were so, words with the same letters would have the same vector. The library can be such a bag: set both
 # lengths to 1. It and a model with lengths 3 to 6 read every eighth sentence. (In the bag each letter's row gets the
-# steps of all words at once, and at the usual learning rate its loss runs off to infinity. So it gets a lower
-# rate: do not ask here which of the two has learnt more, only whether they can tell two words apart.)
+# steps of all words at once, and at the usual learning rate its loss runs off to infinity. So it gets a lower rate: do
+# not ask here which of the two has learnt more, only whether they can tell two words apart.)
 #
 # *Listen* and *silent* have the same letters. So have *listenable* and *silentable*, which nobody has written, so that
 # they have no row of their own. What will the two cosines be, in either model?
