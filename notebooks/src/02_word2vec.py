@@ -217,9 +217,9 @@ text = " ".join(next(sentence for sentence in data.load("wikipedia") if sentence
 viz.explore(draw_window, sentence=viz.Text(text), centre=viz.Slider(1, 10, value=6), window=viz.Slider(1, 8, value=5))
 
 # %% [markdown]
-# The far pairs thin out in even steps, as promised, and of ten neighbours 2 · (1 + 0.8 + 0.6 + 0.4 + 0.2) = 6 are left
-# on average. The grey bars fall only because sentences end: eight words have
-# seven pairs of next-door neighbours, and three of words that are five places apart.
+# The far pairs thin out in even steps: of window 5 all next-door pairs are left and a fifth of the farthest. Of ten
+# neighbours 2 · (1 + 0.8 + 0.6 + 0.4 + 0.2) = 6 are left on average. The grey bars fall only because sentences end:
+# eight words have seven pairs of next-door neighbours, and three of words that are five places apart.
 
 # %% [markdown]
 # ## Two tables and a bet
@@ -613,7 +613,7 @@ viz.explore(draw_maps, passes=viz.Slider(1, 20, value=20))
 
 # %% [markdown]
 # Both maps spread out; both have words that are close; a story could be told about either. Only the left one has
-# *groups*. And the cosines are no witness: chance in 16 dimensions goes high.
+# *groups*. And the cosines are no witness. Guess: how high does the nearest word to *king* come on the shuffled text?
 
 # %% tags=["nbval-ignore-output"]
 # The nearest words to king, and their cosines, on the shuffled text.
@@ -701,7 +701,7 @@ check.cbow_input(cbow_input)
 # itself. Sum their rows, divide by `max(1, how many)`, and `torch.stack` the T rows.
 
 # %% [markdown]
-# With the input in place CBOW is the same game. Does it find the same neighbours?
+# With the input in place CBOW is the same game. Does it find the same neighbours as skip-gram? The same groups?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # CBOW on the toy text: ten passes, one step a sentence.
@@ -752,8 +752,8 @@ print(tuple(all_scores.shape), "rank", torch.linalg.matrix_rank(all_scores).item
 # %% [markdown]
 # So: two tables, nothing between them. The article counts the input as a layer, and then there are three of
 # *something*; but the network that the words suggest, with a hidden layer that bends, is what word2vec left out.
-# Bengio and others had one in 2003. Most of the work went into it, says the paper of 2013a; without it, one could
-# afford to read far more text.
+# Bengio and others had one in 2003. Most of the work went into it, says the first paper on word2vec (Mikolov and
+# others, 2013a); without it, one could afford to read far more text.
 #
 # And the two methods? You have trained both: **skip-gram** and **CBOW**. "Word embedding" is the name for what
 # comes out of either, and out of every method of the next lessons too.

@@ -16,8 +16,8 @@
 # Lesson 02 ended with a bill: hours for one pass over the course's text. At the end of this lesson you read that text
 # five times while you fetch a glass of water, and ask it what *king* - *man* + *woman* is.
 #
-# **You will build** the three savings that made word2vec famous: a cheaper question, a fair supply of wrong answers
-# for it, and a text with fewer *the*s. **You need** lesson 02: two tables, pairs, the softmax's loss.
+# **You will build** what made word2vec famous: a cheaper question, a hat to draw its made-up answers from, and a text
+# with fewer *the*s. **You need** lesson 02: two tables, pairs, the softmax's loss.
 #
 # {{cost}}
 
@@ -34,8 +34,8 @@
 # %% [markdown]
 # ## Predict: what does one pair cost?
 #
-# The course's text has some eleven million words. The pair *king*, *crown* comes up. **Write down three numbers
-# before you run anything:**
+# The course's text has some eleven million words, nearly sixty thousand different ones. The pair *king*, *crown* comes
+# up. **Write down three numbers before you run anything:**
 #
 # 1. How many multiplications does this one pair cost the full softmax, with 100 numbers a word?
 # 2. How many would it cost to compare *crown* with only five other words?
@@ -332,8 +332,8 @@ check.sample_noise(sample_noise)
 #
 # That is the paper's formula (the paper prints its opposite, the probability to throw away). The threshold t is about
 # 0.00001 in the paper, and 0.001 in the program that its authors released, in gensim, and here. That program also
-# computes something else: $(\sqrt{f/t} + 1) \cdot t/f$. Multiply out: what do the two differ by? Then
-# on paper: a word that is a tenth of the text, f = 0.1. How many of a hundred stay, by either formula?
+# computes something else: $(\sqrt{f/t} + 1) \cdot t/f$. Multiply out: what do the two differ by? Then on
+# paper, with t = 0.001: a word is a tenth of the text, f = 0.1. How many of a hundred stay, by either formula?
 
 # %% tags=["boilerplate"]
 # Both formulas for four words: f, the paper's probability, the program's.
@@ -618,7 +618,7 @@ def tree_step(w_in, w_out, rate, state):
 # neighbours come up in pair after pair, and each time their rows are fetched again. So take **16 words in a row** with
 # a halo of 5 on either side, and 16 noise words *for all of them*; fetch each row once, and score all against all in
 # one matrix product. (Ji and others, 2016, let the words around one centre share their noise; a block goes further, and
-# the library takes 24 and 24.) How many rows are fetched for these 16 words, one way and the other? Far from the ends
+# the library takes 24 words and 20 noise words.) How many rows are fetched for these 16 words, one way and the other? Far from the ends
 # of a sentence a word has 6 neighbours on average.
 
 # %%
@@ -668,7 +668,7 @@ print(f"in a row {most_repeated(in_a_row):.1f} times, from all over {most_repeat
 
 # %% [markdown]
 # A text repeats itself. In a row, one word gets more pushes at once, all computed from the same old row, and their sum
-# goes past the goal.
+# may go past the goal.
 #
 # Predict the order of arrival of the five, and by how much. Each gets four seconds of one core, and the better of two
 # step lengths that we tried before.
@@ -736,13 +736,14 @@ print("blocks lead everyone after a second, and the loop and the full softmax to
 # The blocks lead from the start. Within four seconds they have read this small text more than once, and gain little
 # more from it, so the others begin to catch up. Eleven million words have more to teach.
 #
-# Compare the lines of the full softmax and of the loop with their last column. Neither saw many pairs, and the softmax
-# makes far fewer mistakes: each pair tells it about every word. It only gets to see few of them. And this is a small
-# vocabulary: with eight times as many words it would see about an eighth, and negative sampling would hardly notice.
+# Compare the full softmax at its end with *noise, vectorised* after a second, when it had read about a quarter of its
+# last column. The softmax has read fewer pairs and makes fewer mistakes: each pair tells it about every word. It only
+# gets to see few of them. And this is a small vocabulary: with eight times as many words it would see about an eighth,
+# and negative sampling would hardly notice.
 #
-# One line is strange. The loop gets better, then worse again, and after a second it guesses, though it reads on. Has
-# it forgotten what it knew? Think of the start: each pair pulls one row of `w_out` towards the centre and pushes five
-# away. What will all rows soon have in common? Take that out, and test again.
+# One line is strange. In the run saved here the loop gets better, then worse again, until it only guesses, though it
+# reads on. Has it forgotten what it knew? Think of the start: each pair pulls one row of `w_out` towards the centre and
+# pushes five away. What will all rows soon have in common? Take that out, and test again.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # The loop after 20,000 pairs: the longest direction of its w_out, and the test with and without it.
@@ -758,7 +759,7 @@ for name, rows in [("as it is", w_out), ("without that direction", without)]:
     print(f"{name:22} {percent_wrong(functools.partial(dot, w_in, rows)):.1f}% wrong")
 
 # %% [markdown]
-# It has forgotten nothing. The pushes have sent nearly all rows one way, and for a while that one direction drowns the
+# It has not forgotten. The pushes have sent nearly all rows one way, and for a while that one direction drowns the
 # others; without it the same two tables answer far better than guessing. Later the pulls catch up, and the line falls.
 
 # %% [markdown]
@@ -913,7 +914,7 @@ for row in saved["rows"]:
 print("king - man + woman, ours, five seeds:", ", ".join(saved.get("queens", {}).values()))
 
 # %% [markdown]
-# And the question that made word2vec famous. The last line above shows that it is not answered alike in every run.
+# And the question that made word2vec famous. The last line above shows what five runs, with five seeds, answered.
 
 # %% tags=["hero", "nbval-ignore-output"]
 # king - man + woman, and england's capital from france's.
@@ -924,9 +925,8 @@ assert "queen" in [word for word, _ in vectors.most_similar(positive=["king", "w
 
 # %% [markdown]
 # *Queen*, or with bad luck another lady of the court. Nobody told it. Only: `most_similar` has a habit, in our library
-# as in gensim's and in the original program:
-# it **leaves the words of the question out** of the answers. What is the nearest word of all, when none is left out?
-# Write it down.
+# as in gensim's and in the original program: it **leaves the words of the question out** of the answers. What is the
+# nearest word of all, when none is left out? Write it down.
 
 # %% tags=["hero", "nbval-ignore-output"]
 # The same sum as an arrow of its own, so that no word is left out.
@@ -938,10 +938,9 @@ print(f"lengths: king 1, woman - man {np.linalg.norm(woman - man):.2f}")
 assert "king" in [word for word, cosine in vectors.most_similar(positive=[arrow], topn=3)]
 
 # %% [markdown]
-# In the run saved here it is **king itself**, with *queen* behind it; on another machine the last digits differ, and
-# the two may change places. The step from *man* to *woman* is shorter than *king*'s own arrow, so the sum has not
-# gone far. One question is an anecdote. Guess for all
-# questions about families (*boy* to *girl* as *brother* to ...): how many are right with the habit, how many without?
+# **King itself** is back, at the top or close to it. The step from *man* to *woman* is shorter than *king*'s own arrow,
+# so the sum has not gone far. One question is an anecdote. Guess for all questions about families (*boy* to *girl* as
+# *brother* to ...): how many are right with the habit, how many without?
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # All the questions about families, with the words of the question left out, and with every word allowed.
@@ -959,8 +958,8 @@ print(f"{n} questions; right with the words left out {habit / n:.0%}, allowed {a
 print(f"allowed, a word of the question wins {itself / n:.0%}")
 
 # %% [markdown]
-# Most of these sums give back a word of their question. Whoever quotes it should quote the habit with it. Lesson 06
-# will do this count for all kinds of questions.
+# Most of these sums give back a word of their question. Whoever quotes *queen* should quote the habit with it.
+# Lesson 06 will do this count for all kinds of questions.
 #
 # Try your own, with the habit on and off:
 
@@ -1015,16 +1014,15 @@ viz.explore(lambda word: embeddings.neighbours(vectors, word.lower()), word=viz.
 #
 # **Poll:** "no word left out: the nearest to king - man + woman is..."
 # - *queen*: trusts the headline. The cell is for them.
-# - *woman*: nearly as good a guess; it is in the sum. Ask for its place in the list.
-# - *king*: in some runs, and nearly in all. Why: compare the length of woman - man with that of king.
+# - *woman*: it is in the sum, too. Ask who finds it in the list.
+# - *king*: at the top or close to it. Why: compare the length of woman - man with that of king.
 
 # %% [markdown]
 # ## What you know now
 #
 # - A cheaper question: not *which of all words*, but *found or made up*, for one true pair and K made-up ones. K + 1
 #   rows of `w_out` change instead of V.
-# - Noise is drawn in proportion to counts to the power 0.75, true neighbours included. It is the
-#   yardstick of chance.
+# - Noise is drawn in proportion to counts to the power 0.75, true neighbours included. It is the yardstick of chance.
 # - Frequent words are thinned before pairs are made; that saves time and widens the window.
 # - Fast means fetching rows less often: blocks of words with shared noise, drawn from all over the text.
 # - Unless the question's words are left out, most of the family questions are answered with one of them.

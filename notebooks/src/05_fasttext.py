@@ -39,12 +39,11 @@
 # people's judgement of how alike the two are. A word is in our vocabulary if the course's eleven million words hold it
 # five times or more.
 #
-# **Write down two answers before you run anything:**
+# **Write down your answers before you run anything:**
 #
 # 1. For how many of 100 such pairs are *both* words in the vocabulary?
-# 2. The words nearest to *laughter* are *resounding*, *disgust* and *applause*, says word2vec after one pass over our
-#    text. A model that reads the same text with the same windows and the same noise, but looks *into* the words as
-#    well, puts another word first. Which?
+# 2. After one pass over our text, which word does word2vec put next to *laughter*? And a model that reads the same text
+#    with the same windows and the same noise, but looks *into* the words as well?
 #
 # The first you can settle now. The second has to wait until we have built that model.
 
@@ -169,10 +168,10 @@ check.ngrams(planned_mistake)
 # ## A quarter of a million pieces, and no list of them
 #
 # A row of 100 numbers for each n-gram, then? We could number them, as we numbered the words. But a new word brings new
-# n-grams, which have no number; and the more text we read, the longer the list and the table get.
-# fastText keeps **no list**. It computes from the letters themselves which row an n-gram gets: always the
-# same for the same letters, and for other letters as good as any. Such a recipe is a **hash**, and a row that may have
-# several owners is called a **bucket**.
+# n-grams, which have no number; and the more text we read, the longer the list and the table get. fastText keeps **no
+# list**. It computes from the letters themselves which row an n-gram gets: the same letters always get the same row,
+# other letters one as if by lot. Such a recipe is a **hash**, and a row that may have several owners is called a
+# **bucket**.
 #
 # Ours takes two operations. For each letter: *mix it in* (exclusive or, written `^`: compare two numbers bit by
 # bit, and write 1 where they differ), then *spread it* (multiply, and keep the lower bits). A toy with four bits: start
@@ -439,7 +438,7 @@ for word in ["walked", "talking", "sleepwalking", "king", "river"]:
 #
 # If that were so, words with the same letters would have the same vector. The library can be such a bag: set both
 # lengths to 1. It and a model with lengths 3 to 6 read every eighth sentence. (In the bag each letter's row gets the
-# steps of all words at once, and at the usual learning rate its loss runs off to infinity. It gets a lower one; so do
+# steps of all words at once, and at the usual learning rate its loss runs off to infinity. So it gets a lower rate: do
 # not ask here which of the two has learnt more, only whether they can tell two words apart.)
 #
 # *Listen* and *silent* have the same letters. So have *listenable* and *silentable*, which nobody has written, so that

@@ -27,7 +27,7 @@
 # **Plan for 50 minutes, four blocks.** A: Predict, and five spaces (0-10). B: People's judgement and how sure (10-26).
 # C: A is to B, and the belief (26-38). D: What else did they learn, the table (38-50).
 #
-# **Minute 0.** Nothing but the question on the screen. Three numbers on paper from everyone, then the count.
+# **Minute 0.** Nothing but the question on the screen. Three guesses on paper from everyone, then the count.
 #
 # **When 15 minutes late:** leave out all that is marked *Extra*; show the saved pictures of the bias. Start the two
 # trainings of the last block (half a minute each) before you explain the table. In two sessions: A and B, then C and D.
@@ -78,13 +78,13 @@ print(f"the answer is c itself {c:.0%}, b {b:.0%}, a {a:.0%} of the time")
 # the sum is c, the word that one started from; the sum has hardly moved. The famous score is a score of the sum
 # *and* of the habit.
 #
-# That is no reason to laugh at the vectors. It is a reason to ask of every score how it was taken, and that is what
-# this lesson does. We start with the plainest question, and come back to *king*.
+# That is no reason to laugh at the vectors, but one to ask of every score how it was taken. We start with the plainest
+# question, and come back to *king*.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 0-7. Type** the first sum (3 lines), the second (2 lines); run the count.
 #
-# **Poll** after the second cell: "19,544 questions, every word allowed. Right are..."
+# **Poll** after the second cell: "all the questions whose words we have, every word allowed. Right are..."
 # - *about as many as before*: takes the habit for a detail. Let them say why *king* won.
 # - *half*: the usual guess. Keep the number on the board.
 # - *one in ten*: right. Ask at once: "who answers instead?" Most say b, and it is c.
@@ -165,7 +165,7 @@ for (one, two, score), cosine, dx, dy in zip(pairs, cosines, x, y):
 print(f"{x @ y:.1f} / root of ({x @ x:.1f} x {y @ y:.1f}) = {x @ y / np.sqrt((x @ x) * (y @ y)):.3f}")
 
 # %% [markdown]
-# *Soap*, *opera* spoils it: people think of the serial, the arrows of soap.
+# *Soap*, *opera* spoils it: first of the five for people, who know the serial, and third for the arrows.
 #
 # **Your turn (10 minutes).** Write `ranks(values)`: an array of N numbers in, their N ranks out, counted from 1 at the
 # smallest. Equal values share the mean of their places.
@@ -271,8 +271,9 @@ for name, vectors in spaces.items():
     print(f"{name:14} WordSim {wordsim_score}   SimLex {simlex_score}")
 
 # %% [markdown]
-# Company is what vectors are made of, and every space but the control is better at *goes with* than at *is like*. No
-# list is the truth; each is a question. (The control is not exactly 0: so much comes of luck with so few pairs.)
+# Every space but the control does better on *goes with*, and company is what vectors are made of. (As a proof it will
+# not do: the lists have other words and other judges, too.) No list is the truth; each is a question. The control is
+# not exactly 0: so much comes of luck with so few pairs.
 #
 # **The second score that means nothing.** Look at the brackets: pairs with an unknown word are left out. Now take one
 # space and make it **forget** its rarer words, so that it knows fewer and fewer pairs. Predict: what happens to its
@@ -326,8 +327,7 @@ print(f"score {evaluation.spearman(cosines, judged):.3f}")
 print(f"95 of 100 drawn lists between {np.quantile(scores, 0.025):.3f} and {np.quantile(scores, 0.975):.3f}")
 
 # %% [markdown]
-# The library's `bootstrap_interval` is these lines, with the same thousand lists: the interval below is the one that
-# you have just seen.
+# The library's `bootstrap_interval` is these lines, with the same thousand lists.
 #
 # Now the seeds. Several trainings are too long for a lesson, so these come out of a **saved** table, which
 # `benchmarks/word_vectors.py` measured on the machine that it names. From three scores one can say between what bounds
@@ -353,10 +353,10 @@ for name, (value, low, high) in {"another run": another_run, "another list": ano
 
 # %% [markdown]
 # The list is the greater luck. (The seeds' rows know the whole vocabulary, and our small file knows fewer pairs. That
-# widens the second interval by a tenth or so; it is more than three times as wide.) PPMI-SVD has no luck with seeds:
-# counting is counting, the seed only says where the search for the SVD starts, and from each start it **converged** to
-# the same vectors, hence to the same score, give or take the fourth digit. Its list is just as short. A table with
-# three seeds looks careful, and its ± says nothing of the list.
+# widens the second interval by a tenth or so, no more.) PPMI-SVD has no luck with seeds: the seed only says where the
+# search for the SVD starts, and from each start it **converged** to the same vectors, hence to the same score, give or
+# take the fourth digit. Its list is just as short. A table with three seeds looks careful, and its ± says nothing of
+# the list.
 #
 # The pairs are the same for all methods, though, and that helps: what makes a pair hard is hard for both. So take the
 # **difference** of two methods on the *same* drawn lists, and see whether its interval keeps clear of zero.
@@ -383,7 +383,7 @@ viz.show(*pictures.intervals(ahead, f"Differences on WordSim-353, {number} pairs
 # The other two cross.
 #
 # MEN has eight times as many pairs that we know. Spread falls with the root of the number of pairs; so how long will
-# the bars be? And which of the two ties will it break, and for whom?
+# the bars be? And will it break a tie: which, and for whom?
 
 # %% tags=["boilerplate"]
 # The same differences on MEN.
@@ -392,9 +392,9 @@ ahead, number = differences(men)
 viz.show(*pictures.intervals(ahead, f"Differences on MEN, {number:,} pairs", label))
 
 # %% [markdown]
-# The bars have shrunk to a third or so, and no bar touches 0: on MEN, PPMI-SVD and fastText are **ahead** of skip-gram.
-# The short list could not see that, and would have let anyone say the opposite. (Two cautions. Each method is one seed
-# here. And MEN is one kind of list: its people chose which of two pairs is the more related.)
+# The bars have shrunk to a third or so, and no bar touches 0. Both ties are broken: on MEN, PPMI-SVD and fastText are
+# **ahead** of skip-gram. The short list could not see that. (Two cautions. Each method is one seed here. And MEN is one
+# kind of list: its people chose which of two pairs is the more related.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 22-26. Type** the thousand lists (5 lines). Run the rest.
@@ -428,9 +428,9 @@ for name, scores in lines.items():
 # %% [markdown]
 # Google's line is the control. Were the pairs on the left the harder ones, it would climb too; it does not. All four
 # of ours are lower at the left end than in the middle, and that is our text: fewer than a hundred sightings are few to
-# learn a word from. To the right they part: GloVe climbs all the way, PPMI-SVD comes down again from the middle. Why,
-# this picture does not say. (Some four hundred pairs a group: a step of a few hundredths is luck.) A score over a list
-# is a statement about *its* words, and the very rarest are not even in our small files.
+# learn a word from. To the right they part, and why, this picture does not say. (Some four hundred pairs a group: a
+# step of a few hundredths may be luck.) A score over a list is a statement about *its* words, and the very rarest are
+# not even in our small files.
 
 # %% [markdown] tags=["instructor"]
 # **When late, leave this block out.** Otherwise one question: "why is Google's line in the picture?" Wait until
@@ -592,8 +592,8 @@ print(f"{'all':30}{100 * the_sum:10.0f}{100 * c_alone:10.0f}{100 * b_and_c:10.0f
 #
 # For two groups of words X and Y: the mean of s over X, less that over Y, divided by the standard deviation of s over
 # all of them together. This **effect size** says by how many spreads the groups stand apart; for groups of equal
-# size it stays between -2 and 2. The test is called WEAT (Caliskan, Bryson and Narayanan, 2017), after the IAT, which
-# psychologists give to people.
+# size it stays between -2 and 2. The test is called WEAT (Caliskan, Bryson and Narayanan, 2017), after the Implicit
+# Association Test, IAT, which psychologists give to people.
 #
 # By hand: X has s = 0.1 and 0.3, Y has s = -0.1 and -0.3. The means? All four have mean 0, their squares add to 0.2,
 # and a **sample** of n has the variance (sum of squares) / (n - 1). The effect?
@@ -632,10 +632,11 @@ viz.show(*pictures.associations({"career": {w: leaning[w] for w in career if w i
                                 ("she, her ...", "he, him ..."), "Career and family, skip-gram on our text"))
 
 # %% [markdown]
-# Flowers are pleasant, insects are not, careers are men's. No line of the program says so: the texts did, and the news
-# no less than our plays, facts and film reviews.
+# Flowers lie nearer to the pleasant words than insects do, careers nearer to *he* than the family's words. (The groups
+# do, not each word: find *cousins* and *corporation* in the picture.) No line of the program says so: the texts did,
+# and the news no less than our plays, facts and film reviews.
 #
-# How large is large? Effects are between -2 and 2, and a rule of thumb in psychology (Cohen, 1988) calls 0.8 large.
+# How large is large? A rule of thumb in psychology (Cohen, 1988) calls 0.8 large.
 # **The third score that may mean nothing:** an effect size has a control, too. Put **random words** in the place of
 # careers and families, eight against eight, and measure. Guess: how many of 100 such lots will be "large"?
 
@@ -657,7 +658,9 @@ for limit in (0.8, real["career, family"]):
 
 # %% [markdown]
 # With eight words a side, one lot in eight out of a hat is "large". The real one lies farther out than nearly all lots.
-# So report an effect with its number of words, and with what chance gives.
+# So report an effect with its number of words, and with what chance gives. (A mild control: words about one thing often
+# lean one way, whatever the thing. Two *topics* from the hat, a word and its seven neighbours each, stand apart more
+# easily than sixteen strangers. Nor does the p above know of topics.)
 #
 # What it does not say: that any one person was wronged, or that other lists would give the same. What it does say:
 # whoever ranks applicants by such arrows has put the text's habits to work.
@@ -743,8 +746,8 @@ for name, chosen in {row["method"]: row["settings"] for row in saved["rows"]}.it
 # - GloVe is far behind on every list, and with the window of the others farther still. Lesson 04 had two guesses, a
 #   small text and a cost that never hears of the pairs that did not meet; settings are a third. The rows say nothing
 #   about GloVe on billions of words. (That of window 5 was measured on a busier machine: leave its seconds aside.)
-# - Between PPMI-SVD and skip-gram the order depends on the list: counting leads on MEN, in a third of the time;
-#   skip-gram leads on SimLex and on the analogies.
+# - Between PPMI-SVD and skip-gram the order depends on the list: counting leads on MEN, in less than half of the time,
+#   skip-gram on the analogies. On SimLex the seeds are for skip-gram, by about as much as another list could undo.
 # - fastText is level with skip-gram on WordSim and SimLex, ahead on MEN and RareWords, and has more than twice its
 #   analogies. More than half of that list is grammar, plurals and the like.
 # - Were all given the same care? The last lines say what differs. Skip-gram and fastText have another learning rate
@@ -789,8 +792,8 @@ print("the saved row holds: every list within its band")
 # %% [markdown]
 # **Now yours.** The same text, the same counts, one knob. PPMI asks how much more often two words meet than chance
 # would have it, and to say what chance is, the counts of the contexts are raised to the power 0.75 (`smoothing`), the
-# power of skip-gram's noise. With `smoothing=1.0` they stay as they are. No new method, and not a second more of
-# work. Will your row be better or worse than that of PPMI-SVD? On the pairs? On the analogies?
+# power of skip-gram's noise. With `smoothing=1.0` they stay as they are. Will your row be better or worse than that of
+# PPMI-SVD? On the pairs? On the analogies?
 
 # %% tags=["hero", "nbval-ignore-output"]
 # Your row: change the settings, or put any other vectors here, and run again.
@@ -810,14 +813,14 @@ for key, heading in columns.items():
               f"{sum(mine[key] > np.array(others))} of {len(others)} rows")
 
 # %% [markdown]
-# Better on every list of pairs, worse on the analogies: was that your guess? Compare the distance from *yours* to
-# PPMI-SVD with the distances between methods. Settings of one method can lie as far apart as some methods do. Levy,
-# Goldberg and Dagan (2015) ran many such rows and came to this: much of the gain of the newer methods had been their
-# settings. Whoever compares methods owes each of them the same care. And whoever tries ten settings and reports the
-# best on the list that chose it has trained on the test: choose on one list, report on another.
+# Higher on every list of pairs, lower on the analogies: was that your guess? (Whether another list would agree, you now
+# know how to ask.) Compare the distance from *yours* to PPMI-SVD with the distances between methods. Settings of one
+# method can lie as far apart as some methods do. Levy, Goldberg and Dagan (2015) ran many such rows and came to this:
+# much of the gain of the newer methods had been their settings. And whoever tries ten settings and reports the best on
+# the list that chose it has trained on the test: choose on one list, report on another.
 #
 # And so the last question of this lesson is the first: do the vectors work? *For what?* The lists are stand-ins. The
-# test of vectors is the task you want them for; lesson 16 will put them there.
+# test of vectors is the task you want them for; lesson 16 judges its models by tasks.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 43-50.** The trainings were started at minute 38; the saved table fills the wait. **Type** the learner's row
@@ -847,7 +850,7 @@ for key, heading in columns.items():
 #
 # <details><summary>P: 0.66 is more than 0.62.</summary>
 #
-# On fewer, and probably more frequent words. You made a model better by letting it forget.
+# On fewer, and probably more frequent words. Above, a score rose because the vectors had forgotten.
 #
 # </details>
 # <details><summary>Q: it knows more.</summary>
