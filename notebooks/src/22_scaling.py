@@ -331,7 +331,7 @@ check.accumulated(accumulated)
 # %% tags=["boilerplate", "nbval-ignore-output"]
 # One step each way: what is kept, how long it takes (of three the middle one), how far its gradient lies from plain.
 larger = gpt.GPTConfig(len(letters), 256, d_model=192, num_layers=4, num_heads=4, dropout=0.0)
-some = ids[: 4 * 257].view(4, 257).long()
+some = ids[: 4 * 129].view(4, 129).long()
 
 
 def checkpointed(model):
@@ -470,8 +470,13 @@ pathlib.Path(__file__).with_name(f"losses_{rank}.json").write_text(json.dumps(hi
 
 def watched(script, processes):
     """Run the script under torchrun, show its lines as they come, and return each process's losses."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    started = subprocess.Popen([*command, str(script)], env=os.environ | {"OMP_NUM_THREADS": "1"}, text=True,
+    command = ["-m", "torch.distributed.run"]
+    options = ["--standalone", f"--nproc-per-node={processes}"]
+    if sys.platform == "linux":  # as branches of one process, which hold in memory once what was there before they part
+        command = ["-c", "import torch._dynamo, torch.distributed.run as run, course_lib.training; run.main()"]
+        options += ["--run-path", "--start-method=fork"]
+    started = subprocess.Popen([sys.executable, *command, *options, str(script)], text=True,
+                               env=os.environ | {"OMP_NUM_THREADS": "1"},
                                stdout=subprocess.PIPE, stderr=script.with_name("errors.txt").open("w"))  # fmt: skip
     for line in started.stdout:
         print(line, end="")
@@ -625,7 +630,7 @@ def live(width, seed=1, steps=saved["settings"]["steps"]):
     with device.one_thread(), torch.no_grad():
         with torch.enable_grad():
             training.train(model, gpt.windows(ids, 64, 8), gpt.GPT.loss, plan)
-        return model.loss(held).item()
+        return float(np.mean([model.loss(part).item() for part in held.split(100)]))
 
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
