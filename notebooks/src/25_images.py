@@ -258,7 +258,7 @@ assert abs(first - math.log(128)) < 1
 # - the controls stay below **5%** in the first: the same model untrained, and the same model trained on the same
 #   pictures and the same captions in **other pairs**.
 
-# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# %% tags=["boilerplate", "hero", "checkpoint", "nbval-ignore-output"]
 # Seed 1, live.
 plan = training.TrainingConfig(steps=400, learning_rate=4e-3, warmup_steps=30, seed=1)
 began = time.process_time()
