@@ -568,9 +568,20 @@ for job in ["homemaker", "nurse", "librarian", "doctor", "engineer", "captain", 
 #   fine-tuning](16_finetuning.ipynb) · [17 GPT](17_gpt.ipynb) · [18 decoding](18_decoding.ipynb) · [19
 #   checkpoints](19_checkpoints.ipynb) · [20 Llama](20_llama.ipynb) · [21 reading
 #   attention](21_reading_attention.ipynb)
-# - *Part IV, scale and consequences:* [23 adapting](23_adapting.ipynb); still to be written: 22 scaling · 24
-#   languages · 25 images · 26 privacy · 27 capstone
+# - *Part IV, scale and consequences:* [22 scaling](22_scaling.ipynb) · [23 adapting](23_adapting.ipynb) · [24
+#   languages](24_languages.ipynb) · [25 images](25_images.ipynb) · [26 privacy](26_privacy.ipynb) · [27 the last
+#   table](27_last_table.ipynb)
 #
+# Each has exercises, and each exercise a check. Which of them have you solved? Save this notebook (Ctrl+S, on a Mac
+# Cmd+S), then run the next cell: it reads your notebooks and asks every check. Come back to it on the way.
+
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# Your progress: the exercises of all lessons, each asked its check.
+from course_lib import classroom
+
+classroom.table()
+
+# %% [markdown]
 # Go on with [lesson 01](01_counts.ipynb): there you make such arrows by counting, from nothing but text.
 
 # %% [markdown] tags=["instructor"]
