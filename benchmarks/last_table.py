@@ -23,9 +23,12 @@ import argparse
 import functools
 import json
 import multiprocessing
+import os
 import pathlib
 import time
 from importlib.metadata import version
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy: a second thread only waits
 
 import numpy as np
 import torch
