@@ -905,7 +905,8 @@ print(f"{words:,} words, {len(full):,} different ones, 6 pairs a word: {hours:.0
 # No: every word has a row in each. Which one is used depends on whether it is the centre or a candidate.
 #
 # </details>
-#
+
+# %% [markdown]
 # **2. *Monday* and *Tuesday* come out very close. What must the text have contained?**
 #
 # <details><summary>Many sentences with both.</summary>
@@ -924,7 +925,8 @@ print(f"{words:,} words, {len(full):,} different ones, 6 pairs a word: {hours:.0
 # the two similar rows.
 #
 # </details>
-#
+
+# %% [markdown]
 # **3. After training, the loss is 7.0 where knowing nothing costs 8.0. Has it learned anything?**
 #
 # <details><summary>No, 7.0 is still a large loss.</summary>
@@ -944,7 +946,8 @@ print(f"{words:,} words, {len(full):,} different ones, 6 pairs a word: {hours:.0
 # 1.0 of 8.0 is an eighth, but a loss counts no hits: it is the logarithm of a share.
 #
 # </details>
-#
+
+# %% [markdown]
 # **4. You double the vocabulary and leave the text as it is. What happens to the time for one pass?**
 #
 # <details><summary>Nothing: the text has not changed.</summary>

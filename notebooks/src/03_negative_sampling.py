@@ -618,8 +618,8 @@ def tree_step(w_in, w_out, rate, state):
 # neighbours come up in pair after pair, and each time their rows are fetched again. So take **16 words in a row** with
 # a halo of 5 on either side, and 16 noise words *for all of them*; fetch each row once, and score all against all in
 # one matrix product. (Ji and others, 2016, let the words around one centre share their noise; a block goes further, and
-# the library takes 24 words and 20 noise words.) How many rows are fetched for these 16 words, one way and the other? Far from the ends
-# of a sentence a word has 6 neighbours on average.
+# the library takes 24 words and 20 noise words.) How many rows are fetched for these 16 words, one way and the other?
+# Far from the ends of a sentence a word has 6 neighbours on average.
 
 # %%
 # Rows fetched for 16 words: pair by pair, and as a block.
