@@ -320,11 +320,11 @@ def test_what_is_asked_of_the_function_itself_may_fail():
     np.broadcast_to(1.0, 10**9), torch.ones(1).expand(10**9), (np.ones(2), [b"x" * 10**7])],
     ids=["text", "words", "numbers", "rows", "dict", "range", "array", "tensor", "tuple"])  # fmt: skip
 def test_a_huge_answer_is_not_looked_into(answer):
-    began = time.perf_counter()
+    began = time.process_time()  # of this process: others may want the machine
     assert "of more than 500,000 things, far more than the right answer has" in ask(lambda counts: answer).message
     played = call(lambda counts: answer, np.ones(2), play=lambda function, counts: sorted(function(counts)))
     assert (played.kind, "of more than 500,000 things" in played.value) == ("unfit", True)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 2
 
 
 def test_half_characters_are_written_out():
