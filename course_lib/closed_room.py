@@ -3,7 +3,8 @@
     ask("attention", "causal_mask", "def causal_mask(length): ...", seconds=30, megabytes=2000)
 
 What it is. On Linux the process is a fork of one that has imported the check already, so it starts at once. Time is
-watched from outside; memory and the size of files are limits of the system; Python's audit events make the fence: no
+watched from outside (and, should the watcher be killed, by the system); memory and the size of files are limits of the
+system; Python's audit events make the fence: no
 writing outside an empty folder, no connection, no program.
 
 What it leaves out. Safety against code that wants to get out: an audit hook is no prison. Limits on Windows, but time.
@@ -11,10 +12,12 @@ What it leaves out. Safety against code that wants to get out: an audit hook is 
 
 import contextlib
 import importlib
+import math
 import multiprocessing
 import os
 import sys
 import tempfile
+import time
 
 NOTHING_SENT = "Its process ended without an answer"
 
@@ -24,7 +27,8 @@ def ask(topic: str, exercise: str, code: str, seconds: float, megabytes: int) ->
     context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
     receive, send = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="classroom-") as room:
-        process = context.Process(target=_answer, args=(topic, exercise, code, room, megabytes, send), daemon=True)
+        arguments = (topic, exercise, code, room, seconds, megabytes, send)
+        process = context.Process(target=_answer, args=arguments, daemon=True)
         process.start()
         send.close()
         try:
@@ -43,7 +47,7 @@ def ask(topic: str, exercise: str, code: str, seconds: float, megabytes: int) ->
             receive.close()
 
 
-def _answer(topic: str, exercise: str, code: str, room: str, megabytes: int, send) -> None:
+def _answer(topic: str, exercise: str, code: str, room: str, seconds: float, megabytes: int, send) -> None:
     """In the process: the check is imported, the room is closed, the learner's code is run, the check is asked."""
     import torch
 
@@ -51,7 +55,7 @@ def _answer(topic: str, exercise: str, code: str, room: str, megabytes: int, sen
     check = getattr(importlib.import_module(f"course_lib.checks.{topic}"), exercise)
     os.chdir(room)
     sys.dont_write_bytecode = True
-    _limit_memory(megabytes)
+    _limit(seconds, megabytes)
     silence = open(os.devnull, "w")  # stays open as long as the process lives
     os.dup2(silence.fileno(), 1), os.dup2(silence.fileno(), 2)
     sys.stdin = open(os.devnull)
@@ -69,10 +73,12 @@ def _answer(topic: str, exercise: str, code: str, room: str, megabytes: int, sen
     send.send(answer)
 
 
-def _limit_memory(megabytes: int) -> None:
+def _limit(seconds: float, megabytes: int) -> None:
     with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no limits of this kind
         import resource
 
+        last = math.ceil(time.process_time() + seconds) + 1  # for a loop whose asker was killed and cannot end it
+        resource.setrlimit(resource.RLIMIT_CPU, (last, last))
         resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 10**6, megabytes * 10**6))
         resource.setrlimit(resource.RLIMIT_FSIZE, (10**7, 10**7))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,6 +1,8 @@
 """What a function may do in the closed room, and how each way out of it ends."""
 import sys
+import time
 
+import psutil
 import pytest
 
 from course_lib.closed_room import ask
@@ -38,3 +40,17 @@ def test_a_right_answer_passes():
 def test_how_it_may_end(code, diagnosis):
     answer = ask("attention", "causal_mask", code, 25, 2000)
     assert (answer["status"], answer["diagnosis"]) == ("not yet", diagnosis)
+
+
+@linux
+def test_who_is_killed_leaves_no_loop_behind():
+    code = "from course_lib.closed_room import ask\n" \
+           "ask('attention', 'causal_mask', 'def causal_mask(n):\\n    while True: pass', 5, 2000)"
+    asker = psutil.Popen([sys.executable, "-c", code])
+    while not (looping := [child for child in asker.children(recursive=True)  # its fork server's child
+                           if child.ppid() != asker.pid and child.cpu_times().user > 1]):  # fmt: skip
+        assert asker.poll() is None
+        time.sleep(0.05)
+    asker.kill()
+    asker.wait()
+    assert psutil.wait_procs(looping, timeout=300)[1] == []
