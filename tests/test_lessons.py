@@ -300,5 +300,5 @@ def test_what_a_lesson_loads_is_fetched_first(name):
     code = "\n".join(cell.source for cell in read(name).cells if cell.kind == "code")
     entries = manifest.entries()
     needed = {n for n in re.findall(r"\"(\w+)\"", code) if n in entries}
-    assert needed
+    assert needed or not re.search(r"\bdata\.(load|path)\(", code)  # lesson 25 draws what it learns from
     assert not {n for n in needed if not entries[n].first}
