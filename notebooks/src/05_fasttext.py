@@ -541,8 +541,9 @@ assert "slaughter" in [near for near, cosine in model.most_similar("laughter", t
 # %% [markdown]
 # ***Slaughter.*** It calls all the n-grams of *laughter* but those with the mark in front, so each step of the one has
 # dragged the other along. *Mattress* and *buttress*, in the run saved here: words that only look related are the
-# price of knowing the unknown ones. What could tell them apart is each word's own row, and the n-grams that nobody else calls;
-# one pass over the text gives these few steps. (*Mattress* is rare; word2vec has little to say of it either.)
+# price of knowing the unknown ones. What could tell them apart is each word's own row, and the n-grams that nobody
+# else calls; one pass over the text gives these few steps. (*Mattress* is rare; word2vec has little to say of it
+# either.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 38-43.** The run was started at minute 13. **Type** the neighbours (3 lines). Before it runs, everyone says
