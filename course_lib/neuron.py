@@ -32,7 +32,7 @@ Table = sparse.csr_array | Float[np.ndarray, "N V"]
 
 
 class TfIdf:
-    """Texts, each a list of words, as rows of weighed counts. Words that come fewer than `min_count` times are left out."""
+    """Texts, each a list of words, as rows of weighed counts. Words rarer than `min_count` are left out."""
 
     @shaped
     def __init__(self, min_count: Size = 1):
