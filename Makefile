@@ -87,6 +87,9 @@ ruff: .venv/test.done
 WHOLE = import os, sysconfig; os.listdir(sysconfig.get_path('purelib'))
 GONE := $(shell test ! -L $(PY) || ($(PY) -c "$(WHOLE)") >/dev/null 2>&1 || echo made-anew)
 INSTALL = $(PY) -m pip install -c constraints.txt -e
+# One set-up at a time: only one of two processes can make a folder.
+ALONE = mkdir .setting-up 2>/dev/null || { echo "Another make is setting .venv up: wait for its end, then call make again. (If there is none, delete the folder .setting-up first.)"; exit 1; }; \
+	trap 'rmdir .setting-up' EXIT; trap 'exit 1' INT TERM;
 OR_AS_BEFORE = && touch $@ || { test -e $@ && echo "pip could not finish (see above): going on with what is installed."; }
 
 data: .venv/lab.done
@@ -95,14 +98,14 @@ data: .venv/lab.done
 .venv/lab.done: pyproject.toml constraints.txt $(GONE)
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name yours, as in: make lab PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) tools/check_python.py
-	@$(PY) -m pip --version >/dev/null 2>&1 || { rm -f .venv/*.done; $(PYTHON) -m venv --clear .venv; }
+	@$(ALONE) $(PY) -m pip --version >/dev/null 2>&1 || { rm -f .venv/*.done; $(PYTHON) -m venv --clear .venv || exit 1; }; \
 	$(INSTALL) ".[lab,hub]" $(OR_AS_BEFORE)
 
 .venv/test.done: .venv/lab.done
-	$(INSTALL) ".[lab,hub,test,site,slides]" $(OR_AS_BEFORE)
+	@$(ALONE) $(INSTALL) ".[lab,hub,test,site,slides]" $(OR_AS_BEFORE)
 
 .venv/bench.done: .venv/lab.done
-	$(INSTALL) ".[lab,hub,bench]" $(OR_AS_BEFORE)
+	@$(ALONE) $(INSTALL) ".[lab,hub,bench]" $(OR_AS_BEFORE)
 
 .PHONY: made-anew
 made-anew:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -532,6 +533,31 @@ def test_lab_opens_without_a_network_whatever_was_touched(tmp_path):
         assert words in said
     done.unlink()
     assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode, "nothing is installed yet"
+
+
+@posix
+@needs_make
+def test_two_set_ups_at_once_do_not_meet(tmp_path):
+    """A Python that takes its time over pip: the second make ends with a sentence, and the first with an environment."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\ncase "$*" in *"pip install"*) touch begun; while ! test -e go; do sleep .1; done;; esac\n')
+    python.chmod(0o755)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").symlink_to(python)
+    command = {"args": ["make", ".venv/lab.done", f"PYTHON={python}"], "cwd": tmp_path, "text": True}
+    with subprocess.Popen(**command, stdout=subprocess.PIPE) as first:
+        while not (tmp_path / "begun").exists():
+            assert first.poll() is None
+            time.sleep(0.1)
+        second = subprocess.run(**command, capture_output=True)
+        (tmp_path / "go").touch()
+        assert first.wait() == 0
+    assert second.returncode
+    assert "Another make is setting .venv up: wait for its end" in second.stdout
+    assert (tmp_path / ".venv/lab.done").exists()
+    assert not (tmp_path / ".setting-up").exists()
 
 
 @posix
