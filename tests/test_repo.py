@@ -538,11 +538,12 @@ def test_lab_opens_without_a_network_whatever_was_touched(tmp_path):
 @posix
 @needs_make
 def test_two_set_ups_at_once_do_not_meet(tmp_path):
-    """A Python that takes its time over pip: the second make ends with a sentence, and the first with an environment."""
+    """A Python that takes its time over pip: the second make says so and ends, the first goes on."""
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     python = tmp_path / "python"
-    python.write_text('#!/bin/sh\ncase "$*" in *"pip install"*) touch begun; while ! test -e go; do sleep .1; done;; esac\n')
+    waits = "touch begun; while ! test -e go; do sleep .1; done"
+    python.write_text(f'#!/bin/sh\ncase "$*" in *"pip install"*) {waits};; esac\n')
     python.chmod(0o755)
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/bin/python").symlink_to(python)
