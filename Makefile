@@ -72,6 +72,7 @@ bench: .venv/bench.done data  ## measure speed and quality beside the peers into
 	$(PY) benchmarks/scaling.py
 	$(PY) benchmarks/xray.py
 	$(PY) benchmarks/privacy.py
+	$(PY) benchmarks/grading.py
 	$(PY) benchmarks/last_table.py
 
 clean:  ## remove the environment, builds and caches; your lessons in work/ and the downloaded data stay

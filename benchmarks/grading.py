@@ -3,8 +3,8 @@
     python benchmarks/grading.py            every row (about a quarter of an hour on two quiet cores)
     python benchmarks/grading.py --table    print the result of the last run
 
-Target: sixty notebooks in 10 minutes on two cores. Ten learners hand in each of six lessons: one has solved all, one has
-touched nothing; four have made a known mistake in each exercise (of `tests/wrong_answers`, where the lesson's solution
+Target: sixty notebooks in 10 minutes on two cores. Ten learners hand in each of six lessons: one has solved all, one
+has touched nothing; four have made a known mistake in each exercise (of `tests/wrong_answers`, where the lesson's solution
 can be spoiled in those words; the diagnosis is the one that stands there); and of four the first exercise never ends,
 leaves the interpreter, is no Python or is gone.
 
