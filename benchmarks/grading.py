@@ -3,10 +3,10 @@
     python benchmarks/grading.py            every row (about a quarter of an hour on two quiet cores)
     python benchmarks/grading.py --table    print the result of the last run
 
-Target: sixty notebooks in 10 minutes on two cores. Ten learners hand in each of six lessons: one has solved all, one
-has touched nothing; four have made a known mistake in each exercise (of `tests/wrong_answers`, where the lesson's solution
-can be spoiled in those words; the diagnosis is the one that stands there); and of four the first exercise never ends,
-leaves the interpreter, is no Python or is gone.
+Target: sixty notebooks in 10 minutes on two cores. Ten learners hand in each of six lessons. One has solved all, one
+has touched nothing. Four have made a known mistake in each exercise: one of `tests/wrong_answers` with its diagnosis,
+where the lesson's solution can be spoiled in those words. Of four the first exercise never ends, leaves the
+interpreter, is no Python or is gone.
 
 How. The folder is graded by the command, as an instructor would, and its table compared with the known one row by row.
 Then once more into another folder, killed with SIGKILL when a third of the notebooks stands in the diary, and started
