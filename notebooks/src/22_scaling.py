@@ -80,23 +80,16 @@ print(f"{len(ids):,} letters to read, {len(letters)} different ones")
 # any weights: each query meets T keys, each time D numbers, and as many again for the values.)
 
 # %%
-# The naive way: multiply two matrices in loops, and count.
-def product(x, W):
-    """x @ W.T for lists, and how many FLOPs it took."""
-    flops, out = 0, []
-    for row in x:
-        out.append([])
-        for column in W:
-            total = 0.0
-            for a, b in zip(row, column, strict=True):
-                total += a * b
-                flops += 2
-            out[-1].append(total)
-    return out, flops
-
-
-tokens, head = torch.randn(2, 4).tolist(), torch.randn(10, 4).tolist()
-print("the head alone, two tokens:", product(tokens, head)[1], "FLOPs; by the rule:", 2 * 2 * 10 * 4)
+# The naive way: multiply two tokens by the head in loops, and count.
+tokens, head = torch.randn(2, 4), torch.randn(10, 4)
+scores, flops = torch.zeros(2, 10), 0
+for t in range(2):
+    for v in range(10):
+        for d in range(4):
+            scores[t, v] += tokens[t, d] * head[v, d]
+            flops += 2  # a multiplication and an addition
+assert torch.allclose(scores, tokens @ head.T, atol=1e-6)
+print("the head alone, two tokens:", flops, "FLOPs; by the rule:", 2 * 2 * 10 * 4)
 weights, attention = 12 * 4 * 4 + 10 * 4, 2 * 2 * 4
 print(f"all: 2 x 2 tokens x ({weights} weights + {attention} in attention) = {2 * 2 * (weights + attention)}")
 
@@ -151,8 +144,10 @@ with FlopCounterMode(display=False) as fused:
 with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as spelled_out:
     model.loss(rows).backward()
 print(f"by hand {by_hand:,}; 6ND {6 * scaling.parameters(config) * 8 * 64:,}")
-print(f"torch's counter: {fused.get_total_flops() / by_hand:.1%} of it, "
-      f"with attention spelled out {spelled_out.get_total_flops() / by_hand:.1%}")  # fmt: skip
+print(f"torch's counter {fused.get_total_flops():,}, or {fused.get_total_flops() / by_hand:.1%} of it; "
+      f"with attention spelled out {spelled_out.get_total_flops():,}")  # fmt: skip
+print(f"{scaling.parameters(config):,} parameters; {12 * 2 * 32**2 + 80 * 32:,} of them multiply, and attention costs "
+      f"a token as much as {2 * 2 * 64 * 32:,} more")  # fmt: skip
 assert abs(spelled_out.get_total_flops() / by_hand - 1) < 0.05
 
 # %% [markdown]
@@ -161,8 +156,8 @@ assert abs(spelled_out.get_total_flops() / by_hand - 1) < 0.05
 # counter is a program: ask it something whose answer you know. (What the CPU *does* in that piece may be less than we
 # count, for half of the keys lie in the future.)
 #
-# 6ND is lower by a seventh: it counts tables that are only looked up, which multiply nothing, and it leaves attention
-# out. In a model as small as this one the two do not cancel.
+# 6ND is lower by a seventh. It counts the table of places, the biases and the norms, which stand in no product of
+# matrices, and it leaves attention out. In a model as small as this one the two do not cancel.
 #
 # **Now on paper.** Brown and others (2020) tell GPT-3's sizes (table 2.1): 96 blocks, D = 12,288, a context of 2,048,
 # GPT-2's tokens; and in table D.1 what it took: 174,600 million parameters, 300 billion tokens, 3.14e23 FLOPs. Do our
@@ -198,8 +193,8 @@ print(f"{one_core / 1e9:.0f} billion FLOPs a second a core, {os.cpu_count()} cor
 assert years > 1000
 
 # %% [markdown]
-# Compare with the number that you wrote down. (Few guess in the right unit. Whoever trained it had thousands of
-# processors that are each made for such products.)
+# Compare with the number that you wrote down. Was its *unit* right? (Brown and others used a great many processors at
+# once, each of them made for such products: V100 GPUs, section 2.3.)
 #
 # And the memory without end? In float32 a parameter takes four bytes; its gradient four more; and AdamW keeps two means
 # for it (lesson 08). Then there is what the forward pass **keeps for the way back**: nearly every number that a layer
@@ -252,13 +247,13 @@ looked_at = kept_for_the_way_back(model, rows)
 print(f"weights {memory.weights / 1e6:.2f} MB, gradients {memory.gradients / 1e6:.2f}, "
       f"AdamW {memory.optimizer / 1e6:.2f}")  # fmt: skip
 print(f"kept for the way back: {memory.activations / 1e6:.2f} MB by hand, torch keeps {looked_at / 1e6:.2f}")
-print(f"GPT-3, without anything kept: {16 * N / 1e12:.1f} million million bytes")
+print(f"GPT-3, without anything kept: {16 * N / 1e12:.1f} million million bytes, all the memory of "
+      f"{16 * N / 32e9:.0f} laptops with 32 thousand million each")  # fmt: skip
 assert abs(looked_at / memory.activations - 1) < 0.05
 
 # %% [markdown]
 # Most of a small model's memory is not the model: it is what was read, kept until the way back. It grows with each text
-# in the batch, and the first three columns do not. For GPT-3 even these alone are some hundred times what a good laptop
-# has.
+# in the batch; the other three do not, and of GPT-3 these three alone fill a room of laptops.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 0-15. Type** the solution (3 lines), GPT-3 on paper (5 lines), this machine's rate (9 lines). Collect the
@@ -325,22 +320,25 @@ check.accumulated(accumulated)
 # %% [markdown]
 # In the library it is one setting: `TrainingConfig(accumulate=4)` takes four batches for a step.
 #
-# Now all ways in turn, on a model some sixty times as large as the last, so that there is something to save. The naive
-# hope is that each of them makes everything smaller.
+# Now the first three in turn, on a larger model, so that there is something to save. The naive hope is that each of them
+# makes everything smaller.
 
-# %% tags=["boilerplate", "nbval-ignore-output"]
-# One step each way: what is kept, how long it takes (of three the middle one), how far its gradient lies from plain.
+# %%
+# A larger model; and one whose blocks forget what they computed, and compute it again when asked on the way back.
 larger = gpt.GPTConfig(len(letters), 256, d_model=192, num_layers=4, num_heads=4, dropout=0.0)
 some = ids[: 4 * 129].view(4, 129).long()
 
 
 def checkpointed(model):
-    """The same model; each block forgets what it computed, and computes it again when asked on the way back."""
     for block in model.blocks:
         block.forward = lambda *inputs, forward=block.forward: checkpoint(forward, *inputs, use_reentrant=False)
     return model
 
 
+print(f"{scaling.parameters(larger) / scaling.parameters(config):.0f} times as large as the last")
+
+# %% tags=["boilerplate"]
+# One step, in one of the ways.
 def step(model, way):
     """Forward and backward; seconds of the CPU."""
     model.zero_grad(set_to_none=True)
@@ -352,6 +350,8 @@ def step(model, way):
     return time.process_time() - began
 
 
+# %% tags=["boilerplate", "folded", "nbval-ignore-output"]
+# Each way in turn: what is kept, how long it takes (of three the middle one), how far its gradient lies from plain.
 found, plain = {}, None
 for way in ("plain", "bfloat16", "accumulated", "checkpointed"):
     torch.manual_seed(0)
@@ -370,6 +370,17 @@ for way in ("plain", "bfloat16", "accumulated", "checkpointed"):
 device.give_back_memory()
 assert found["accumulated"][0] < 0.5 * found["plain"][0]
 assert found["checkpointed"][0] < 0.5 * found["plain"][0]
+
+# %% [markdown]
+# **Look:** is one of them lower *and* further left than plain, on your machine? Plain is the control: it stands where the
+# dotted lines cross.
+
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# Your machine's ways as a picture.
+from course_lib.viz import scaling as pictures
+
+shares = {way: (kept / found["plain"][0], ms / found["plain"][1]) for way, (kept, ms) in found.items()}
+viz.show(*pictures.ways(shares, "The same step, plain and in three other ways, on this machine"))
 
 # %% [markdown]
 # Memory first, for that is arithmetic and holds on every machine. Accumulation keeps a quarter, as the batch was cut in
@@ -397,13 +408,6 @@ for way, row in saved["savings"].items():
           f"{row.get('peak_mb', '-')} MB")  # fmt: skip
 twice = scaling.training_flops(larger, 8, checkpointing=True) / scaling.training_flops(larger, 8)
 print(f"by hand, checkpointing takes {twice:.2f} of the plain step's FLOPs")
-
-# %% tags=["boilerplate", "nbval-ignore-output"]
-# Your machine's four ways as a picture: plain stands where the dotted lines cross.
-from course_lib.viz import scaling as pictures
-
-shares = {way: (kept / found["plain"][0], ms / found["plain"][1]) for way, (kept, ms) in found.items()}
-viz.show(*pictures.ways(shares, "Four ways to take the same step, on this machine"))
 
 # %% [markdown]
 # What did they buy there? **Mixed precision** a fifth of the time: that processor multiplies in bfloat16.
@@ -444,7 +448,7 @@ check.accumulated(lambda gradients, counts: sum(gradients) / len(gradients))
 # at all, to a few digits, or to rounding? And will two be done sooner?
 
 # %% tags=["boilerplate"]
-# The script, and a run of it under torchrun that we can watch.
+# The script. Where does it say how many processes there are?
 SCRIPT = '''
 import json, os, pathlib, torch
 from course_lib import gpt, training
@@ -467,7 +471,8 @@ history = training.train(model, gpt.windows(ids, 64, 8), loss, plan, progress=Fa
 pathlib.Path(__file__).with_name(f"losses_{rank}.json").write_text(json.dumps(history.losses))
 '''
 
-
+# %% tags=["boilerplate", "folded"]
+# A run of it under torchrun that we can watch.
 def watched(script, processes):
     """Run the script under torchrun, show its lines as they come, and return each process's losses."""
     command = ["-m", "torch.distributed.run"]
