@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from course_lib.settings import Rule, Share, Size, number, require_heads
+from course_lib.settings import Rule, Share, Size, Width, number
 from course_lib.shapes import shaped, wide
 
 # What broadcasts to the weights: from one boolean for all, or one a key, to one for each query and key.
@@ -166,11 +166,11 @@ class MultiHeadAttention(nn.Module):
     """
 
     @shaped
-    def __init__(self, d_model: Size, num_heads: Size, *, dropout: Share = 0.0, bias: bool = True,
+    def __init__(self, d_model: Width, num_heads: Size, *, dropout: Share = 0.0, bias: bool = True,
                  d_memory: Size | None = None, rotary: nn.Module | None = None):  # fmt: skip
         super().__init__()
         d_memory = d_model if d_memory is None else d_memory
-        require_heads(d_model, num_heads)
+
         self.d_model, self.d_memory, self.num_heads, self.dropout = d_model, d_memory, num_heads, dropout
         self.query = nn.Linear(d_model, d_model, bias=bias)
         self.key = nn.Linear(d_memory, d_model, bias=bias)

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from course_lib.attention import MultiHeadAttention, fused_attention, padding_mask
 from course_lib.bert_data import PreTrainingBatch, SentencePairs, mask_tokens  # noqa: F401  (lessons)
 from course_lib.padding import all_hold
-from course_lib.settings import NotNegative, Settings, Share, Size, require_context, require_heads
+from course_lib.settings import NotNegative, Settings, Share, Size, Width, require_context
 from course_lib.shapes import look_up, shaped
 from course_lib.training import evaluation_mode
 
@@ -42,17 +42,13 @@ class BertConfig(Settings):
 
     vocab_size: Size = 30_522
     context_length: Size = 512
-    d_model: Size = 768
+    d_model: Width = 768
     num_layers: Size = 12
     num_heads: Size = 12
     d_ff: Size | None = None
     num_segments: Size = 2
     dropout: Share = 0.1
     eps: NotNegative = 1e-12
-
-    def __post_init__(self):
-        super().__post_init__()
-        require_heads(self.d_model, self.num_heads)
 
 
 SIZES = {

@@ -18,7 +18,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ from course_lib.fasttext_classifier import Classifier, word_ngram_ids  # noqa: F
 from course_lib.files import existing
 from course_lib.keyed_vectors import KeyedVectors, UnknownWordError
 from course_lib.progress import Listener
-from course_lib.settings import Size, require
+from course_lib.settings import Size, at_most
 from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
@@ -55,14 +55,10 @@ class FastTextConfig(word2vec.Word2VecConfig):
 
     ns_exponent: word2vec.Finite = 0.5
     alpha: word2vec.Rate = 0.05
-    min_n: Size = 3
+    min_n: Annotated[Size, at_most("max_n")] = 3
     max_n: Size = 6
     bucket: Size = 200_000
-
-    def __post_init__(self):
-        super().__post_init__()
-        require(self.min_n <= self.max_n, "min_n", self.min_n, f"at most max_n={self.max_n}")
-        require(self.workers == 1, "workers", self.workers, "1: fastText trains in one process")
+    workers: Literal[1] = 1
 
 
 # --- A word's vector (lesson 05) --------------------------------------------------------------------------------------

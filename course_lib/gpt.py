@@ -32,9 +32,9 @@ from course_lib.settings import (
     Settings,
     Share,
     Size,
+    Width,
     require,
     require_context,
-    require_heads,
     require_sizes,
 )
 from course_lib.shapes import check_tensor, look_up, shaped
@@ -51,16 +51,12 @@ class GPTConfig(Settings):
 
     vocab_size: Size = 50_257
     context_length: Size = 1024
-    d_model: Size = 768
+    d_model: Width = 768
     num_layers: Size = 12
     num_heads: Size = 12
     d_ff: Size | None = None
     dropout: Share = 0.1
     eps: NotNegative = 1e-5
-
-    def __post_init__(self):
-        super().__post_init__()
-        require_heads(self.d_model, self.num_heads)
 
 
 SIZES = {

@@ -30,7 +30,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Integer, Real, Shaped, jaxtyped, print_bindings
 from torch import Tensor, nn
 
-from course_lib.settings import require, rule_of
+from course_lib.settings import require_ids, require_rules, rules_of
 
 
 class _Doors(threading.local):
@@ -46,16 +46,16 @@ def shaped(function: Callable) -> Callable:
     hints = {name: parts for name, parameter in parameters.items() if (parts := _parts(parameter.annotation))}
     axes = {axis.lstrip("*#") for parts in hints.values() for part in parts for axis in _axes_of(part)}
     names = list(itertools.takewhile(lambda name: parameters[name].kind in BY_POSITION, parameters))
-    rules = {name: rule for name, parameter in parameters.items() if (rule := rule_of(parameter.annotation))}
+    rules = rules_of({name: parameter.annotation for name, parameter in parameters.items()})
+    defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
 
     @functools.wraps(function)
     def checked(*args, **kwargs):
         if _doors.entered or torch.compiler.is_compiling():
             return function(*args, **kwargs)
         given = dict(zip(names, args)) | kwargs
-        for name, rule in rules.items():
-            if name in given:
-                require(rule.holds(given[name]), name, given[name], rule.words)
+        if rules:
+            require_rules(rules, defaults | given)
         if hints:
             _check_shapes(given, hints, axes)
         _doors.entered = True
@@ -122,8 +122,8 @@ def look_up(table: nn.Embedding, ids: Int[Tensor, "*B T"], what: str = "token") 
     try:
         return table(ids)
     except IndexError:
-        wrong = next(i for i in ids.flatten().tolist() if not 0 <= i < len(table.weight))
-        raise ValueError(f"There is no {what} {wrong}: ids go from 0 to {len(table.weight) - 1}.") from None
+        require_ids(ids.flatten().tolist(), len(table.weight), what)
+        raise
 
 
 def wide(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

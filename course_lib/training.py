@@ -36,7 +36,7 @@ from course_lib.batches import Batches, BatchStream, epoch_of, moved, shuffled  
 from course_lib.distributed import Team
 from course_lib.losses import NOTHING, LossFunction, loss_and_count
 from course_lib.progress import Listener, Progress, reporter  # noqa: F401
-from course_lib.settings import Count, NotNegative, Positive, Rule, Settings, Size, number, require, whole
+from course_lib.settings import Count, NotNegative, Positive, Rule, Settings, Size, at_most, number, whole
 from course_lib.training_files import load_weights, read_checkpoint, write_checkpoint  # noqa: F401  (lessons)
 
 # How much of the way down is still to go, when a share `done` of it, from 0 to 1, lies behind.
@@ -67,8 +67,8 @@ class TrainingConfig(Settings):
 
     steps: Size = 1000
     learning_rate: Positive = 1e-3
-    min_learning_rate: NotNegative = 0.0
-    warmup_steps: Count = 0
+    min_learning_rate: Annotated[NotNegative, at_most("learning_rate")] = 0.0
+    warmup_steps: Annotated[Count, at_most("steps")] = 0
     decay: Literal[tuple(DECAYS)] = "cosine"
     weight_decay: NotNegative = 0.01
     betas: Betas = (0.9, 0.999)
@@ -80,12 +80,6 @@ class TrainingConfig(Settings):
     checkpoint_every: Count = 0
     log_every: Size = 1
     seed: Seed = 1
-
-    def __post_init__(self):
-        super().__post_init__()
-        low, high = self.min_learning_rate, self.learning_rate
-        require(self.warmup_steps <= self.steps, "warmup_steps", self.warmup_steps, f"at most steps ({self.steps})")
-        require(low <= high, "min_learning_rate", low, f"at most learning_rate ({high})")
 
 
 # --- The pieces (lesson 08) -----------------------------------------------------------------------------------------

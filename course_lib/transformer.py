@@ -31,7 +31,7 @@ from course_lib.positions import (  # noqa: F401  (lessons)
     SinusoidalPositions,
     sinusoidal_positions,
 )
-from course_lib.settings import Count, Positive, Settings, Share, Size, Token, require, require_heads
+from course_lib.settings import Count, Positive, Settings, Share, Size, Token, Width, require
 from course_lib.shapes import look_up, shaped
 
 NORMS = ("pre", "post")
@@ -51,7 +51,7 @@ class TransformerConfig(Settings):
     vocab_size: Size = 37_000
     target_vocab_size: Size | None = None
     context_length: Size = 512
-    d_model: Size = 512
+    d_model: Width = 512
     num_layers: Size = 6
     num_heads: Size = 8
     d_ff: Size | None = None
@@ -64,7 +64,6 @@ class TransformerConfig(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        require_heads(self.d_model, self.num_heads)
         fits = self.positions != "sinusoidal" or self.d_model % 2 == 0
         require(fits, "d_model", self.d_model, "even for sinusoidal positions, in which sines come with cosines")
 
@@ -86,7 +85,7 @@ class Block(nn.Module):
     """
 
     @shaped
-    def __init__(self, d_model: Size, num_heads: Size, d_ff: Size | None = None, *, norm: Norm = "pre",
+    def __init__(self, d_model: Width, num_heads: Size, d_ff: Size | None = None, *, norm: Norm = "pre",
                  dropout: Share = 0.0, activation: Activation = "relu", eps: Positive = 1e-5, bias: bool = True,
                  cross: bool = False):  # fmt: skip
         super().__init__()

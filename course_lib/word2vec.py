@@ -38,7 +38,7 @@ from torch import Tensor
 from course_lib import device as devices
 from course_lib.keyed_vectors import KeyedVectors
 from course_lib.progress import Listener, Progress, reporter  # noqa: F401  (what a listener is called with)
-from course_lib.settings import Count, Rule, Settings, Share, Size, number, require, whole
+from course_lib.settings import Count, NotNegative, Rule, Settings, Share, Size, at_most, number, require, whole
 from course_lib.shapes import plain, shaped
 from course_lib.vocab import Vocab
 
@@ -68,14 +68,14 @@ class Word2VecConfig(Settings):
     ns_exponent: Finite = 0.75
     sample: Share = 1e-3
     alpha: Rate = 0.025
-    min_alpha: float = 1e-4
+    min_alpha: Annotated[NotNegative, at_most("alpha")] = 1e-4
     epochs: Size = 5
     seed: Count = 1
     workers: Size = 1
 
     def __post_init__(self):
         super().__post_init__()
-        require(0 <= self.min_alpha <= self.alpha, "min_alpha", self.min_alpha, f"between 0 and alpha ({self.alpha})")
+
         require(self.negative > 0 or self.hs, "negative", self.negative, "1 or more unless hs=True: or nothing learns")
 
 

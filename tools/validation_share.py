@@ -5,7 +5,7 @@
 A code line has a token of Python that is neither comment nor docstring; `checks` and `viz` are left out. Of these, the
 syntax tree finds as validation:
 
-- every `raise` or `return` of a ValueError or TypeError, with the whole `if` that leads to nothing else; every `assert`;
+- every `assert`; every `raise` or `return` of a ValueError or TypeError, with the `if` that leads to nothing else;
 - every call, as a statement, of a function or a method of somebody's that is called `require...`, `check...` or
   `refuse...`, and all of the functions of these names that are not annotated to return something;
 - every assignment whose names are read by counted lines alone, and every loop, `with`, `else` or function that holds
