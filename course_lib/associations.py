@@ -95,8 +95,7 @@ def weat(vectors, targets_x: Sequence[str], targets_y: Sequence[str], attributes
         found[name] = rows
         missing[name] = [word for word in dict.fromkeys(words) if not (word in vectors or word.lower() in vectors)]
         if len(rows) < 2:
-            raise ValueError(f"of {name} only {list(rows.values())} have a vector, and two words are the least: "
-                             f"missing are {', '.join(missing[name]) or 'none'}; give more words.")
+            raise ValueError(f"of {name} only {list(rows.values())} have a vector, not {missing[name]}: give two.")
         units[name] = vectors.units(np.array(list(rows))).astype(np.float64)
     if both := found["targets_x"].keys() & found["targets_y"].keys():
         words = ", ".join(sorted(found["targets_x"][row] for row in both))
@@ -105,8 +104,7 @@ def weat(vectors, targets_x: Sequence[str], targets_y: Sequence[str], attributes
     s = (targets @ units["attributes_a"].T).mean(axis=1) - (targets @ units["attributes_b"].T).mean(axis=1)  # [X + Y]
     num_x = len(found["targets_x"])
     if not s.std():
-        raise ValueError("every target word has the same association, so there is no effect to measure: "
-                         "are the vectors trained?")
+        raise ValueError("every target word has the same association, which is no effect: are the vectors trained?")
     effect = (s[:num_x].mean() - s[num_x:].mean()) / s.std(ddof=1)
     p_value, partitions, exact = _permutation_test(s, num_x, samples, seed)
     words = [*found["targets_x"].values(), *found["targets_y"].values()]

@@ -17,20 +17,18 @@ Shapes: B sequences, H heads, T queries, S keys, D size of a query (d_model / H 
 """
 
 import math
-from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from course_lib.settings import Rule, Share, Size, Width, number
+from course_lib.settings import Part, Share, Size, Width
 from course_lib.shapes import shaped, wide
 
 # What broadcasts to the weights: from one boolean for all, or one a key, to one for each query and key.
 Mask = Bool[Tensor, "*#batch #T #S"] | Bool[Tensor, "#S"] | Bool[Tensor, ""]
 
-Dropout = Annotated[float, Rule(lambda value: number(value) and 0 <= value <= 1, "a share from 0 to 1")]
 
 # --- The equation ---------------------------------------------------------------------------------------------------
 
@@ -38,7 +36,7 @@ Dropout = Annotated[float, Rule(lambda value: number(value) and 0 <= value <= 1,
 @shaped
 def scaled_dot_product_attention(
     query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"], value: Float[Tensor, "*batch S V"],
-    mask: Mask | None = None, dropout: Dropout = 0.0,
+    mask: Mask | None = None, dropout: Part = 0.0,
 ) -> tuple[Float[Tensor, "*batch T V"], Float[Tensor, "*batch T S"]]:  # fmt: skip
     """softmax(Q K^T / sqrt(D)) V (2017, equation 1), and the softmax's weights, each row of which sums to one.
 
@@ -89,7 +87,7 @@ def padding_mask(attention_mask: Bool[Tensor, "B S"]) -> Bool[Tensor, "B 1 1 S"]
 @shaped
 def fused_attention(
     query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"], value: Float[Tensor, "*batch S V"],
-    mask: Mask | None = None, dropout: Dropout = 0.0, is_causal: bool = False, look_for_nan: bool = True,
+    mask: Mask | None = None, dropout: Part = 0.0, is_causal: bool = False, look_for_nan: bool = True,
 ) -> Float[Tensor, "*batch T V"]:  # fmt: skip
     """The output of `scaled_dot_product_attention`, in memory that grows with T + S instead of T * S.
 

@@ -22,10 +22,9 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from course_lib.settings import Count, Rule, Size, number, whole
+from course_lib.settings import Count, Portion, Rule, Size, whole
 from course_lib.shapes import shaped
 
-Asked = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "a share above 0, at most 1")]
 RowLength = Annotated[int, Rule(lambda value: whole(value, 5), "a whole number of 5 or more")]
 
 
@@ -47,7 +46,7 @@ class PreTrainingBatch(NamedTuple):
 @shaped
 def mask_tokens(
     input_ids: Int[Tensor, "B T"], maskable: Bool[Tensor, "B T"], mask_id: Count, words: Int[Tensor, " W"],
-    generator: torch.Generator | None = None, share: Asked = 0.15,
+    generator: torch.Generator | None = None, share: Portion = 0.15,
 ) -> tuple[Int[Tensor, "B T"], Int[Tensor, " M"], Int[Tensor, " M"]]:  # fmt: skip
     """The masked batch, the places that are asked (of the flattened batch), and the tokens that stood there.
 

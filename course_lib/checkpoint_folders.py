@@ -23,6 +23,7 @@ from torch import Tensor
 from course_lib import tokenizers
 from course_lib.checkpoint_names import LLAMA, Family
 from course_lib.files import existing
+from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -75,16 +76,14 @@ def our_settings(found: dict, family: Family, path: Path, **more: Any) -> Any:
 def require_values(found: dict, wanted: dict[str, tuple], path: Path) -> None:
     """ValueError for a setting of another value than these; of a name that is not there the first is meant."""
     for name, values in wanted.items():
-        if found.get(name, values[0]) not in values:
-            raise ValueError(f"{path} says {name}={found[name]!r}, and the course's model computes "
-                             f"{' or '.join(map(repr, values))}: take another model.")  # fmt: skip
+        words = f"{' or '.join(map(repr, values))} in {path}, as ours computes no other: take another model"
+        require(found.get(name, values[0]) in values, name, found.get(name), words)
 
 
 def _spelled_out(found: dict, path: Path) -> dict:
     """A Llama's config.json with what theirs means where it is silent, and positions in its older word, rope_theta."""
     rope = found.get("rope_parameters") or found.get("rope_scaling") or {}
-    if not isinstance(rope, dict):
-        raise ValueError(f"{path} says rope_parameters={rope!r}, where names and values are expected: copy it again.")
+    require(isinstance(rope, dict), "rope_parameters", rope, f"names and values in {path}: copy it again")
     unsaid = {"num_key_value_heads": found.get("num_attention_heads"), "rms_norm_eps": 1e-6, "rope_theta": 10_000.0,
               "attention_dropout": 0.0, "tie_word_embeddings": False}  # fmt: skip
     found = unsaid | {name: value for name, value in found.items() if value is not None}
@@ -97,8 +96,7 @@ def read_json(path: Path) -> dict:
         found = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError):
         raise ValueError(f"{path} is damaged or cut off: copy it again.") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} holds a {type(found).__name__} where names and values are expected: copy it again.")
+    require(isinstance(found, dict), str(path), found, "names and values: copy it again")
     return found
 
 
@@ -130,10 +128,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _no_weights(folder: Path) -> Exception:
     """FileNotFoundError; or ValueError where there are weights, but in Python's pickle format."""
-    pickles = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLES)
-    if pickles:
-        return ValueError(f"The weights in {folder} are in {pickles[0]}, a pickle, which can run code when it is read: "
-                          f"take a version of the model with {WEIGHTS}.")  # fmt: skip
+    if pickles := sorted(file.name for file in folder.iterdir() if file.suffix in PICKLES):
+        return ValueError(f"{folder} has a pickle, {pickles[0]}, which can run code when it is read: take {WEIGHTS}.")
     return FileNotFoundError(f"There is no {WEIGHTS} in {folder}, and no {INDEX}: name a folder with weights.")
 
 
@@ -168,7 +164,7 @@ def read_tokenizer(folder: Path, vocab_size: int) -> Tokenizer | None:
 def fitting(tokenizer: Tokenizer | None, vocab_size: int, path: Path) -> Tokenizer | None:
     """The tokenizer; it may have fewer tokens than the model, as some tables are filled up to a round number."""
     if tokenizer is not None and len(tokenizer) > vocab_size:
-        raise ValueError(f"The tokenizer in {path} has {len(tokenizer)} tokens and its model {vocab_size}: take one's.")
+        raise ValueError(f"{path} has a tokenizer of {len(tokenizer)} tokens and its model {vocab_size}: take one's.")
     return tokenizer
 
 
@@ -176,9 +172,7 @@ def _lowercase(path: Path) -> bool:
     """Whether a vocab.txt is of lower-cased text, which only this file beside it says; without it, yes, as theirs."""
     found = read_json(path) if path.is_file() else {}
     lowercase = found.get("do_lower_case", True)
-    if found.get("strip_accents") not in (None, lowercase) or not found.get("tokenize_chinese_chars", True):
-        raise ValueError(f"{path} cleans text otherwise than BERT does (strip_accents, tokenize_chinese_chars): take "
-                         "another model.")  # fmt: skip
+    require_values(found, {"strip_accents": (lowercase, None), "tokenize_chinese_chars": (True,)}, path)
     return lowercase
 
 
@@ -188,8 +182,7 @@ def find_folder(path_or_name: str | Path) -> Path:
     if folder.is_dir():
         return folder
     if folder.is_file():
-        why = ", a pickle, which can run code when it is read" if folder.suffix in PICKLES else ""
-        raise ValueError(f"{folder} is a file{why}: name a folder with {CONFIG} and {WEIGHTS}.")
+        raise ValueError(f"{folder} is a file (and a pickle can run code): name a folder with {CONFIG} and {WEIGHTS}.")
     if isinstance(path_or_name, Path) or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", path_or_name):
         raise FileNotFoundError(f"There is no folder {path_or_name}: name one, or a model on the Hugging Face hub.")
     return _from_hub(path_or_name)

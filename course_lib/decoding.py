@@ -23,7 +23,7 @@ Shapes: B texts, T tokens of a prompt, V = vocab_size, K = num_beams.
 import copy
 import math
 from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -31,12 +31,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib import linear
-from course_lib.settings import Count, NotNegative, Positive, Rule, Size, number, require
+from course_lib.settings import Count, NotNegative, Portion, Positive, Size, require
 from course_lib.shapes import shaped
 from course_lib.training import evaluation_mode
 
 Model = TypeVar("Model", bound=nn.Module)
-Portion = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "a number above 0 and at most 1")]
 
 # --- Rules: logits in, logits out -------------------------------------------------------------------------------------
 

@@ -41,6 +41,12 @@ def existing(path: str | os.PathLike, what: str, is_zip: bool = False) -> Path:
     return path
 
 
+def require_folder(path: str | os.PathLike) -> None:
+    """ValueError where something stands that is no folder; nothing may."""
+    if Path(path).exists() and not Path(path).is_dir():
+        raise ValueError(f"{path} is a file: give the name of a folder.")
+
+
 def read_text(path: str | os.PathLike, what: str) -> str:
     """The text of a file in UTF-8, every line ending in one character. Raises as `existing`, and ValueError."""
     raw = existing(path, what).read_bytes()

@@ -41,6 +41,7 @@ from torch import Tensor, nn
 from course_lib import bert, data, device, files, gpt, tokenizers, training, training_files
 from course_lib.files import existing, write_whole
 from course_lib.head_start import begin, log_frequencies, look_around, look_at, look_back, skipgram_table  # noqa: F401
+from course_lib.shapes import require_tensors
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer
 from course_lib.wordpiece import count_score
 
@@ -198,7 +199,7 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokeniz
         if config.num_layers > len(tensors):
             raise RuntimeError
         with torch.device("meta"):  # before any memory is taken
-            training_files.require_fitting(tensors, build(config), origin)
+            require_tensors(tensors, build(config).state_dict(), origin)
     except (RuntimeError, TypeError):  # a table of more numbers than torch can count
         raise ValueError(f"{path} speaks of a larger model than {weights} holds: they belong to two runs.") from None
     model = build(config)

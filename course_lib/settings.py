@@ -19,7 +19,8 @@ import numbers
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Sized
 from typing import Annotated, Any, NamedTuple
 
 
@@ -60,6 +61,8 @@ Token = Annotated[int, Rule(lambda value: isinstance(value, numbers.Integral), "
 Positive = Annotated[float, Rule(lambda value: number(value) and value > 0, "a number above 0")]
 NotNegative = Annotated[float, Rule(lambda value: number(value) and value >= 0, "a number of 0 or more")]
 Share = Annotated[float, Rule(lambda value: number(value) and 0 <= value < 1, "a share from 0 to below 1")]
+Part = Annotated[float, Rule(lambda value: number(value) and 0 <= value <= 1, "a share from 0 to 1")]
+Portion = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "a number above 0 and at most 1")]
 Texts = Annotated[Sequence[str], Rule(lambda value: not isinstance(value, str), "a list of texts, in brackets")]
 Width = Annotated[Size, multiple_of("num_heads")]  # of a vector, which is cut into heads of one size
 
@@ -121,8 +124,15 @@ def require_as_many(least: int = 0, /, **things: Sized) -> None:
 def require_ids(ids: Iterable[int], size: int, what: str) -> None:
     """ValueError for the first that is none of 0 to size - 1."""
     for number in ids:
-        if not 0 <= number < size:
+        if not 0 <= number < size or number % 1:
             raise ValueError(f"There is no {what} {number}: ids go from 0 to {size - 1}.")
+
+
+def require_once(names: Iterable[Hashable], what: str) -> None:
+    """ValueError for a name that comes again."""
+    name, times = next(iter(Counter(names).most_common(1)), ("", 0))
+    if times > 1:
+        raise ValueError(f"The {what} {name!r} comes {times} times: keep one of them.")
 
 
 def require_context(length: int, context_length: int) -> None:

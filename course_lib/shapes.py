@@ -22,7 +22,7 @@ import re
 import threading
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,6 +124,14 @@ def look_up(table: nn.Embedding, ids: Int[Tensor, "*B T"], what: str = "token") 
     except IndexError:
         require_ids(ids.flatten().tolist(), len(table.weight), what)
         raise
+
+
+def require_tensors(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str) -> None:
+    """ValueError, with `origin` in it, unless there is a tensor of its shape for each that is wanted, and no other."""
+    for name in sorted(tensors.keys() | wanted.keys()):
+        a, b = (tuple(part[name].shape) if name in part else "none" for part in (tensors, wanted))
+        if a != b:
+            raise ValueError(f"{origin} is of another model, its {name} is {a} and this model's {b}: take one's.")
 
 
 def wide(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

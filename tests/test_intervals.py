@@ -66,7 +66,7 @@ def test_students_interval_by_hand_and_as_scipys():
         peer = stats.t.interval(confidence, 6, values.mean(), stats.sem(values))
         assert seed_interval(values, confidence)[1:] == pytest.approx(peer)
     assert seed_interval([1, 1, 1]) == (1, 1, 1)
-    for values, confidence, says in (([0.6], 0.95, "two or more, and there are 1"), ([1, 2], 95, "confidence=95"),
+    for values, confidence, says in (([0.6], 0.95, "values=.* two seeds"), ([1, 2], 95, "confidence=95"),
                                      ([1, math.nan], 0.95, "hold nan at place 1")):
         with pytest.raises(ValueError, match=says):
             seed_interval(values, confidence)
@@ -136,7 +136,7 @@ def test_wilsons_interval_is_scipys(right, asked, confidence):
 
 def test_wilsons_interval_refuses_more_right_than_asked():
     for right in (-1, 11):
-        with pytest.raises(ValueError, match=f"{right} of 10"):
+        with pytest.raises(ValueError, match=f"right={right} cannot be used"):
             intervals.wilson_interval(right, 10)
 
 
@@ -144,5 +144,5 @@ def test_mcnemar_counts_coins():
     assert intervals.mcnemar(1, 6) == pytest.approx(16 / 128)
     assert intervals.mcnemar(6, 1) == pytest.approx(16 / 128)
     assert intervals.mcnemar(0, 0) == intervals.mcnemar(3, 3) == 1
-    with pytest.raises(ValueError, match="not below 0"):
+    with pytest.raises(ValueError, match="=-1 cannot be used: only_.* 0 or more"):
         intervals.mcnemar(-1, 2)

@@ -236,6 +236,6 @@ def test_merges_and_names_that_do_not_fit():
     sentence(BPETokenizer, [("a", "b")], (), [*bpe.ALPHABET], says="^The vocabulary lacks 'ab', which its merges need")
     sentence(BPETokenizer, [], (), bpe.ALPHABET[1:], says="^The vocabulary lacks the byte b'!'")
     sentence(BPETokenizer, [], (), [*bpe.ALPHABET, "北"], says="^The vocabulary uses '北', which names no byte")
-    sentence(BPETokenizer, [("a", "b")], ("ab",), says="^The token 'ab' comes 2 times in the vocabulary")
+    sentence(BPETokenizer, [("a", "b")], ("ab",), says="^The token 'ab' comes 2 times: keep one")
     sentence(WordPieceTokenizer, ["a", "[UNK]"], says=r"^The vocabulary lacks \[PAD\], \[CLS\], \[SEP\], \[MASK\]")
     sentence(CharacterTokenizer, "aba", says="^The token 'a' comes 2 times")
