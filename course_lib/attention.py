@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from course_lib.settings import Part, Share, Size, Width
+from course_lib.settings import Part, Share, Size, Width, require
 from course_lib.shapes import shaped, wide
 
 # What broadcasts to the weights: from one boolean for all, or one a key, to one for each query and key.
@@ -73,8 +73,7 @@ def causal_mask(queries: int, keys: int | None = None, device: torch.device | st
             [ True,  True,  True]])
     """
     keys = queries if keys is None else keys
-    if not 1 <= queries <= keys:
-        raise ValueError(f"{queries} queries cannot be the last positions of {keys} keys: give from 1 to {keys}.")
+    require(1 <= queries <= keys, "queries", queries, f"from 1 to {keys}, the last positions of {keys} keys")
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
@@ -141,8 +140,8 @@ class KeyValueCache:
         self._room = self._room or [x.new_empty(B, H, max(end, self.max_length), D) for x in (key, value)]
         room = self._room[0].shape[2]
         if self._room[0].shape != (B, H, room, D):
-            held, new = tuple(self.read()[0].shape), tuple(key.shape)
-            raise ValueError(f"The cache holds keys of shape {held}, not {new}: use one for each module and batch.")
+            held = tuple(self.read()[0].shape)
+            require(False, "key", tuple(key.shape), f"as the cache's, {held}: use one for each module and batch")
         if end > room:
             self._room = [F.pad(old, (0, 0, 0, max(end, 2 * room) - room)) for old in self._room]
         for kept, new in zip(self._room, (key, value)):

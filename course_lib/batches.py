@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from course_lib.settings import Size
+from course_lib.settings import Size, require
 from course_lib.shapes import check_tensor, shaped
 
 Batches = Iterable[Any] | Callable[[torch.Generator], Iterable[Any]]
@@ -74,15 +74,12 @@ class BatchStream:
         self.generator = torch.Generator().manual_seed(int(seeds[0]))
         self.stream = torch.Generator().manual_seed(int(seeds[1])).get_state()
         while self.read < read:
-            if self._read() is None:
-                raise ValueError(f"The data ended after {self.read} batches, of which the checkpoint had read {read}: "
-                                 "resume with the batches that the run began with.")  # fmt: skip
+            require(self._read() is not None, "batches", self.read, f"the {read} or more that the checkpoint had read")
 
     def __next__(self) -> Any:
         found = self._read()
         if found is None and not self.read:
-            raise ValueError("There is no batch to train on: give at least one, in something that can be read again "
-                             "for the next epoch (a list, a DataLoader or a function of a torch.Generator).")
+            raise ValueError("There is no batch to train on: give at least one, in what can be read again, as a list.")
         if found is None:
             self.move_to(self.epoch + 1, 0)
             return next(self)

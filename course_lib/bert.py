@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from course_lib.attention import MultiHeadAttention, fused_attention, padding_mask
 from course_lib.bert_data import PreTrainingBatch, SentencePairs, mask_tokens  # noqa: F401  (lessons)
 from course_lib.padding import all_hold
-from course_lib.settings import NotNegative, Settings, Share, Size, Width, require_context
+from course_lib.settings import NotNegative, Settings, Share, Size, Width, require, require_context
 from course_lib.shapes import look_up, shaped
 from course_lib.training import evaluation_mode
 
@@ -136,11 +136,9 @@ class BertModel(nn.Module):
         the context and for unknown ids.
         """
         if lengths is not None and (attention_mask is not None or return_attention):
-            raise ValueError("With lengths there is no padding and no table of weights: leave out attention_mask and "
-                             "return_attention.")  # fmt: skip
+            raise ValueError("With lengths nothing is padded or returned: leave out attention_mask, return_attention.")
         if attention_mask is not None and not all_hold(attention_mask[:, 0] | ~attention_mask.any(1)):
-            raise ValueError("attention_mask begins with False: [CLS], at position 0, answers for the text, so padding "
-                             "must come after it.")  # fmt: skip
+            raise ValueError("attention_mask begins with False, where [CLS] stands: all padding must come after it.")
         x = self.dropout(self.embed(input_ids, token_type_ids, lengths))  # (B, T, D)
         mask = None if attention_mask is None else padding_mask(attention_mask)
         layers, maps = [x], []
@@ -160,9 +158,8 @@ class BertModel(nn.Module):
         """What a token is, where it stands, and which text it belongs to: three vectors, added and normalised."""
         longest = input_ids.shape[1] if lengths is None else max(lengths)
         require_context(longest, self.config.context_length)
-        if lengths is not None and (len(input_ids) > 1 or sum(lengths) != input_ids.shape[1]):
-            raise ValueError(f"lengths={list(lengths)} sum to {sum(lengths)} and input_ids has the shape "
-                             f"{tuple(input_ids.shape)}: give one row of as many tokens.")  # fmt: skip
+        one = lengths is None or input_ids.shape == (1, sum(lengths))
+        require(one, "lengths", lengths, f"those of one row of input_ids, which has shape {tuple(input_ids.shape)}")
         table = self.positions.weight
         places = table[:longest] if lengths is None else torch.cat([table[:length] for length in lengths])
         segments = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids

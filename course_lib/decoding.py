@@ -132,13 +132,11 @@ def generate(
     V = model.config.vocab_size
     require(eos_token_id is None or eos_token_id < V, "eos_token_id", eos_token_id, f"a token's id, below {V}")
     if num_beams > 1 and (temperature != 1 or top_k is not None or top_p is not None or stream is not None):
-        raise ValueError("A beam search draws nothing and knows its text at the end alone: leave out temperature, "
-                         "top_k, top_p and stream, or num_beams.")  # fmt: skip
+        raise ValueError("A beam search draws and streams nothing: leave out temperature, top_k, top_p and stream.")
     ids, mask = _front_padded(input_ids, attention_mask)
     context = model.config.context_length
-    if ids.shape[1] + max_new_tokens > context + 1 and not slide:  # the last token is written, and never read
-        raise ValueError(f"{ids.shape[1]} tokens and {max_new_tokens} new ones do not fit into a context of {context}: "
-                         "ask for fewer, cut the prompt, or let the window slide (slide=True).")  # fmt: skip
+    room = context + 1 - ids.shape[1]  # the last token is written, and never read
+    require(slide or max_new_tokens <= room, "max_new_tokens", max_new_tokens, f"at most {room} here, or slide=True")
     with evaluation_mode(model):
         reader = _Reader(model, len(ids) * num_beams, min(ids.shape[1] + max_new_tokens, context), use_cache)
         if num_beams > 1:

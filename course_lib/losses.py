@@ -73,8 +73,10 @@ def mean_cross_entropy(
     return mean, (labels != ignore_index).sum()
 
 
+@shaped
 def perplexity(
-    log_probs: Float[Tensor, "..."] | Float[np.ndarray, "..."], mask: Bool[Tensor, "..."] | None = None
+    log_probs: Float[Tensor, "*N"] | Float[np.ndarray, "*N"],
+    mask: Bool[Tensor, "*N"] | Bool[np.ndarray, "*N"] | None = None,
 ) -> float:
     """exp of the mean of -log p, p in nats: among how many equally likely symbols the model is, on average, in doubt.
 
@@ -84,12 +86,7 @@ def perplexity(
     4.0
     """
     log_probs = torch.as_tensor(log_probs).double()
-    if mask is not None:
-        mask = torch.as_tensor(mask)
-        if mask.dtype != torch.bool or mask.shape != log_probs.shape:
-            got, wanted = f"{mask.dtype} of shape {tuple(mask.shape)}", tuple(log_probs.shape)
-            raise ValueError(f"mask is {got}: give booleans of the shape of log_probs, {wanted}.")
-        log_probs = log_probs[mask]
+    log_probs = log_probs if mask is None else log_probs[torch.as_tensor(mask)]
     if not log_probs.numel():
         raise ValueError("There is no symbol to take the perplexity of: none was given, or all of it is masked.")
     if (log_probs > 1e-6).any():

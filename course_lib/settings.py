@@ -128,18 +128,18 @@ def require_ids(ids: Iterable[int], size: int, what: str) -> None:
             raise ValueError(f"There is no {what} {number}: ids go from 0 to {size - 1}.")
 
 
-def require_once(names: Iterable[Hashable], what: str) -> None:
+def require_once(names: Iterable[Hashable], what: str, where: str = "") -> None:
     """ValueError for a name that comes again."""
     name, times = next(iter(Counter(names).most_common(1)), ("", 0))
     if times > 1:
-        raise ValueError(f"The {what} {name!r} comes {times} times: keep one of them.")
+        raise ValueError(f"The {what} {name!r} comes {times} times{where}: keep one of them.")
 
 
 def require_context(length: int, context_length: int) -> None:
     """ValueError for a text that a model has no positions for."""
     if length > context_length:
-        raise ValueError(f"A text has {length} tokens and the model reads {context_length}: cut it, or make a model "
-                         "with a larger context_length.")  # fmt: skip
+        raise ValueError(f"The sequence has {length} positions and the model knows {context_length}: cut the sequence, "
+                         "or make the model with a larger context_length.")  # fmt: skip
 
 
 class Settings:

@@ -36,7 +36,7 @@ from course_lib.batches import Batches, BatchStream, epoch_of, moved, shuffled  
 from course_lib.distributed import Team
 from course_lib.losses import NOTHING, LossFunction, loss_and_count
 from course_lib.progress import Listener, Progress, reporter  # noqa: F401
-from course_lib.settings import Count, NotNegative, Positive, Rule, Settings, Size, at_most, number, whole
+from course_lib.settings import Count, NotNegative, Positive, Rule, Settings, Size, at_most, number, require, whole
 from course_lib.training_files import load_weights, read_checkpoint, write_checkpoint  # noqa: F401  (lessons)
 
 # How much of the way down is still to go, when a share `done` of it, from 0 to 1, lies behind.
@@ -204,8 +204,7 @@ def train(
     config = config or TrainingConfig()
     run = Run(model, batches, config)
     store = None if checkpoint is None else Path(checkpoint)
-    if resume and store is None:
-        raise ValueError("resume=True needs a checkpoint to go on from: name its folder with checkpoint=.")
+    require(store is not None or not resume, "checkpoint", checkpoint, "a folder, for resume=True to go on from")
     writes = store is not None and run.team.rank == 0
     with devices.own_random_numbers(run.device, config.seed), files.alone(store) if writes else nullcontext():
         if resume and (store / files.RECORD).exists():
@@ -259,9 +258,8 @@ class Run:
     def __init__(self, model: nn.Module, batches: Batches, config: TrainingConfig):
         self.model, self.config, self.device = model, config, devices.of(model)
         self.team = Team(self.device)
-        if config.accumulate < self.team.size:
-            raise ValueError(f"accumulate={config.accumulate} leaves some of the {self.team.size} processes without a "
-                             f"batch: give accumulate={self.team.size} or more, and smaller batches.")  # fmt: skip
+        least = f"{self.team.size} or more, a batch for each process"
+        require(config.accumulate >= self.team.size, "accumulate", config.accumulate, least)
         groups = decay_groups(model, config.weight_decay)
         half = config.mixed_precision and devices.autocast_dtype(self.device) == torch.float16
         # One kernel a step: faster, and where a float16 gradient has overflowed it finds out without the host waiting.
@@ -298,8 +296,7 @@ class Run:
             total, weight = total + loss.detach() * share, weight + share
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         if not gradients:
-            raise ValueError("The loss depends on no parameter of this model: loss_fn must call the model it is given, "
-                             "not another of the same name.")  # fmt: skip
+            raise ValueError("The loss depends on no parameter of this model: loss_fn must call the one it is given.")
         if any(gradient.is_sparse for gradient in gradients):
             raise ValueError("A gradient is sparse, which AdamW cannot read: make the embedding without sparse=True.")
         if self.team.together:

@@ -29,6 +29,7 @@ from course_lib.positions import (  # noqa: F401  (lessons)
     LearnedPositions,
     RotaryPositions,
     SinusoidalPositions,
+    require_so_far,
     sinusoidal_positions,
 )
 from course_lib.settings import Count, Positive, Settings, Share, Size, Token, Width, require
@@ -111,9 +112,7 @@ class Block(nn.Module):
 
         `mask`, `is_causal` and the cache as in `MultiHeadAttention.forward`; `memory_mask` hides parts of the memory.
         """
-        if self.cross != (memory is not None):
-            wants = "needs a memory: give one" if self.cross else "takes no memory: leave it out"
-            raise ValueError(f"A block with cross={self.cross} {wants}.")
+        require(self.cross == (memory is not None), "cross", self.cross, "True where there is a memory, and only there")
         cache, cross_weights = cache or BlockCache(None, None), None
         y = self.attention(self._before(self.attention_norm, x), mask=mask, is_causal=is_causal,
                            cache=cache.attention, return_attention=return_attention)  # fmt: skip
@@ -199,11 +198,9 @@ class Stack(nn.Module):
             raise ValueError("With a cache no position sees a later one: add is_causal=True, or leave the cache out.")
         if attention_mask is None:
             return None, is_causal
-        B, T, _ = x.shape
+        T = x.shape[1]
         S = T + (cache[0].attention.length if cache else 0)
-        if attention_mask.shape[1] != S:
-            got = tuple(attention_mask.shape)
-            raise ValueError(f"attention_mask has shape {got}: give ({B}, {S}), one boolean for each token so far.")
+        require_so_far(attention_mask, S)
         if is_causal and T > 1:
             return padding_mask(attention_mask) & causal_mask(T, S, x.device), False
         return padding_mask(attention_mask), is_causal

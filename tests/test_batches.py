@@ -71,5 +71,5 @@ def test_what_a_stream_cannot_read_is_said():
     with pytest.raises(ValueError, match="There is no batch to train on: give at least one"):
         next(BatchStream([], seed=1))
     stream = BatchStream([1, 2], seed=1)
-    with pytest.raises(ValueError, match="data ended after 2 batches, of which the checkpoint had read 3"):
+    with pytest.raises(ValueError, match="batches=2 cannot be used: batches must be the 3 or more"):
         stream.move_to(0, 3)

@@ -223,7 +223,7 @@ def test_what_the_model_cannot_read_is_told():
         with pytest.raises(ValueError, match="labels go from 7 to 7 and there are 3 scores: they must be from 0 to 2"):
             finetuning.loss(model(), batch)
         (batch,) = maker([[5] * 31], [0], batch_size=1)(generator())
-        with pytest.raises(ValueError, match="A text has 31 tokens and the model reads 30"):
+        with pytest.raises(ValueError, match="The sequence has 31 positions and the model knows 30"):
             finetuning.loss(model(), batch)
         (batch,) = maker([[5, 40]], [0], batch_size=1)(generator())
         with pytest.raises(ValueError, match="There is no token 40: ids go from 0 to 39"):

@@ -140,5 +140,5 @@ def test_what_several_modules_ask():
     for wrong in (-1, 5):
         with pytest.raises(ValueError, match=f"^There is no token {wrong}: ids go from 0 to 4.$"):
             require_ids([0, wrong], 5, "token")
-    with pytest.raises(ValueError, match="A text has 9 tokens and the model reads 8: cut it, or make a model with a l"):
+    with pytest.raises(ValueError, match="The sequence has 9 positions and the model knows 8: cut the"):
         require_context(9, 8)
