@@ -91,8 +91,7 @@ class SentencePairs:
             if len(self.ends) - 1 > self.documents[-1]:
                 self.documents.append(len(self.ends) - 1)
         if len(self.documents) < 3:
-            raise ValueError(f"Of the documents {len(self.documents) - 1} have words in them: give at least two, as a "
-                             "second text that does not follow comes from another.")  # fmt: skip
+            raise ValueError(f"Of the documents {len(self.documents) - 1} have words in them: give at least two.")
         self.ids = torch.frombuffer(ids, dtype=torch.int32)
         self.maskable = torch.zeros(int(max(self.ids.max(), self.words.max(), cls_id, sep_id, mask_id, pad_id)) + 1,
                                     dtype=torch.bool)  # fmt: skip

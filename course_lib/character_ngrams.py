@@ -18,7 +18,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from course_lib.files import to_bytes
-from course_lib.settings import Size, at_most
+from course_lib.settings import Size, at_most, require
 from course_lib.shapes import shaped
 
 END_OF_LINE = "</s>"  # what the original reads at the end of a line; the one word without n-grams
@@ -71,8 +71,7 @@ def ngram_ids(word: str, min_n: Size = 3, max_n: Size = 6, bucket: Size = 200_00
 
 def to_hash(word: str) -> bytes:
     """The bytes of a word. ValueError for what is none: no string, an empty one, or half of a character."""
-    if not isinstance(word, str) or not word:
-        raise ValueError(f"{word!r} is no word: give a string that is not empty.")
+    require(isinstance(word, str) and word != "", "word", word, "a string that is not empty")
     return to_bytes(word)
 
 

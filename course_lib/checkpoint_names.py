@@ -15,6 +15,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from course_lib import bert, gpt, llama
+from course_lib.settings import require
 
 
 class Family(NamedTuple):
@@ -249,6 +250,6 @@ def turned(name: str, tensor: Tensor) -> Tensor:
 
 
 def family_of(model: nn.Module) -> Family:
-    if type(model) not in ARCHITECTURES.values():
-        raise ValueError(f"A {type(model).__name__} cannot be saved for transformers: give {', '.join(ARCHITECTURES)}.")
+    known = type(model) in ARCHITECTURES.values()
+    require(known, "model", type(model).__name__, f"one that transformers has: {', '.join(ARCHITECTURES)}")
     return {gpt.GPT: GPT, llama.Llama: LLAMA}.get(type(model), BERT)

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_lib.settings import require
+
 
 def pick(prefer: str | torch.device | None = None) -> torch.device:
     """The device to use: `prefer` where it is given, else CUDA, else Apple's MPS, else the CPU.
@@ -59,8 +61,7 @@ def as_numbers(values: list[float | Tensor]) -> list[float]:
 
 def seed_everything(seed: int) -> None:
     """Start the random numbers of Python, NumPy and torch from one seed; ValueError unless 0 <= seed < 2**32."""
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"The seed is {seed}: it must be between 0 and {2**32 - 1}.")
+    require(0 <= seed < 2**32, "seed", seed, f"between 0 and {2**32 - 1}")
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (for code that uses NumPy's global numbers; ours takes a Generator)
     torch.manual_seed(seed)

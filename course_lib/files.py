@@ -41,6 +41,12 @@ def existing(path: str | os.PathLike, what: str, is_zip: bool = False) -> Path:
     return path
 
 
+def require_whole(holds: bool, path: str | os.PathLike, what: str) -> None:
+    """ValueError, with what is wrong, for a file that is not whole."""
+    if not holds:
+        raise ValueError(f"{path} {what}: it is damaged, cut off or of another kind; copy it again.")
+
+
 def require_folder(path: str | os.PathLike) -> None:
     """ValueError where something stands that is no folder; nothing may."""
     if Path(path).exists() and not Path(path).is_dir():

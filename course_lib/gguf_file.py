@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.files import existing
+from course_lib.files import existing, require_whole
 from course_lib.linear import BLOCK, Blocks
 from course_lib.tokenizers import BPETokenizer, checked_merges
 
@@ -123,11 +123,9 @@ class GGUFFile:
             return None
         kind, pre = found["model"], found.get("pre")
         if kind != "gpt2" or pre not in ("gpt-2", "smollm"):
-            raise ValueError(f"The tokenizer in {self.path} is of the kind {kind!r}, {pre!r}: take a model of the kind "
-                             "'gpt2', 'gpt-2' or 'smollm'.")  # fmt: skip
+            raise ValueError(f"{self.path} has a tokenizer of the kind {kind!r}, {pre!r}: take 'gpt2' with 'smollm'.")
         missing = [name for name in ("tokens", "token_type", "merges") if not found.get(name)]
-        if missing:
-            raise ValueError(f"{self.path} has a tokenizer without {', '.join(missing)}: take a whole model.")
+        require_whole(not missing, self.path, f"has a tokenizer without {', '.join(missing)}")
         names = found["tokens"]
         special = [name for name, kind in zip(names, found["token_type"]) if kind == CONTROL]
         pad, unknown = (dict(enumerate(names)).get(found.get(f"{use}_token_id")) for use in ("padding", "unknown"))

@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.settings import Positive, require
+from course_lib.settings import Positive, require, require_ids
 from course_lib.shapes import shaped
 from course_lib.training import evaluation_mode
 
@@ -43,9 +43,8 @@ def ablated(
     """
     H, chosen = model.config.num_heads, defaultdict(list)
     for block, head in heads:
-        if not (0 <= block < len(model.blocks) and 0 <= head < H):
-            raise ValueError(f"There is no head ({block}, {head}): blocks go from 0 to {len(model.blocks) - 1}, heads "
-                             f"from 0 to {H - 1}.")  # fmt: skip
+        require_ids([block], len(model.blocks), "block")
+        require_ids([head], H, "head")
         chosen[block].append(head)
     shape = (len(model.blocks), H, model.config.d_model // H)
     if usual is not None and usual.shape != shape:

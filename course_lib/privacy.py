@@ -94,6 +94,7 @@ def candidate_log_probs(
 # --- Membership -------------------------------------------------------------------------------------------------------
 
 
+@shaped
 def auc(members: Real[np.ndarray, " M"], others: Real[np.ndarray, " O"]) -> float:
     """How often a member's score lies above another's, over all pairs; a tie counts half. 0.5 is guessing.
 
@@ -101,7 +102,6 @@ def auc(members: Real[np.ndarray, " M"], others: Real[np.ndarray, " O"]) -> floa
     0.875
     """
     M, rest = len(members), len(others)
-    require(min(M, rest) > 0, "scores", (M, rest), "one or more on each side")
     return float((ranks(np.concatenate([members, others]))[:M].sum() - M * (M + 1) / 2) / (M * rest))
 
 

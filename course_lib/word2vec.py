@@ -231,8 +231,8 @@ def train(
 
 def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable, name: str) -> tuple[Vocab, "Tables"]:
     """What word2vec and fastText share: read the corpus, make the tables, train them."""
-    if config.workers > 1 and torch.device(device or "cpu").type != "cpu":
-        raise ValueError(f"workers={config.workers} processes share tables on the CPU only: use workers=1 on {device}.")
+    one = config.workers == 1 or torch.device(device or "cpu").type == "cpu"
+    require(one, "workers", config.workers, f"1 on {device}, as processes share tables on the CPU alone")
     where = devices.pick(device or "cpu")
     vocab = Vocab.from_corpus(corpus, min_count=config.min_count)
     ids, starts = vocab.encode_corpus(corpus)
@@ -246,9 +246,8 @@ def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable,
                 raise RuntimeError(f"The loss is {loss} after {done:,} words: lower alpha={config.alpha}.")
             report(done, loss)
     if not (tables.w_tree if config.hs else tables.w_out).any():  # it starts as zeros, and whatever is learned moves it
-        raise ValueError(f"There was nothing to learn from: of {len(ids):,} words that are frequent enough none was "
-                         f"left with a neighbour; raise sample={config.sample} (0 thins nothing out), lower "
-                         f"min_count={config.min_count} or give longer sentences.")  # fmt: skip
+        raise ValueError(f"There was nothing to learn from: of {len(ids):,} words none is left with a neighbour: "
+                         f"raise sample={config.sample} or lower min_count={config.min_count}.")  # fmt: skip
     return vocab, tables
 
 

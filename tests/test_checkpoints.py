@@ -902,7 +902,7 @@ def test_a_place_that_is_no_folder_is_refused(tmp_path):
 
 def test_what_cannot_be_saved_is_refused_before_anything_is_written(tmp_path):
     model, folder = gpt.GPT(SMALL_GPT), tmp_path / "new"
-    refused(ValueError, "A Linear", save_pretrained, torch.nn.Linear(2, 2), folder)
+    refused(ValueError, "model='Linear'", save_pretrained, torch.nn.Linear(2, 2), folder)
     long = CharacterTokenizer(map(chr, range(1000, 1400)))
     refused(ValueError, "tokens and its model", save_pretrained, model, folder, long)
     refused(ValueError, "with a file format", save_pretrained, model, folder, WordTokenizer(Vocab({"a": 1})))

@@ -48,12 +48,12 @@ def test_texts_that_are_none(gpt2, small):
     for tokenizer in (gpt2, small["wordpiece"]):
         for call in (tokenizer.encode, tokenizer.cuts, tokenizer.tokens):
             sentence(call, "a\ud800b", says="holds the surrogate '.ud800', half a character")
-            sentence(call, 7, says="^A text is a string, not 7: give strings.$")
+            sentence(call, 7, says="^text=7 cannot be used: text must be a string.$")
         sentence(tokenizer.encode_batch, "text", says="^texts='text' cannot .* must be a list of texts")
         sentence(tokenizer.encode_batch, ["a"], "b", says="^pairs='b' cannot .* must be None or a list")
         sentence(tokenizer.encode_batch, ["a"], ["b", "c"], says="^There are 1 texts and 2 pairs")
-        sentence(tokenizer.encode_batch, ["a", None], says="^A text is a string, not None")
-    sentence(BPETokenizer().train, ["a", 3], 300, says="^A text is a string, not 3")
+        sentence(tokenizer.encode_batch, ["a", None], says="^text=None cannot")
+    sentence(BPETokenizer().train, ["a", 3], 300, says="^text=3 cannot")
     sentence(BPETokenizer().train, ["a\udfff"], 300, says="holds the surrogate")
 
 

@@ -675,7 +675,7 @@ IDS, X = tokens(B, T, vocab=TARGETS), torch.zeros(B, T, D_MODEL)
         (lambda: MODEL.encoder(torch.zeros(B, 0, D_MODEL)), r"x has shape \(2, 0, 12\).*each 1 or more"),
         (lambda: MODEL.encoder(torch.zeros(B, T, 8)), r"shape \(2, 5, 8\)"),
         (lambda: Block(D_MODEL, H, norm="pre")(torch.zeros(B, T, 8)), r"shape \(2, 5, 8\): give \(B, T, d_model=12\)"),
-        (lambda: Block(D_MODEL, H)(X, memory=X), "cross=False cannot be used: cross must be True where there is a memory"),
+        (lambda: Block(D_MODEL, H)(X, memory=X), "cross=False cannot .* True where there is a memory"),
         (lambda: Block(D_MODEL, H, cross=True)(X), "cross=True cannot be used: .* and only there"),
         (lambda: Block(D_MODEL, 5), "d_model must be a multiple of num_heads=5"),
         (lambda: Block(D_MODEL, H, norm="none"), "norm='none' cannot be used: norm must be 'pre' or 'post'"),
