@@ -65,8 +65,7 @@ def procrustes(X: Real[np.ndarray, "N D"], Y: Real[np.ndarray, "N E"]) -> Float[
     """
     require(X.shape[1] <= Y.shape[1], "the width of X", X.shape[1], f"at most Y's, {Y.shape[1]}")
     product = X.T.astype(np.float64) @ Y
-    if not np.isfinite(product).all():
-        raise ValueError("X or Y holds NaN or infinity: leave out the words that have no vector.")
+    require(np.isfinite(product).all(), "X or Y", product, "without NaN or infinity: leave out words with no vector")
     U, _, Vt = np.linalg.svd(product, full_matrices=False)
     return (U @ Vt).astype(np.float32)
 

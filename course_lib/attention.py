@@ -218,12 +218,10 @@ class MultiHeadAttention(nn.Module):
 
     def _check(self, query, key, value, mask, is_causal, cache, before) -> None:
         """ValueError for what annotations cannot say, before the cache takes anything in."""
-        if value is not None and key is None:
-            raise ValueError("A value came without a key: give both, or neither for self-attention.")
-        if key is not None and self.rotary is not None:
-            raise ValueError("Rotary positions count along one sequence: leave the key out.")
-        if before and cache.source is not key:  # both None in self-attention
-            raise ValueError("The cache holds the keys of another sequence: start a new cache for this one.")
+        require(key is not None or value is None, "key", key, "given with a value, or neither for self-attention")
+        require(key is None or self.rotary is None, "key", key, "left out: rotary positions count along one sequence")
+        known = not before or cache.source is key  # both None in self-attention
+        require(known, "cache", cache, "that of this sequence, not of another sequence: start a new cache")
         T, S = query.shape[1], before + query.shape[1]
         if key is None and mask is not None and mask.shape[-1] not in (1, S):
             raise ValueError(f"mask has shape {tuple(mask.shape)}: its last size must be {S} keys, {before} cached.")

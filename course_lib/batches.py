@@ -27,8 +27,7 @@ def shuffled(*tensors: Shaped[Tensor, "N ..."], batch_size: Size) -> Callable[[t
     for number, tensor in enumerate(tensors):
         check_tensor(f"tensors[{number}]", tensor)
     sizes = [tensor.shape[0] if tensor.ndim else 0 for tensor in tensors]
-    if len(set(sizes)) != 1 or not sizes[0]:
-        raise ValueError(f"The tensors have {sizes} rows: give some, each with as many rows.")
+    require(len(set(sizes)) == 1 and sizes[0] > 0, "tensors", sizes, "of as many rows each, and of one at least")
 
     def epoch(generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
         for rows in torch.randperm(sizes[0], generator=generator).split(batch_size):
@@ -78,8 +77,7 @@ class BatchStream:
 
     def __next__(self) -> Any:
         found = self._read()
-        if found is None and not self.read:
-            raise ValueError("There is no batch to train on: give at least one, in what can be read again, as a list.")
+        require(found or self.read, "batches", self.batches, "one to train on, in what can be read again, as a list")
         if found is None:
             self.move_to(self.epoch + 1, 0)
             return next(self)

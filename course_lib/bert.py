@@ -135,8 +135,8 @@ class BertModel(nn.Module):
         for each. `layers` are the stream after the embedding and after each block. ValueError for a text longer than
         the context and for unknown ids.
         """
-        if lengths is not None and (attention_mask is not None or return_attention):
-            raise ValueError("With lengths nothing is padded or returned: leave out attention_mask, return_attention.")
+        packed = lengths is None or (attention_mask is None and not return_attention)
+        require(packed, "lengths", lengths, "None beside attention_mask or return_attention: leave one out")
         if attention_mask is not None and not all_hold(attention_mask[:, 0] | ~attention_mask.any(1)):
             raise ValueError("attention_mask begins with False, where [CLS] stands: all padding must come after it.")
         x = self.dropout(self.embed(input_ids, token_type_ids, lengths))  # (B, T, D)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from course_lib import tokenizers
 from course_lib.checkpoint_names import LLAMA, Family
-from course_lib.files import existing
+from course_lib.files import existing, require_whole
 from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
 
@@ -53,8 +53,7 @@ def read_config(path_or_name: str | Path, family: Family) -> tuple[Path, dict, A
                       "answers are the same, further training is not.", stacklevel=3)  # fmt: skip
     config = our_settings(found, family, path)
     if family is LLAMA:
-        size = config.d_model // config.num_heads
-        require_values(found, {"rope_type": ("default",), "head_dim": (size,)}, path)
+        require_values(found, {"rope_type": ("default",), "head_dim": (config.d_model // config.num_heads,)}, path)
     return folder, found, config
 
 
@@ -113,8 +112,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     for file in sorted(set(places.values())):
         part = _read_safetensors(existing(folder / file, f"{file} (which {INDEX} names)"))
         wrong = part.keys() ^ {name for name, place in places.items() if place == file}
-        if wrong:
-            raise ValueError(f"{file} in {folder} and {INDEX} do not agree about {some(wrong)}: copy the whole folder.")
+        require_whole(not wrong, folder, f"has {file} and {INDEX}, which do not agree about {some(wrong)}")
         tensors |= part
     return tensors
 
@@ -142,8 +140,7 @@ def full_names(tensors: dict[str, Tensor], family: Family, folder: Path) -> dict
             continue
         new = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
         new = family.prefix + new if short and not new.startswith(family.heads) else new
-        if new in full:
-            raise ValueError(f"{folder} holds {new} twice, once as {name}: take a version with one of the two.")
+        require(new not in full, name, new, f"another tensor: {folder} holds it twice, so take a version that does not")
         full[new] = tensor
     return full
 
@@ -163,8 +160,8 @@ def read_tokenizer(folder: Path, vocab_size: int) -> Tokenizer | None:
 
 def fitting(tokenizer: Tokenizer | None, vocab_size: int, path: Path) -> Tokenizer | None:
     """The tokenizer; it may have fewer tokens than the model, as some tables are filled up to a round number."""
-    if tokenizer is not None and len(tokenizer) > vocab_size:
-        raise ValueError(f"{path} has a tokenizer of {len(tokenizer)} tokens and its model {vocab_size}: take one's.")
+    fits = tokenizer is None or len(tokenizer) <= vocab_size
+    require(fits, "tokenizer", tokenizer, f"of at most {vocab_size} tokens, as the model in {path}: take one's")
     return tokenizer
 
 

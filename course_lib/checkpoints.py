@@ -201,8 +201,8 @@ def _head(tensors: Iterable[str], found: dict, folder: Path) -> type[nn.Module]:
     if not any(name.startswith("classifier.") for name in tensors):
         return bert.BertModel
     named = _architecture(found)
-    if named not in ("BertForSequenceClassification", "BertForTokenClassification"):
-        raise ValueError(f"{folder} is a classifier of architectures={named!r} in {CONFIG}: give head=, its class.")
+    classifiers = ("BertForSequenceClassification", "BertForTokenClassification")
+    require(named in classifiers, "architectures", named, f"one of {classifiers} in {folder / CONFIG}: or give head=")
     return ARCHITECTURES[named]
 
 
@@ -262,10 +262,13 @@ def _untie(tensors: dict[str, Tensor], model: nn.Module, found: dict, folder: Pa
 def _one_name(tensors: dict[str, Tensor], second: str, first: str, folder: Path) -> None:
     """Leave the first name for a tensor that may have two. ValueError where there are two tensors."""
     if second in tensors:
-        a = tensors.pop(second)
-        b = tensors.setdefault(first, a)
-        if a.dtype != b.dtype or not torch.equal(a, b):
+        tensors.setdefault(first, tensors[second])
+        if not _same(tensors.pop(second), tensors[first]):
             raise ValueError(f"{folder} has a {second} of its own, where ours is {first}: take a tied model.")
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and torch.equal(a, b)
 
 
 def _compare(places: dict[str, Tensor], tensors: dict[str, Tensor], model: nn.Module, folder: Path) -> None:

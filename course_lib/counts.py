@@ -97,8 +97,7 @@ def cooccurrence(
             parts.append(_sum_pairs(low, high, weights, V))
             while len(parts) > 1 and parts[-2].nnz < 2 * parts[-1].nnz:  # few large sums, many small ones
                 parts.append(parts.pop() + parts.pop())
-    if not words:
-        raise ValueError(f"The corpus has none of {V:,} words: is it empty, or a generator that was read before?")
+    require(words > 0, "corpus", corpus, f"a text with some of {V:,} words (a generator that was read before is empty)")
     total = sum(reversed(parts[:-1]), start=parts[-1])
     del parts
     half = sparse.csr_array((total.data.astype(np.float32), total.indices, total.indptr), shape=(V, V))
@@ -171,8 +170,7 @@ def ppmi(matrix: sparse.sparray | Real[np.ndarray, "R C"], smoothing: Portion = 
     counts = finite_counts(matrix)
     rows = counts.sum(axis=1, dtype=np.float64)
     contexts = counts.sum(axis=0, dtype=np.float64) ** smoothing
-    if not rows.any():
-        raise ValueError(f"All cells of the {counts.shape[0]} x {counts.shape[1]} counts are zero: count some text.")
+    require(rows.any(), "matrix", matrix, "of counts that are not all zero: count some text")
     log_rows = np.log(np.where(rows > 0, rows, 1))  # an empty row has no cell that would use its logarithm
     log_contexts = np.log(np.where(contexts > 0, contexts, 1)) - np.log(contexts.sum())
     with np.errstate(divide="ignore"):  # a zero that is stored becomes -inf, and then 0
@@ -197,8 +195,7 @@ def finite_counts(matrix: sparse.sparray | Real[np.ndarray, "R C"]) -> sparse.cs
     if bad.any():
         place = int(np.argmax(bad))
         row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
-        cell = f"row {row}, column {matrix.indices[place]}"
-        raise ValueError(f"The cell in {cell} is {matrix.data[place]}: counts are finite numbers of 0 or more.")
+        require(False, f"cell ({row}, {matrix.indices[place]})", matrix.data[place], "a finite number of 0 or more")
     return matrix
 
 
@@ -215,8 +212,8 @@ def svd(
     most, size = min(matrix.shape) - 1, f"{matrix.shape[0]} x {matrix.shape[1]}"
     require(whole(rank, 1) and rank <= most, "rank", rank, f"1 to {most}, for the matrix is {size}")
     cells = sparse.csr_array(matrix).data
-    if not np.isfinite(cells).all() or not cells.any():
-        raise ValueError(f"The {size} matrix holds NaN or infinity, or is all zeros: it has no directions.")
+    fits = np.isfinite(cells).all() and cells.any()
+    require(fits, "matrix", matrix, "without NaN or infinity, and not all zeros: else it has no directions")
     matrix = matrix.astype(np.float32, copy=False)
 
     def right(x):

@@ -87,6 +87,7 @@ class Characters:
         used = {*between, *string.digits, *"".join((*MONTHS, *WEEKDAYS, *ORDINALS, *map(str.upper, MONTHS)))}
         self.symbols = ["<pad>", "<start>", "<end>", *sorted(used)]
         self.ids = {symbol: number for number, symbol in enumerate(self.symbols)}
+        self.known = f"one of {''.join(self.symbols[3:])!r}"
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -107,7 +108,7 @@ class Characters:
         return ids  # [B, T]
 
     def _id(self, character: str) -> int:
-        require(character in self.ids, "character", character, f"one of {''.join(self.symbols[3:])!r}")
+        require(character in self.ids, "character", character, self.known)
         return self.ids[character]
 
     def decode(self, ids: Int[Tensor, "B T"] | Iterable[Sequence[int]]) -> list[str]:

@@ -33,9 +33,8 @@ def pick(prefer: str | torch.device | None = None) -> torch.device:
         raise ValueError(f"{prefer!r} names no device: use 'cpu', 'cuda' or 'mps'.") from None
     if device == torch.device("cuda") and "LOCAL_RANK" in os.environ and _available("cuda"):
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-    if not _available(device.type, device.index or 0):
-        here = ", ".join(kind for kind in ("cuda", "mps", "cpu") if _available(kind))
-        raise ValueError(f"This machine has no device {str(device)!r}: it has {here}.")
+    here = ", ".join(kind for kind in ("cuda", "mps", "cpu") if _available(kind))
+    require(_available(device.type, device.index or 0), "device", str(device), f"one that this machine has: {here}")
     return device
 
 

@@ -29,7 +29,7 @@ from scipy import stats
 from course_lib.associations import MOST_PARTITIONS, WEAT, WeatResult, weat  # noqa: F401  (to be had from here, too)
 from course_lib.evaluation_sets import is_finite, read_analogies, read_pairs
 from course_lib.intervals import Interval, bootstrap_interval, pearson, ranks, seed_interval, spearman  # noqa: F401
-from course_lib.settings import Size, require, require_sizes
+from course_lib.settings import Size, require, whole
 from course_lib.shapes import shaped
 
 Pairs = Iterable[tuple[str, str, float]]
@@ -300,7 +300,7 @@ def score_analogies(vectors: Vectors, questions: Mapping[str, Sequence[Sequence[
 
 def _require_known(known: int, asked: int, what: str, least: int = 1) -> None:
     if known < least:
-        raise ValueError(f"only {known} of the {asked} {what} have all words in the vocabulary: use its words.")
+        raise ValueError(f"only {known} of the {asked} {what} have all words in the vocabulary: give {least} or more.")
 
 
 def _score(question: Sequence[str], answer: str | None) -> AnalogyScore:
@@ -340,7 +340,7 @@ def frequency_strata(vectors: Vectors, pairs: Pairs, counts: Mapping[str, int], 
     known = np.isfinite(pair_cosines(vectors, pairs, unknown_too=unknown_too))
     rarer = np.array([min(counts.get(first, 0), counts.get(second, 0)) for first, second, _ in pairs])
     if isinstance(edges, int):
-        require_sizes(edges=edges)
+        require(whole(edges, 1), "edges", edges, "a whole number of 1 or more, or several numbers")
         edges = np.quantile(rarer[known], np.arange(1, edges) / edges, method="lower") + 1  # equal counts stay together
     groups = np.searchsorted(np.unique(edges), rarer, side="right")
     strata = []

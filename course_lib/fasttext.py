@@ -218,14 +218,14 @@ def load(
     path = existing(path, "fastText model")
     with open(path, "rb") as file:
         magic, version = _read(file, path, "<ii")
-        if magic != MAGIC or version not in VERSIONS:
-            raise ValueError(f"{path} is not a fastText model: a .vec file is for KeyedVectors.load_word2vec_format.")
+        known = magic == MAGIC and version in VERSIONS
+        require(known, str(path), (magic, version), "a fastText model: .vec is for KeyedVectors.load_word2vec_format")
         args = dict(zip(ARGUMENTS, _read(file, path, "<12id"), strict=True))
         if version == 11 and args["model"] == SUPERVISED:
             args["maxn"] = 0  # such old classifiers had no n-grams of characters
         words, raw, pruned = _read_words(file, path, on_unicode_error)
-        if pruned or _read(file, path, "<?")[0]:
-            raise ValueError(f"{path} is quantised, which is not read here: save the model before quantize().")
+        whole = not pruned and not _read(file, path, "<?")[0]
+        require(whole, str(path), "quantised", "a model that was saved before quantize()")
         if args["minn"] > args["maxn"]:
             args["maxn"] = 0  # no n-grams, as in the original
         holds = f"says that it holds {len(words)} words and {args['bucket']} buckets"

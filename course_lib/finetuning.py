@@ -71,8 +71,7 @@ def prepare(model: nn.Module, how: Literal[WAYS], pretrained: BertModel | None =
     require((pretrained is None) == (how == "scratch"), "how", how, "'scratch' without a pretrained body alone")
     if pretrained is not None:
         ours, theirs = _build(model.bert.config), _build(pretrained.config)
-        if ours != theirs:
-            raise ValueError(f"The pretrained body is {theirs} and the model's is {ours}: build both with one config.")
+        require(ours == theirs, "pretrained.config", theirs, f"as the model's, {ours}")
         model.bert.load_state_dict(pretrained.state_dict())
     model.requires_grad_(True)
     model.bert.requires_grad_(how != "frozen")
@@ -116,8 +115,8 @@ def packed_batches(
     The linear layers, which cost most, then see real tokens alone. ValueError for texts or labels that cannot be used.
     """
     texts, labels = _examples(texts, labels)
-    if (batch_size is None) == (max_tokens is None):
-        raise ValueError(f"batch_size={batch_size} and max_tokens={max_tokens}: give one of the two.")
+    one = (batch_size is None) != (max_tokens is None)
+    require(one, "batch_size", batch_size, f"given where max_tokens={max_tokens} is None, and only there")
     longest = max(map(len, texts))
     require(batch_size or max_tokens >= longest, "max_tokens", max_tokens, f"{longest} or more, for the longest text")
 
@@ -199,8 +198,7 @@ def _examples(texts: Sequence[Text], labels: Labels) -> tuple[list[Tensor], list
     for i, (text, label) in enumerate(zip(texts, labels)):
         if axes and len(text) != len(label):
             raise ValueError(f"texts[{i}] has {len(text)} tokens and labels[{i}] {len(label)}: give one label a token.")
-        rule = f"numbers from 0, or {IGNORED} for none"
-        require(not ((label < 0) & (label != IGNORED)).any(), f"labels[{i}]", label.tolist(), rule)
+        require(not ((label < 0) & (label != IGNORED)).any(), f"labels[{i}]", label.tolist(), f"from 0, or {IGNORED}")
     return texts, labels
 
 
@@ -231,8 +229,8 @@ def words_of_pieces(words: Sequence[str], offsets: Sequence[tuple[int, int]]) ->
     ends = list(accumulate(words, lambda end, word: end + 1 + len(word), initial=-1))[1:]
     found = []
     for start, end in offsets:
-        if start < end and not 0 <= start < ends[-1]:
-            raise ValueError(f"No text of {ends[-1]} characters has a piece at {start} to {end}: join words by ' '.")
+        inside = start >= end or 0 <= start < ends[-1]
+        require(inside, "offset", (start, end), f"in a text of {ends[-1]} characters: join the words by one space")
         found.append(bisect_right(ends, int(start)) if start < end else None)  # a space belongs to the word after it
     return found
 

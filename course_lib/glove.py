@@ -181,8 +181,7 @@ def _checked(matrix: sp.sparray, words: int) -> sp.csr_array:
     """The matrix as float32 CSR, not copied where it is that already, or a ValueError that says what is wrong."""
     matrix = finite_counts(sp.csr_array(matrix, dtype=np.float32))
     require(matrix.shape == (words, words), "matrix", matrix.shape, f"a row and a column for each of {words} words")
-    if not matrix.data.any():
-        raise ValueError("The matrix is empty, no two words meet in it: give more text or a wider window.")
+    require(matrix.data.any(), "matrix", matrix, "not empty: no two words meet, so give more text or a wider window")
     _check_symmetry(matrix)
     return matrix
 

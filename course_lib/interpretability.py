@@ -47,8 +47,7 @@ def ablated(
         require_ids([head], H, "head")
         chosen[block].append(head)
     shape = (len(model.blocks), H, model.config.d_model // H)
-    if usual is not None and usual.shape != shape:
-        raise ValueError(f"usual has shape {tuple(usual.shape)} for a model of {shape}: give usual_outputs of it.")
+    require(usual is None or usual.shape == shape, "usual", usual, f"of shape {shape}, as usual_outputs of this model")
 
     def hook(block: int, heads: list[int]):
         def without(module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:

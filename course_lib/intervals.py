@@ -58,8 +58,7 @@ def spearman(x: Real[np.ndarray, " N"], y: Real[np.ndarray, " N"]) -> float:
     """
     x, y = ranks(x), ranks(y)
     rho = pearson(x, y)
-    if math.isnan(rho):
-        raise ValueError("all values of one side are equal, so there is no order to compare.")
+    require(not math.isnan(rho), "rho", rho, "a number: all values of one side are equal, which is no order")
     return rho
 
 
@@ -73,9 +72,8 @@ def pearson(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> float:
 def _finite(values: Real[np.ndarray, " N"], name: str) -> Float[np.ndarray, " N"]:
     """`values` as a float64 array, or a sentence where one is NaN or infinite."""
     array = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        place = int(np.flatnonzero(~np.isfinite(array))[0])
-        raise ValueError(f"{name} hold {array[place]} at place {place}: leave out the pairs that have no number.")
+    finite = np.isfinite(array)
+    require(finite.all(), name, array[~finite], "finite numbers: leave out the pairs that have none")
     return array
 
 

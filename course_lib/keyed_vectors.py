@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from course_lib import evaluation, vector_files
-from course_lib.settings import Size, require, require_as_many
+from course_lib.settings import Size, require, require_as_many, require_once
 from course_lib.shapes import shaped
 
 QUERY_BLOCK = 512  # queries and
@@ -144,8 +144,7 @@ class KeyedVectors:
         """
         plus, minus, asked = self._question(positive, negative)
         query = np.sum(plus, axis=0) - np.sum(minus, axis=0)
-        if not query.any():
-            raise ValueError("the question adds up to a zero vector, which points nowhere: ask with other words.")
+        require(query.any(), "question", (positive, negative), "one that never adds up to a zero vector")
         return self._spelled(*self.nearest(query[None], topn, [asked] if exclude else None, restrict_vocab))
 
     @shaped
@@ -159,8 +158,7 @@ class KeyedVectors:
         """
         plus, minus, asked = self._question(positive, negative)
         terms = np.array([*plus, *minus]).reshape(-1, self.vector_size)
-        if not terms.any():
-            raise ValueError("the question holds no word and no vector that points anywhere: ask with other words.")
+        require(terms.any(), "question", (positive, negative), "one with a word or a vector that points anywhere")
         sides = np.split(np.arange(len(terms))[None], [len(plus)], axis=1)  # [1, P], [1, N]
         banned = [asked] if exclude else None
         return self._spelled(*self.nearest_cosmul(terms, *sides, topn, banned, restrict_vocab))
@@ -338,12 +336,10 @@ def _largest(scores: Float[np.ndarray, "Q W"], topn: int) -> Int[np.ndarray, "Q 
 
 def _index(words: list[str]) -> dict[str, int]:
     """Word -> row, or one sentence about the first word that cannot be a key."""
-    rows: dict[str, int] = {}
-    for row, word in enumerate(words):
-        require(bool(word) and isinstance(word, str), f"word {row}", word, "a string that is not empty")
-        if rows.setdefault(word, row) != row:
-            raise ValueError(f"the word {word!r} appears twice, as number {rows[word]} and {row}: keep one of them.")
-    return rows
+    odd = [word for word in words if not isinstance(word, str) or not word]
+    require(not odd, "words", odd, "strings that are not empty")
+    require_once(words, "word")
+    return {word: row for row, word in enumerate(words)}
 
 
 def _as_list(side) -> list:

@@ -96,8 +96,7 @@ def add(model: nn.Module, rank: Size = 4, alpha: Positive | None = None, targets
     `train`: parts that learn as a whole, as a fresh head must. `alpha`: None for 2 * rank. ValueError for a model
     that is adapted already, and for targets that are in no name.
     """
-    if adapters(model):
-        raise ValueError(f"The {type(model).__name__} is adapted already: merge it first, or load it anew.")
+    require(not adapters(model), "model", type(model).__name__, "merged or loaded anew first: it is adapted already")
     names = _wanted(model, targets, train)
     require(bool(names), "targets", targets, "parts of the names of linear layers, in a model of float numbers")
     model.requires_grad_(False)
@@ -141,8 +140,7 @@ def merge(model: nn.Module) -> nn.Module:
 def save(model: nn.Module, file: str | Path) -> int:
     """Write what learned, and nothing else; returns the bytes of the file. ValueError for a model without adapters."""
     found = adapters(model)
-    if not found:
-        raise ValueError(f"The {type(model).__name__} has no adapters to save: call add first.")
+    require(bool(found), "model", type(model).__name__, "adapted first, by add: it has no adapters to save")
     tensors = {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
     safetensors.torch.save_file(tensors, file, {f"scale.{name}": repr(part.scale) for name, part in found.items()})
     return Path(file).stat().st_size

@@ -28,7 +28,7 @@ IGNORED = -100  # torch's own default
 Loss = tuple[Float[Tensor, ""], Int[Tensor, ""]]  # (the mean, over how many answers)
 LossFunction = Callable[[nn.Module, Any], Tensor | tuple[Tensor, float | Tensor]]
 AnyWhole = Annotated[int, Rule(lambda value: whole(value, -(2**63)), "a whole number")]
-NOTHING = "loss_fn returned a mean over 0 things: a batch must hold at least one that counts."
+COUNTED = "a mean over something, not over 0 things: a batch must hold at least one that counts"
 
 
 def loss_and_count(answer: Tensor | tuple[Tensor, float | Tensor]) -> tuple[Tensor, float | Tensor]:
@@ -37,16 +37,14 @@ def loss_and_count(answer: Tensor | tuple[Tensor, float | Tensor]) -> tuple[Tens
     A mean on its own counts once. ValueError for what is no mean, and for a count that is no number of 0 or more.
     """
     loss, count = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, 1.0)
-    if not isinstance(loss, Tensor) or loss.numel() != 1:
-        got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
-        raise ValueError(f"loss_fn returned {got}: it must return one number as a tensor, the mean loss of the batch.")
+    fits = isinstance(loss, Tensor) and loss.numel() == 1
+    require(fits, "what loss_fn returned", loss, "one number as a tensor, the mean loss of the batch")
     loss = loss.reshape(())
     if number(count) and count > 0:
         return loss, float(count)
     count = torch.zeros((), device=loss.device) if number(count) and count == 0 else count
-    if not isinstance(count, Tensor) or count.numel() != 1 or count.is_complex():
-        got = count if isinstance(count, float | int) else f"a {type(count).__name__}"
-        raise ValueError(f"loss_fn returned {got} beside the loss: return the mean, or with it how many things count.")
+    fits = isinstance(count, Tensor) and count.numel() == 1 and not count.is_complex()
+    require(fits, "what loss_fn returned beside the loss", count, "one number, how many things count in the mean")
     count = count.detach().reshape(()).to(loss.device, non_blocking=loss.is_cuda)
     return loss.masked_fill(count == 0, 0.0), count  # the mean over nothing is NaN
 
@@ -87,10 +85,8 @@ def perplexity(
     """
     log_probs = torch.as_tensor(log_probs).double()
     log_probs = log_probs if mask is None else log_probs[torch.as_tensor(mask)]
-    if not log_probs.numel():
-        raise ValueError("There is no symbol to take the perplexity of: none was given, or all of it is masked.")
-    if (log_probs > 1e-6).any():
-        raise ValueError(f"log_probs holds {log_probs.max():.4g}, and none is above 0: give log p and not -log p.")
+    require(log_probs.numel() > 0, "mask", mask, "True for a symbol at least, and not all of it is masked")
+    require(not (log_probs > 1e-6).any(), "log_probs", log_probs, "0 or less: give log p and not -log p")
     return float(torch.exp(-log_probs.mean()))
 
 

@@ -37,9 +37,8 @@ def _angles(context_length: Size, size: Even) -> Float[Tensor, "context_length s
 
 def require_so_far(attention_mask: Bool[Tensor, "B S"], length: int) -> None:
     """ValueError for a mask of other places than those so far."""
-    if attention_mask.shape[1] != length:
-        got, wanted = tuple(attention_mask.shape), (len(attention_mask), length)
-        raise ValueError(f"attention_mask has shape {got}: give {wanted}, one boolean for each token so far.")
+    what = f"of shape {(len(attention_mask), length)}, one boolean for each token so far"
+    require(attention_mask.shape[1] == length, "attention_mask", tuple(attention_mask.shape), what)
 
 
 def _rows(length: int, start: int, attention_mask: Bool[Tensor, "B S"] | None) -> slice | Int[Tensor, "B T"]:

@@ -190,8 +190,7 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokeniz
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a model ({error}): copy it again.") from None
     tensors = training_files.read_tensors(weights, card.get("sha256"))  # folders of before have no sum
-    pieces = f"{config.vocab_size}, as many as the model in {folder} has: they belong to two runs"
-    require(len(tokenizer) == config.vocab_size, "len(tokenizer)", len(tokenizer), pieces)
+    require(len(tokenizer) == config.vocab_size, "tokenizer", tokenizer, f"that of the model in {folder}, of one run")
     if isinstance(config, gpt.GPTConfig) and "tokens.weight" in tensors:
         tensors["head.weight"] = tensors["tokens.weight"]  # the file holds what is tied once
     origin = f"The model in {folder}"

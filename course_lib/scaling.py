@@ -156,8 +156,8 @@ def fit_power_law(sizes: Float[np.ndarray, " N"], losses: Float[np.ndarray, " N"
         require(number(size) and size > 0, "sizes", size, "numbers above 0")
         require(number(loss) and loss > 0, "losses", loss, "numbers above 0")
     found = 3 if floor else 2
-    runs = f"at least {found} different ones, and more than {found} runs, for a law of {found} numbers"
-    require(len(set(sizes)) >= found and len(sizes) > found, "sizes", len(set(sizes)), runs)
+    fit = len(set(sizes)) >= found < len(sizes)
+    require(fit, "sizes", len(set(sizes)), f"at least {found} different ones, in more than {found} runs")
     middle = np.exp(np.log(sizes).mean())
 
     def law(x, *numbers):  # in units of the middle size, so that the numbers can be told apart

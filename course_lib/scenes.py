@@ -40,6 +40,7 @@ SEEN = tuple(name for name in NAMES if name not in NEVER_SEEN)
 
 WORDS = ("", "a", *COLOURS, *SHAPES, *"at the left right of above below top centre bottom".split())  # 0 fills up
 LENGTH = 8
+KNOWN = f"one of {', '.join(WORDS[1:])}"
 
 
 class Thing(NamedTuple):
@@ -121,7 +122,7 @@ def encode(captions: Sequence[str]) -> Int64[np.ndarray, "N 8"]:
         words = text.split()
         require(0 < len(words) <= LENGTH, "caption", text, f"a text of 1 to {LENGTH} words")
         for place, word in enumerate(words):
-            require(word in WORDS, "word", word, f"one of {', '.join(WORDS[1:])}")
+            require(word in WORDS, "word", word, KNOWN)
             row[place] = WORDS.index(word)
     return ids
 

@@ -104,13 +104,7 @@ def require(holds: bool, name: str, value: object, what: str) -> None:
     ValueError: window=0 cannot be used: window must be a whole number of 1 or more.
     """
     if not holds:
-        raise ValueError(f"{name}={value!r:.60} cannot be used: {name} must be {what}.")
-
-
-def require_sizes(**sizes: object) -> None:
-    """ValueError for the first that is no whole number of 1 or more."""
-    for name, size in sizes.items():
-        require(whole(size, 1), name, size, "a whole number of 1 or more")
+        raise ValueError(f"{name}={' '.join(repr(value).split()):.60} cannot be used: {name} must be {what}.")
 
 
 def require_as_many(least: int = 0, /, **things: Sized) -> None:

@@ -163,6 +163,10 @@ def check_tensor(name: str, x: object) -> None:
         raise ValueError(f"{name} is a {type(x).__name__}: give a tensor (torch.as_tensor makes one of an array).")
 
 
+def _with_size(axis: str, sizes: dict[str, str]) -> str:
+    return f"{axis}={sizes[axis.lstrip('*#')]}" if axis.lstrip("*#") in sizes else axis
+
+
 def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> None:
     value, parts = given[name], [part for part in hints[name] if hasattr(part, "dim_str")]
     if all(_kind(part) is Tensor for part in parts):
@@ -179,11 +183,8 @@ def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> Non
         print_bindings()  # a line for each axis that has a size by now: T=5, or batch=torch.Size([2])
     lines = re.sub(r"torch\.Size\(\[(.*)\]\)", r"(\1)", printed.getvalue()).splitlines()
     sizes = dict(line.split("=") for line in lines if "=" in line and not line.endswith("=0"))
-    shapes = [[(axis, sizes.get(axis.lstrip("*#"))) for axis in _axes_of(part)] for part in parts]
-    texts = [", ".join(f"{axis}={size}" if size else axis for axis, size in shape) for shape in shapes]
-    wanted = " or ".join(f"({text})" for text in texts)
+    wanted = " or ".join(f"({', '.join(_with_size(axis, sizes) for axis in _axes_of(part))})" for part in parts)
     notes = (", where # may be 1" if "#" in wanted else "") + (", each 1 or more" if 0 in value.shape else "")
-    earlier = list(hints)[: list(hints).index(name)]
-    beside = [f"{other} {tuple(given[other].shape)}" for other in earlier if hasattr(given.get(other), "shape")]
-    beside = f" beside {', '.join(beside)}" if beside else ""
+    earlier = [other for other in itertools.takewhile(name.__ne__, hints) if hasattr(given.get(other), "shape")]
+    beside = (" beside " if earlier else "") + ", ".join(f"{other} {tuple(given[other].shape)}" for other in earlier)
     raise ValueError(f"{name} has shape {tuple(value.shape)}{beside}: give {wanted}{notes}.")

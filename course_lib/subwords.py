@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from course_lib import bpe, wordpiece
-from course_lib.settings import Size, require, whole
+from course_lib.settings import Rule, Size, require, whole
 from course_lib.shapes import shaped
 from course_lib.tokenizer_base import Cache, Cut, Tokenizer
 from course_lib.tokenizer_files import (
@@ -228,7 +228,7 @@ class WordPieceTokenizer(Tokenizer):
     def train(
         self,
         texts: Iterable[str],
-        vocab_size: int,
+        vocab_size: Annotated[int, Rule(lambda size: whole(size, 6), "6 or more (five are special)")],
         score: wordpiece.Score = wordpiece.textbook_score,
         min_count: Size = 1,
     ) -> Self:
@@ -236,7 +236,6 @@ class WordPieceTokenizer(Tokenizer):
 
         vocab_size: how many tokens there shall be, the five special ones (which come first) included.
         """
-        require(whole(vocab_size, 6), "vocab_size", vocab_size, "6 or more (five are special)")
         words = wordpiece.count_words(texts, self.lowercase)
         require(bool(words), "texts", texts, WITH_WORDS)
         self._take([*BERT_SPECIAL, *wordpiece.learn_pieces(words, vocab_size - len(BERT_SPECIAL), score, min_count)])

@@ -226,8 +226,8 @@ class Tokenizer:
         width = max(lengths, default=0) if width is None else width
         places, ends = np.arange(width), np.array(lengths, dtype=np.int64)[:, None]
         mask = places < ends  # [B, T]
-        if self.pad_id is None and not mask.all():
-            raise ValueError(f"{self!r} has no padding token, and the rows have {min(lengths)} to {width} tokens.")
+        pads = self.pad_id is not None or mask.all()
+        require(pads, "lengths", lengths, f"all {width}, as {self!r} has no padding token")
         values = np.array(flat, dtype=np.int64).reshape(len(flat), 3 if offsets else 1)
         input_ids = np.full(mask.shape, self.pad_id or 0, dtype=np.int64)
         input_ids[mask] = values[:, 0]

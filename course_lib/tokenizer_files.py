@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from course_lib.files import read_text
+from course_lib.files import read_text, require_whole
 from course_lib.settings import require, require_once
 
 
@@ -73,8 +73,7 @@ def read_tokenizer_json(path: Path, kind: str) -> tuple[dict, list[str], list[st
     content = read_json(path)
     model = _part(content, "model", dict, path)
     found = model.get("type") or ("BPE" if "merges" in model else "WordPiece")
-    if found != kind:
-        raise ValueError(f"{path} holds a {found} tokenizer, not {kind}: try tokenizers.load.")
+    require(found == kind, "type", found, f"{kind} in {path}: try tokenizers.load")
     if kind == "BPE":
         _part(model, "merges", list, path)
     vocab, special_tokens = dict(_part(model, "vocab", dict, path)), []
@@ -95,6 +94,5 @@ def require_kind(wrong: Sequence[str], path: Path, kind: str) -> None:
 
 def _part(content: Mapping, name: str, form: type, path: Path):
     """A part that a file must have."""
-    if not isinstance(content.get(name), form):
-        raise ValueError(f"{path} has no {name}: it is no whole tokenizer.json.")
+    require_whole(isinstance(content.get(name), form), path, f"has no {name}")
     return content[name]

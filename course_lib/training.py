@@ -34,7 +34,7 @@ from course_lib import device as devices
 from course_lib import training_files as files
 from course_lib.batches import Batches, BatchStream, epoch_of, moved, shuffled  # noqa: F401  (lessons)
 from course_lib.distributed import Team
-from course_lib.losses import NOTHING, LossFunction, loss_and_count
+from course_lib.losses import COUNTED, LossFunction, loss_and_count
 from course_lib.progress import Listener, Progress, reporter  # noqa: F401
 from course_lib.settings import Count, NotNegative, Positive, Rule, Settings, Size, at_most, number, require, whole
 from course_lib.training_files import load_weights, read_checkpoint, write_checkpoint  # noqa: F401  (lessons)
@@ -114,8 +114,8 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
         if parameter.requires_grad:
             decays = parameter.ndim >= 2 and "bias" not in name.rsplit(".", 1)[-1] and id(parameter) not in spared
             (decayed if decays else others).append(parameter)
-    if not decayed and not others:
-        raise ValueError(f"The {type(model).__name__} has no parameter to train: set requires_grad=True for some.")
+    least = "one with a parameter to train: set requires_grad=True for some"
+    require(bool(decayed or others), "model", type(model).__name__, least)
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
@@ -143,10 +143,8 @@ def _evaluate(model: nn.Module, batches: Batches, loss_fn: LossFunction, mixed_p
     for loss, count in zip(devices.as_numbers(losses), devices.as_numbers(counts)):
         total, weight = total + loss * count, weight + count
     total, weight, batches_read = team.sum(torch.tensor([total, weight, len(losses)], dtype=torch.float64)).tolist()
-    if not batches_read:
-        raise ValueError("There is no held-out batch to evaluate on: the collection is empty, or was read before.")
-    if not weight:
-        raise ValueError(NOTHING)
+    require(batches_read > 0, "batches", batches, "one held-out batch at least (what was read before may be empty)")
+    require(weight > 0, "what loss_fn returned", weight, COUNTED)
     return total / weight
 
 
@@ -287,18 +285,16 @@ class Run:
                 devices.start_random_numbers(self.device, int(chance.generate_state(1)[0]))
             with devices.autocast(self.device, self.config.mixed_precision):
                 loss, count = loss_and_count(loss_fn(self.model, moved(batch, self.device)))
-            if not loss.requires_grad:
-                raise ValueError("The loss depends on no parameter: loss_fn must call the model, and detach nothing.")
+            require(loss.requires_grad, "loss", loss, "of its parameters: loss_fn calls the model, detaches nothing")
             if unit is None:
                 unit = torch.where(count > 0, count, 1) if isinstance(count, Tensor) else count
             share = count / unit  # 1 where counts are alike; the mean over all is taken once the last is in
             self.scaler.scale(loss * share).backward()
             total, weight = total + loss.detach() * share, weight + share
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        if not gradients:
-            raise ValueError("The loss depends on no parameter of this model: loss_fn must call the one it is given.")
-        if any(gradient.is_sparse for gradient in gradients):
-            raise ValueError("A gradient is sparse, which AdamW cannot read: make the embedding without sparse=True.")
+        require(bool(gradients), "loss", total, "of parameters of this model: loss_fn must call the one it is given")
+        sparse = any(gradient.is_sparse for gradient in gradients)
+        require(not sparse, "sparse", sparse, "False in an embedding, as AdamW reads no sparse gradient")
         if self.team.together:
             sums = [torch.as_tensor(x, dtype=torch.float64, device=self.device) for x in (total * unit, weight * unit)]
             total, weight = self.team.sum(torch.stack(sums))
@@ -333,8 +329,7 @@ class Run:
                 "learning_rate": rate, "held_out": held_out[-1][1] if held_out else None}  # fmt: skip
 
     def _check(self, loss: float, norm: float, weight: float) -> None:
-        if not weight:
-            raise ValueError(NOTHING)
+        require(weight > 0, "what loss_fn returned", weight, COUNTED)
         for what, value in (("loss", loss), ("gradient's length", 0.0 if self.scaler.is_enabled() else norm)):
             if not math.isfinite(value):
                 step, rate = len(self.history.losses) + 1, self.config.learning_rate

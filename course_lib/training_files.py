@@ -142,8 +142,7 @@ def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, Tensor]]:
         text = (folder / RECORD).read_text("utf-8")
         record = json.loads(text)
         del record["sum"]
-        if _sealed(record) != text:
-            raise ValueError
+        require(_sealed(record) == text, "sum", None, "that of the record")
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{folder / RECORD} {DAMAGED}") from None
     return record, read_tensors(folder / record["tensors"], record["sha256"])
@@ -156,8 +155,7 @@ def read_tensors(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     """The tensors of a file. ValueError for one that is damaged (has another sum), or gone though a record names it."""
     try:
         content = path.read_bytes()
-        if sha256 not in (None, hashlib.sha256(content).hexdigest()):
-            raise ValueError
+        require(sha256 in (None, hashlib.sha256(content).hexdigest()), "sha256", sha256, "that of the file")
         return safetensors.torch.load(content)
     except (OSError, SafetensorError, ValueError):
         damage = DAMAGED if path.is_file() else DAMAGED.replace("damaged or cut off", "not there")

@@ -194,8 +194,7 @@ class Stack(nn.Module):
         """The mask for all blocks. Padding alone stays (B, 1, 1, S), small; the causal mask makes it (B, 1, T, S)."""
         if cache is not None and not (isinstance(cache, list) and len(cache) == len(self.blocks)):
             raise ValueError(f"The cache does not fit these {len(self.blocks)} blocks: make one with new_cache().")
-        if cache and not is_causal:
-            raise ValueError("With a cache no position sees a later one: add is_causal=True, or leave the cache out.")
+        require(is_causal or not cache, "is_causal", is_causal, "True with a cache, where no position sees a later one")
         if attention_mask is None:
             return None, is_causal
         T = x.shape[1]

@@ -25,8 +25,8 @@ from typing import IO, Literal
 import numpy as np
 from jaxtyping import Float
 
-from course_lib.files import complete_or_absent, existing, to_bytes
-from course_lib.settings import Size
+from course_lib.files import complete_or_absent, existing, require_whole, to_bytes
+from course_lib.settings import Size, require
 from course_lib.shapes import shaped
 
 LONGEST_WORD = 4096  # bytes; a "word" beyond this is not a word but the middle of a vector
@@ -62,12 +62,11 @@ def read_word2vec(path: str | os.PathLike, binary: bool = False, limit: Size | N
         asked = min(count, limit or count)
         room = path.stat().st_size // (2 + (4 if binary else 2) * size)  # rows that fit, whatever the header says
         vectors = np.empty((min(asked, room), size), dtype=np.float32)
-        if _is_binary(file, size) not in (binary, None):
-            raise ValueError(f"{path} is a {'text' if binary else 'binary'} file: pass binary={not binary}.")
+        require(_is_binary(file, size) in (binary, None), "binary", binary, f"{not binary} for {path}")
         rows = (_binary_rows if binary else _text_rows)(file, path, count, size, asked)
         words = _fill(vectors, rows, path, unicode_errors)
-        if asked == count and _more(file):
-            raise ValueError(f"{path} holds more than the {count} rows of its first line: correct it, or pass limit=.")
+        whole = asked < count or not _more(file)
+        require_whole(whole, path, f"holds more than the {count} rows of {size} numbers of its first line (see limit=)")
     return words, vectors[:len(words)]
 
 
@@ -75,9 +74,8 @@ def _read_header(file: IO[bytes], path: Path) -> tuple[int, int]:
     """The two numbers of the first line: how many words, how many numbers each."""
     line = file.readline(1000)
     found = re.fullmatch(rb"\s*(\d{1,15})\s+(\d{1,15})\s*\n", line)
-    if not found or 0 in map(int, found.groups()):
-        what = f"the first line of {path} is {line[:40]!r}" if line else f"{path} is empty"
-        raise ValueError(f"{what}: expected how many words and how many numbers a word (which GloVe's files lack).")
+    fits = found and 0 not in map(int, found.groups())
+    require(fits, f"line 1 of {path}", line, "how many words and how many numbers a word (which GloVe's files lack)")
     return int(found[1]), int(found[2])
 
 
@@ -186,8 +184,7 @@ def read_npz(path: str | os.PathLike) -> tuple[Words, Vectors]:
                 letters, lengths, vectors = (_array(archive, path.stat().st_size, *part) for part in (
                     ("words", "u", 1), ("lengths", "u", 1), ("vectors", "f", 2)))  # fmt: skip
             ends = np.cumsum(lengths, dtype=np.int64)
-            if not len(ends) == len(vectors) or not ends[-1] == len(letters):
-                raise ValueError
+            require(len(ends) == len(vectors) and ends[-1] == len(letters), "lengths", ends[-1], "of all words")
             raw = letters.tobytes()
             words = [raw[end - length:end].decode("utf-8") for end, length in zip(ends.tolist(), lengths.tolist())]
         except Exception:  # of a dozen kinds, as zipfile and NumPy meet what they did not write
@@ -204,8 +201,7 @@ def _array(archive: zipfile.ZipFile, length: int, name: str, kind: str, axes: in
         version, (shape, _, dtype) = np.lib.format.read_magic(member), np.lib.format.read_array_header_1_0(member)
         size = math.prod(shape) * dtype.itemsize
         whole = size == info.file_size - member.tell() <= room
-        if (version, dtype.kind, len(shape), whole) != ((1, 0), kind, axes, True):
-            raise ValueError
+        require((version, dtype.kind, len(shape), whole) == ((1, 0), kind, axes, True), name, shape, "whole")
     with archive.open(info) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
 

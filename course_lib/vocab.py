@@ -42,8 +42,7 @@ class Vocab:
         require_once((word for word, _ in pairs), "word")
         require(not pairs or pairs[-1][1] >= 0, "counts", pairs[-1:], "0 or more")
         kept = [pair for pair in pairs[:max_size] if pair[1] >= min_count]
-        if not kept:
-            raise ValueError(f"No word comes {min_count} times or more, as {pairs[:1]} shows: lower min_count.")
+        require(bool(kept), "min_count", min_count, f"lower, or the text longer: its most frequent word is {pairs[:1]}")
         self.index_to_key = [word for word, _ in kept]
         self.key_to_index = {word: index for index, word in enumerate(self.index_to_key)}
         self.counts = np.array([count for _, count in kept], dtype=np.int64)
@@ -55,8 +54,7 @@ class Vocab:
         for number, sentence in enumerate(_sentences(corpus), start=1):
             _check_words(sentence, number)
             counts.update(sentence)
-        if not counts:
-            raise ValueError("The corpus is empty: it has no sentence with a word in it; give it some text.")
+        require(bool(counts), "corpus", corpus, "not empty: give it some text, a sentence with a word at least")
         return cls(counts, min_count, max_size)
 
     def __len__(self) -> int:

@@ -236,8 +236,7 @@ def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable,
     where = devices.pick(device or "cpu")
     vocab = Vocab.from_corpus(corpus, min_count=config.min_count)
     ids, starts = vocab.encode_corpus(corpus)
-    if not len(ids):
-        raise ValueError("The corpus gave nothing when it was read a second time: give a list, not a generator.")
+    require(len(ids) > 0, "corpus", corpus, "a list and not a generator: it gave nothing when it was read again")
     with devices.one_thread(), reporter(progress, config.epochs * len(ids), unit="words", name=name) as report:
         tables = new_tables(vocab, config, where)
         run = _epochs if config.workers == 1 else _hogwild
@@ -246,8 +245,8 @@ def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable,
                 raise RuntimeError(f"The loss is {loss} after {done:,} words: lower alpha={config.alpha}.")
             report(done, loss)
     if not (tables.w_tree if config.hs else tables.w_out).any():  # it starts as zeros, and whatever is learned moves it
-        raise ValueError(f"There was nothing to learn from: of {len(ids):,} words none is left with a neighbour: "
-                         f"raise sample={config.sample} or lower min_count={config.min_count}.")  # fmt: skip
+        lower = f"raise sample={config.sample} or lower min_count={config.min_count}"
+        raise ValueError(f"There was nothing to learn from: of {len(ids):,} words none has a neighbour: {lower}.")
     return vocab, tables
 
 

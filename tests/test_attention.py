@@ -753,7 +753,7 @@ def test_a_mask_may_have_few_axes_on_both_paths(mask):
         ({"key": Z(B, 0, D_MEMORY)}, r"key has shape \(2, 0, 10\)"),
         ({"key": Z(1, S, D_MEMORY)}, r"key has shape \(1, 7, 10\) beside query \(2, 5, 12\): give \(B=2, S"),
         ({"value": Z(B, S - 1, D_MEMORY)}, r"value has shape \(2, 6, 10\).*S=7"),
-        ({"key": None}, "value came without a key"),
+        ({"key": None}, "key=None cannot be used: key must be given with a value"),
         ({"mask": TRUE.float()}, "type torch.float32: give booleans"),
         ({"mask": torch.ones(B, S, dtype=torch.bool)}, r"mask has shape \(2, 7\).*give \(#T=5, #S=7\) or"),
         ({"mask": TRUE.expand(B, T, S)}, r"shape \(2, 5, 7\).*\(#B=2, #num_heads=3, #T=5, #S=7\)"),
@@ -773,7 +773,7 @@ def test_float_masks_name_the_way_out():
 
 def test_rotary_heads_count_along_one_sequence_and_additive_inputs_fit():
     rotary = MultiHeadAttention(8, 2, rotary=nn.Identity())
-    with pytest.raises(ValueError, match="along one sequence: leave the key out"):
+    with pytest.raises(ValueError, match="left out: rotary positions count along one sequence"):
         rotary(Z(B, T, 8), Z(B, S, 8))
     with pytest.raises(ValueError, match=r"key has shape \(2, 7, 5\).*give \(B=2, S, d_key=4\)"):
         AdditiveAttention(6, 4, 8)(Z(B, T, 6), Z(B, S, 5))

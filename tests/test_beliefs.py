@@ -47,8 +47,8 @@ def test_cards_and_verdicts_meet(small):
 
 
 @pytest.mark.parametrize(("cards", "words"), [
-    ([("07", "Longer", "true")], "card='Two.' cannot be used: card must be a card of lesson 07 with one verdict"),
-    ([("07", "Longer", "true"), ("07", "Two", "true"), ("07", "Three", "true")], "begins='Three' cannot be used: begins must be of a card in lesson 07"),
+    ([("07", "Longer", "true")], "card='Two.' cannot"),
+    ([("07", "Longer", "true"), ("07", "Two", "true"), ("07", "Three", "true")], "begins='Three' cannot"),
     ([("07", "Longer", "maybe"), ("07", "Two", "true")], "'maybe'"),
     ([("08", "Longer", "true"), ("07", "Two", "true")], "where it has 0"),
 ])  # fmt: skip

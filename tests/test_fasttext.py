@@ -103,11 +103,11 @@ def test_a_file_that_is_no_whole_model_is_a_sentence(tmp_path):
 
     for length in (0, 7, 30, 70, 100, 200, 3000, len(whole) // 2):
         assert "ends after" in refusal(whole[:length]) or "cut off" in refusal(whole[:length])
-    assert "is not a fastText model" in refusal(b"2 3\nking 1 2 3\nqueen 4 5 6\n")
-    assert "is not a fastText model" in refusal(whole[:4] + struct.pack("<i", 13) + whole[8:])
+    assert "must be a fastText model" in refusal(b"2 3\nking 1 2 3\nqueen 4 5 6\n")
+    assert "must be a fastText model" in refusal(whole[:4] + struct.pack("<i", 13) + whole[8:])
     flag = whole.index(struct.pack("<?qq", False, len(ANSWERS["words"]) + 211, 8))
     assert "quantised" in refusal(whole[:flag] + b"\1" + whole[flag + 1 :])
-    assert "is quantised" in refusal(whole[:84] + struct.pack("<q", 3) + whole[92:])
+    assert "='quantised' cannot" in refusal(whole[:84] + struct.pack("<q", 3) + whole[92:])
     wrong = struct.pack("<?qq", False, len(ANSWERS["words"]) + 210, 8)
     assert "buckets" in refusal(whole[:flag] + wrong + whole[flag + 17 :])
     count = len(ANSWERS["words"])

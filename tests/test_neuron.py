@@ -61,7 +61,7 @@ def test_what_cannot_be_learned_is_refused():
         Neuron(1.0).fit(np.eye(3), [0, 1])
     with pytest.raises(ValueError, match=r"labels=\[1\] cannot"):
         Neuron(1.0).fit(np.eye(2), [1, 1])
-    with pytest.raises(ValueError, match="No word comes 5 times"):
+    with pytest.raises(ValueError, match="min_count=5 cannot be used"):
         TfIdf(5).fit(TEXTS)
     with pytest.raises(RuntimeError, match="fit"):
         TfIdf()(TEXTS)

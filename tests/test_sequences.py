@@ -161,7 +161,7 @@ def test_dropout_falls_between_layers_only():
         (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([4.0, 2.5])), "lengths is of type torch.float32"),
         (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), torch.tensor([True, True])), "lengths is of type torch.bool"),
         (lambda: LSTM(3, 2)(torch.zeros(2, 4, 3), [4, 2]), "lengths is a list: give a tensor"),
-        (lambda: LSTM(3, 2, 2)(torch.zeros(2, 4, 3), state=LSTM(3, 2)(torch.zeros(2, 4, 3))[1]), "1 cells, not 2"),
+        (lambda: LSTM(3, 2, 2)(torch.zeros(2, 4, 3), state=LSTM(3, 2)(torch.zeros(2, 4, 3))[1]), "2 and not 1 cells"),
     ],
 )
 def test_cells_and_layers_refuse(act, sentence):

@@ -50,6 +50,12 @@ def _pip_failed(output) -> Exception:  #?
 def check_of(source: str) -> str | None:
     return source.split()[0]
 
+def _check_loss(loss):  #?
+    if not loss.weight:  #!
+        raise ValueError("Nothing counts.")  #!
+    if not math.isfinite(loss):  #?
+        raise RuntimeError(loss)  #?
+
 class Model:
     def __post_init__(self):  #!
         require(self.size > 0, "size", self.size, "above 0")  #!

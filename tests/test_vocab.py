@@ -75,10 +75,10 @@ def test_a_corpus_of_many_chunks_is_encoded_as_one_sentence_at_a_time():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: Vocab.from_corpus([]), "corpus is empty"),
-        (lambda: Vocab.from_corpus([[], []]), "corpus is empty"),
-        (lambda: Vocab({}), "No word comes 1 times or more, as [] shows"),
-        (lambda: Vocab.from_corpus(TEXT), "No word comes 5 times or more, as [('a', 3)] shows: lower min_count"),
+        (lambda: Vocab.from_corpus([]), "corpus must be not empty"),
+        (lambda: Vocab.from_corpus([[], []]), "corpus must be not empty"),
+        (lambda: Vocab({}), "min_count=1 cannot be used: min_count must be lower"),
+        (lambda: Vocab.from_corpus(TEXT), "lower, or the text longer: its most frequent word is [('a', 3)]"),
         (lambda: Vocab.from_corpus([["a"], ["b", 7]], 1), "a word of sentence 2=7 cannot"),
         (lambda: Vocab.from_corpus([["a", float("nan")]], 1), "a word of sentence 1=nan cannot"),
         (lambda: Vocab.from_corpus([[""]], 1), "a word of sentence 1='' cannot"),

@@ -7,7 +7,7 @@ syntax tree finds as validation:
 
 - every `assert`; every `raise` or `return` of a ValueError or TypeError, with the `if` that leads to nothing else;
 - every call, as a statement, of a function or a method of somebody's that is called `require...`, `check...` or
-  `refuse...`, and all of the functions of these names that are not annotated to return something;
+  `refuse...`, and all of the functions of these names that give nothing back and raise nothing but these two;
 - every assignment whose names are read by counted lines alone, and every loop, `with`, `else` or function that holds
   nothing but counted lines (a function that makes an error, for one).
 
@@ -80,7 +80,9 @@ def _complains(node: ast.stmt, all_errors: bool) -> bool:
         name = _name(node.value)
         return name in OF_ARGUMENTS or (all_errors and bool(ERROR.match(name)))
     if isinstance(node, ast.FunctionDef):
-        return bool(VALIDATOR.match(node.name)) and (node.returns is None or ast.unparse(node.returns) == "None")
+        gives = node.returns is not None and ast.unparse(node.returns) != "None"
+        raised = {_name(part.exc) for part in ast.walk(node) if isinstance(part, ast.Raise) and part.exc}
+        return bool(VALIDATOR.match(node.name)) and not gives and raised <= OF_ARGUMENTS
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         owner = getattr(node.value.func, "value", None)  # of a method: a name, and not the result of another call
         return bool(VALIDATOR.match(_name(node.value))) and isinstance(owner, ast.Name | None)
