@@ -72,8 +72,8 @@ def pearson(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> float:
 def _finite(values: Real[np.ndarray, " N"], name: str) -> Float[np.ndarray, " N"]:
     """`values` as a float64 array, or a sentence where one is NaN or infinite."""
     array = np.asarray(values, dtype=np.float64)
-    finite = np.isfinite(array)
-    require(finite.all(), name, array[~finite], "finite numbers: leave out the pairs that have none")
+    for place in np.flatnonzero(~np.isfinite(array)):
+        require(False, f"{name}[{place}]", array[place], "finite: leave out the pairs without a number")
     return array
 
 
@@ -86,8 +86,9 @@ def seed_interval(values: Iterable[float], confidence: Confidence = 0.95) -> Int
 
     It says where the mean over all seeds lies, not where the next seed falls; with three seeds t is 4.3, so it is wide.
     """
-    values = _finite(list(values), "scores")
-    require(len(values) > 1, "values", values.tolist(), "scores of two seeds or more: train with more")
+    values = list(values)
+    require(len(values) > 1, "values", values, "scores of two seeds or more: train with more")
+    values = _finite(values, "scores")
     half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
     return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
 
