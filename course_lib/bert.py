@@ -217,15 +217,17 @@ class BertForPreTraining(nn.Module):
         return F.cross_entropy(tokens, batch.labels) + F.cross_entropy(follows, batch.next_sentence_label)
 
 
-class BertForSequenceClassification(nn.Module):
-    """One verdict a text: dropout and a linear layer over the pooled first token."""
-
+class _BertClassifier(nn.Module):
     @shaped
     def __init__(self, config: BertConfig, num_labels: Size):
         super().__init__()
         self.bert = BertModel(config)
         self.dropout, self.classifier = nn.Dropout(config.dropout), nn.Linear(config.d_model, num_labels)
         initialise(self.classifier)
+
+
+class BertForSequenceClassification(_BertClassifier):
+    """One verdict a text: dropout and a linear layer over the pooled first token."""
 
     def forward(
         self, input_ids, attention_mask=None, token_type_ids=None, *, lengths=None
@@ -235,15 +237,8 @@ class BertForSequenceClassification(nn.Module):
         return self.classifier(self.dropout(output.pooled))
 
 
-class BertForTokenClassification(nn.Module):
+class BertForTokenClassification(_BertClassifier):
     """One verdict a token: dropout and a linear layer over the last stream."""
-
-    @shaped
-    def __init__(self, config: BertConfig, num_labels: Size):
-        super().__init__()
-        self.bert = BertModel(config)
-        self.dropout, self.classifier = nn.Dropout(config.dropout), nn.Linear(config.d_model, num_labels)
-        initialise(self.classifier)
 
     def forward(
         self, input_ids, attention_mask=None, token_type_ids=None, *, lengths=None

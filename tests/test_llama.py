@@ -290,8 +290,8 @@ def test_a_cache_keeps_no_gradients():
 
 
 @pytest.mark.parametrize(("settings", "words"), [
-    ({"vocab_size": 0}, "vocab_size=0"), ({"d_model": 10, "num_heads": 4}, "multiple of 8"),
-    ({"d_model": 9, "num_heads": 3, "num_kv_heads": 3}, "multiple of 6, for num_heads of pairs"),
+    ({"vocab_size": 0}, "vocab_size=0"), ({"d_model": 10, "num_heads": 4}, "multiple of 2 \\* num_heads=4"),
+    ({"d_model": 9, "num_heads": 3, "num_kv_heads": 3}, "multiple of 2 \\* num_heads=3"),
     ({"num_heads": 9, "num_kv_heads": 2}, "num_kv_heads=2"), ({"num_kv_heads": 0}, "num_kv_heads=0"),
     ({"dropout": 1.0}, "dropout=1.0"), ({"d_ff": None}, "d_ff=None"), ({"num_layers": True}, "num_layers=True"),
     ({"rope_theta": 0}, "rope_theta=0"), ({"rope_theta": "1e4"}, "rope_theta='1e4'"), ({"tied": "yes"}, "tied='yes'"),
