@@ -19,7 +19,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import safetensors.torch
 import torch
@@ -56,14 +56,20 @@ from course_lib.device import give_back_memory
 from course_lib.files import require_folder
 from course_lib.gguf_file import GGUFFile, Stored
 from course_lib.linear import FEWER_BITS, KINDS, small
-from course_lib.settings import require
+from course_lib.settings import Rule, require
 from course_lib.shapes import require_tensors, shaped
 from course_lib.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
 
 # --- Loading ----------------------------------------------------------------------------------------------------------
 
 
-def load_bert(path_or_name: str | Path, head: type[nn.Module] | None = None) -> tuple[nn.Module, Tokenizer | None]:
+BERTS = (None, bert.BertModel, bert.BertForPreTraining, bert.BertForSequenceClassification,
+         bert.BertForTokenClassification)  # fmt: skip
+Head = Annotated[type[nn.Module] | None, Rule(BERTS.__contains__, "None or a class of bert, such as BertModel")]
+
+
+@shaped
+def load_bert(path_or_name: str | Path, head: Head = None) -> tuple[nn.Module, Tokenizer | None]:
     """A BERT of others, on the CPU, in float32, ready to answer; and its tokenizer, None where the folder has none.
 
     The class follows from what the file holds, unless `head` names one of `bert`'s four. A file with tensors of the
@@ -80,8 +86,6 @@ def load_bert(path_or_name: str | Path, head: type[nn.Module] | None = None) -> 
     folder, found, config = read_config(path_or_name, BERT)
     tensors = full_names(read_tensors(folder), BERT, folder)
     head = _head(tensors, found, folder) if head is None else head
-    of_bert = head in ARCHITECTURES.values() and head not in (gpt.GPT, llama.Llama)
-    require(of_bert, "head", head, "None or a class of bert, such as BertModel")
     if head is bert.BertModel:
         tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("bert.")}
     labels = () if head in (bert.BertModel, bert.BertForPreTraining) else (_num_labels(found),)

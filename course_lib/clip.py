@@ -137,7 +137,7 @@ class CLIP(nn.Module):
 
     def __init__(self, config: CLIPConfig):
         super().__init__()
-        self.config = config
+        self.config, self.side, self.channels = config, config.picture_side, config.channels
         self.pictures, self.texts = PictureEncoder(config), TextEncoder(config)
         self.picture_output = nn.Linear(config.d_model, config.d_model, bias=False)
         self.text_output = nn.Linear(config.d_model, config.d_model, bias=False)
@@ -150,10 +150,8 @@ class CLIP(nn.Module):
         return (-self.log_scale.clamp(max=math.log(MOST))).exp()
 
     @shaped
-    def encode_pictures(self, pictures: Float[Tensor, "B height width C"]) -> Float[Tensor, "B D"]:
+    def encode_pictures(self, pictures: Float[Tensor, "B side side channels"]) -> Float[Tensor, "B D"]:
         """A vector of length 1 for each picture."""
-        side, C = self.config.picture_side, self.config.channels
-        require(pictures.shape[1:] == (side, side, C), "pictures", tuple(pictures.shape), f"(B, {side}, {side}, {C})")
         return F.normalize(self.picture_output(self.pictures(pictures)), dim=-1)
 
     @shaped

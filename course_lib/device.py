@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from course_lib.settings import require
 
+KINDS = ("cuda", "mps", "cpu")  # the best first
+
 
 def pick(prefer: str | torch.device | None = None) -> torch.device:
     """The device to use: `prefer` where it is given, else CUDA, else Apple's MPS, else the CPU.
@@ -26,14 +28,14 @@ def pick(prefer: str | torch.device | None = None) -> torch.device:
     machine.
     """
     if prefer is None:
-        prefer = next(kind for kind in ("cuda", "mps", "cpu") if _available(kind))
+        prefer = next(filter(_available, KINDS))
     try:
         device = torch.device(prefer)
     except (RuntimeError, TypeError):
         raise ValueError(f"{prefer!r} names no device: use 'cpu', 'cuda' or 'mps'.") from None
     if device == torch.device("cuda") and "LOCAL_RANK" in os.environ and _available("cuda"):
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-    here = ", ".join(kind for kind in ("cuda", "mps", "cpu") if _available(kind))
+    here = ", ".join(filter(_available, KINDS))
     require(_available(device.type, device.index or 0), "device", str(device), f"one that this machine has: {here}")
     return device
 

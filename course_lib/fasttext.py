@@ -169,8 +169,7 @@ class FastTextKeyedVectors(KeyedVectors):
         raw: Mapping[str, bytes] | None = None,
     ):
         keys, self.raw = list(keys), dict(raw or {})
-        rows = f"rows for {len(keys)} words and {bucket} buckets"
-        require(len(table) == len(keys) + bucket, "table", len(table), rows)
+        require(len(table) == len(keys) + bucket, "table", len(table), f"{len(keys)} words and {bucket} buckets long")
         table = np.require(table, np.float32, ["C", "W"])
         self.min_n, self.max_n, self.bucket = min_n, max_n, bucket
         pieces, starts = rows_of_words([self.raw.get(key, key) for key in keys], min_n, max_n, bucket)

@@ -67,8 +67,7 @@ class KeyedVectors:
         self.key_to_index = _index(self.index_to_key)
         self.vector_size = self.vectors.shape[1]
         self.norms = _norms(self.vectors)  # [V]
-        if not np.isfinite(self.norms).all():
-            row = int(np.flatnonzero(~np.isfinite(self.norms))[0])
+        for row in np.flatnonzero(~np.isfinite(self.norms)):
             raise ValueError(f"the vector of {self.index_to_key[row]!r} (row {row}) holds NaN or infinity: drop it.")
 
     def __len__(self) -> int:

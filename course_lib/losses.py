@@ -37,8 +37,8 @@ def loss_and_count(answer: Tensor | tuple[Tensor, float | Tensor]) -> tuple[Tens
     A mean on its own counts once. ValueError for what is no mean, and for a count that is no number of 0 or more.
     """
     loss, count = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, 1.0)
-    fits = isinstance(loss, Tensor) and loss.numel() == 1
-    require(fits, "what loss_fn returned", loss, "one number as a tensor, the mean loss of the batch")
+    one = isinstance(loss, Tensor) and loss.numel() == 1
+    require(one, "what loss_fn returned", loss, "one number as a tensor, the mean loss of the batch")
     loss = loss.reshape(())
     if number(count) and count > 0:
         return loss, float(count)

@@ -163,10 +163,6 @@ def check_tensor(name: str, x: object) -> None:
         raise ValueError(f"{name} is a {type(x).__name__}: give a tensor (torch.as_tensor makes one of an array).")
 
 
-def _with_size(axis: str, sizes: dict[str, str]) -> str:
-    return f"{axis}={sizes[axis.lstrip('*#')]}" if axis.lstrip("*#") in sizes else axis
-
-
 def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> None:
     value, parts = given[name], [part for part in hints[name] if hasattr(part, "dim_str")]
     if all(_kind(part) is Tensor for part in parts):
@@ -176,14 +172,15 @@ def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> Non
     if not any(isinstance(value, part.dtype[_kind(part), "..."]) for part in parts):
         words = WORDS.get(parts[0].dtype, parts[0].dtype.__name__)
         if parts[0].dtype is Bool:
-            way = "== 0 makes them out of a mask of 0 and -inf" if value.is_floating_point() else "!= 0 makes them"
+            way = "== 0 makes them out of a mask of 0 and -inf" if "float" in str(value.dtype) else "!= 0 makes them"
             words += f" ({name} {way})"
         raise ValueError(f"{name} is of type {value.dtype}: give {words}.")
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         print_bindings()  # a line for each axis that has a size by now: T=5, or batch=torch.Size([2])
     lines = re.sub(r"torch\.Size\(\[(.*)\]\)", r"(\1)", printed.getvalue()).splitlines()
     sizes = dict(line.split("=") for line in lines if "=" in line and not line.endswith("=0"))
-    wanted = " or ".join(f"({', '.join(_with_size(axis, sizes) for axis in _axes_of(part))})" for part in parts)
+    known = {mark + axis: f"{mark}{axis}={size}" for axis, size in sizes.items() for mark in ("", "*", "#", "*#")}
+    wanted = " or ".join(f"({', '.join(known.get(axis, axis) for axis in _axes_of(part))})" for part in parts)
     notes = (", where # may be 1" if "#" in wanted else "") + (", each 1 or more" if 0 in value.shape else "")
     earlier = [other for other in itertools.takewhile(name.__ne__, hints) if hasattr(given.get(other), "shape")]
     beside = (" beside " if earlier else "") + ", ".join(f"{other} {tuple(given[other].shape)}" for other in earlier)
