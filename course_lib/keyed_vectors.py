@@ -143,7 +143,7 @@ class KeyedVectors:
         """
         plus, minus, asked = self._question(positive, negative)
         query = np.sum(plus, axis=0) - np.sum(minus, axis=0)
-        require(query.any(), "question", (positive, negative), "one that never adds up to a zero vector")
+        require(query.any(), "question", (positive, negative), "one that does not add up to a zero vector")
         return self._spelled(*self.nearest(query[None], topn, [asked] if exclude else None, restrict_vocab))
 
     @shaped
@@ -337,8 +337,10 @@ def _index(words: list[str]) -> dict[str, int]:
     """Word -> row, or one sentence about the first word that cannot be a key."""
     odd = [word for word in words if not isinstance(word, str) or not word]
     require(not odd, "words", odd, "strings that are not empty")
-    require_once(words, "word")
-    return {word: row for row, word in enumerate(words)}
+    rows = {word: row for row, word in enumerate(words)}
+    if len(rows) < len(words):
+        require_once(words, "word")
+    return rows
 
 
 def _as_list(side) -> list:

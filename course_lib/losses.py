@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int, Integer
+from jaxtyping import Bool, Float, Int, Integer, Real
 from torch import Tensor, nn
 
 from course_lib.settings import Rule, number, require, whole
@@ -73,7 +73,7 @@ def mean_cross_entropy(
 
 @shaped
 def perplexity(
-    log_probs: Float[Tensor, "*N"] | Float[np.ndarray, "*N"],
+    log_probs: Real[Tensor, "*N"] | Real[np.ndarray, "*N"],
     mask: Bool[Tensor, "*N"] | Bool[np.ndarray, "*N"] | None = None,
 ) -> float:
     """exp of the mean of -log p, p in nats: among how many equally likely symbols the model is, on average, in doubt.
@@ -86,7 +86,7 @@ def perplexity(
     log_probs = torch.as_tensor(log_probs).double()
     log_probs = log_probs if mask is None else log_probs[torch.as_tensor(mask)]
     require(log_probs.numel() > 0, "mask", mask, "True for a symbol at least, and not all of it is masked")
-    require(not (log_probs > 1e-6).any(), "log_probs", log_probs, "0 or less: give log p and not -log p")
+    require(not (log_probs > 1e-6).any(), "log_probs", log_probs.max().item(), "0 or less: give log p and not -log p")
     return float(torch.exp(-log_probs.mean()))
 
 

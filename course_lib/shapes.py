@@ -30,7 +30,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Integer, Real, Shaped, jaxtyped, print_bindings
 from torch import Tensor, nn
 
-from course_lib.settings import require_ids, require_rules, rules_of
+from course_lib.settings import require_rules, rules_of
 
 
 class _Doors(threading.local):
@@ -122,8 +122,8 @@ def look_up(table: nn.Embedding, ids: Int[Tensor, "*B T"], what: str = "token") 
     try:
         return table(ids)
     except IndexError:
-        require_ids(ids.flatten().tolist(), len(table.weight), what)
-        raise
+        wrong = next(i for i in ids.flatten().tolist() if not 0 <= i < len(table.weight))
+        raise ValueError(f"There is no {what} {wrong}: ids go from 0 to {len(table.weight) - 1}.") from None
 
 
 def require_tensors(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str) -> None:

@@ -144,7 +144,7 @@ def _evaluate(model: nn.Module, batches: Batches, loss_fn: LossFunction, mixed_p
         total, weight = total + loss * count, weight + count
     total, weight, batches_read = team.sum(torch.tensor([total, weight, len(losses)], dtype=torch.float64)).tolist()
     require(batches_read > 0, "batches", batches, "one held-out batch at least (what was read before may be empty)")
-    require(weight > 0, "what loss_fn returned", weight, COUNTED)
+    require(weight != 0, "what loss_fn returned", weight, COUNTED)
     return total / weight
 
 
@@ -285,14 +285,14 @@ class Run:
                 devices.start_random_numbers(self.device, int(chance.generate_state(1)[0]))
             with devices.autocast(self.device, self.config.mixed_precision):
                 loss, count = loss_and_count(loss_fn(self.model, moved(batch, self.device)))
-            require(loss.requires_grad, "loss", loss, "of its parameters: loss_fn calls the model, detaches nothing")
+            require(loss.requires_grad, "loss", loss, "dependent on parameters: loss_fn must call the model")
             if unit is None:
                 unit = torch.where(count > 0, count, 1) if isinstance(count, Tensor) else count
             share = count / unit  # 1 where counts are alike; the mean over all is taken once the last is in
             self.scaler.scale(loss * share).backward()
             total, weight = total + loss.detach() * share, weight + share
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        require(bool(gradients), "loss", total, "of parameters of this model: loss_fn must call the one it is given")
+        require(bool(gradients), "loss", total, "dependent on this model: loss_fn must call the one it is given")
         sparse = any(gradient.is_sparse for gradient in gradients)
         require(not sparse, "sparse", sparse, "False in an embedding, as AdamW reads no sparse gradient")
         if self.team.together:
@@ -329,7 +329,7 @@ class Run:
                 "learning_rate": rate, "held_out": held_out[-1][1] if held_out else None}  # fmt: skip
 
     def _check(self, loss: float, norm: float, weight: float) -> None:
-        require(weight > 0, "what loss_fn returned", weight, COUNTED)
+        require(weight != 0, "what loss_fn returned", weight, COUNTED)
         for what, value in (("loss", loss), ("gradient's length", 0.0 if self.scaler.is_enabled() else norm)):
             if not math.isfinite(value):
                 step, rate = len(self.history.losses) + 1, self.config.learning_rate

@@ -452,7 +452,7 @@ def test_a_held_out_loss_that_is_no_number_stops_it():
     [
         (lambda model, batch: (model(batch[0]) - batch[1]) ** 2, r"shape \(4, 1\)"),
         (lambda model, batch: 3.0, "returned 3.0"),
-        (lambda model, batch: loss_fn(model, batch).detach(), "loss=.* parameters: loss_fn calls the model"),
+        (lambda model, batch: loss_fn(model, batch).detach(), "loss=.* parameters: loss_fn must call the model"),
         (lambda model, batch: (loss_fn(model, batch), 0), "not over 0 things"),
         (lambda model, batch: (loss_fn(model, batch), 4, 1), r"returned=\(tensor.*one number as a tensor"),
         (lambda model, batch: (loss_fn(model, batch), math.nan), "beside the loss=nan"),
@@ -469,7 +469,7 @@ def test_a_loss_that_is_none_is_refused(loss, sentence):
 def test_a_loss_of_another_model_is_refused():
     model, old = net(), net()
     before = weights(model), weights(old)
-    with pytest.raises(ValueError, match="of parameters of this model: loss_fn must call the one"):
+    with pytest.raises(ValueError, match="loss=.* dependent on this model: loss_fn must call the one"):
         run(model, loss=lambda model, batch: loss_fn(old, batch))
     assert (weights(model), weights(old)) == before
 

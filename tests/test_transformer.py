@@ -654,7 +654,7 @@ IDS, X = tokens(B, T, vocab=TARGETS), torch.zeros(B, T, D_MODEL)
         (lambda: MODEL(IDS, IDS, torch.ones(B, S).bool()), r"source_mask has shape \(2, 7\).*give \(B=2, S=5\)"),
         (lambda: MODEL(IDS, IDS, torch.ones(B, 1).bool()), r"source_mask has shape \(2, 1\)"),
         (lambda: MODEL(IDS, IDS, None, torch.ones(B, 1).bool()), r"target_mask has shape \(2, 1\)"),
-        (lambda: MODEL.encoder(X, torch.ones(B, 1).bool()), r"attention_mask has shape \(2, 1\): give \(2, 5\)"),
+        (lambda: MODEL.encoder(X, torch.ones(B, 1).bool()), r"attention_mask=\(2, 1\) .* of shape \(2, 5\)"),
         (lambda: MODEL.encoder(X, torch.ones(1, T).bool()), r"attention_mask has shape \(1, 5\).*B=2"),
         (lambda: MODEL.decoder(X, X[:1]), r"memory has shape \(1, 5, 12\).*B=2"),
         (lambda: Block(D_MODEL, H)(X, mask=torch.ones(B, T).bool()), r"mask has shape \(2, 5\).*#T=5"),
