@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
@@ -30,10 +30,11 @@ from jaxtyping import Bool
 from course_lib import data
 from course_lib.intervals import Interval, mcnemar, wilson_interval
 from course_lib.pretrain import held_out_reviews
-from course_lib.settings import Count, Size
+from course_lib.settings import Count, Rule, require, require_as_many, whole
 from course_lib.shapes import plain, shaped
 
 ASKED = 1000
+Asked = Annotated[int, Rule(lambda number: whole(number, 1) and number <= ASKED, f"1 to {ASKED:,}, which are asked")]
 RESULT = Path(__file__).parents[1] / "benchmarks/results/last_table.json"
 
 # --- The task ---------------------------------------------------------------------------------------------------------
@@ -56,10 +57,8 @@ def _reviews(rows: Sequence[int]) -> Reviews:
 
 
 @shaped
-def asked(number: Size = ASKED) -> Reviews:
+def asked(number: Asked = ASKED) -> Reviews:
     """The first `number` of the 1,000 that everyone is asked about: of the films that lesson 08 holds out."""
-    if number > ASKED:
-        raise ValueError(f"number is {number}: only {ASKED:,} reviews are asked.")
     return _reviews(np.random.default_rng(0).permutation(np.flatnonzero(held_out_reviews()))[:number])
 
 
@@ -67,8 +66,7 @@ def asked(number: Size = ASKED) -> Reviews:
 def labelled(number: Count, seed: int = 1) -> Reviews:
     """The first `number` of the 20,000 reviews to learn from, in the order of this seed."""
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(~held_out_reviews()))
-    if number > len(rows):
-        raise ValueError(f"number is {number}: there are {len(rows):,} labelled reviews.")
+    require(number <= len(rows), "number", number, f"at most {len(rows):,}, as there are labelled reviews")
     return _reviews(rows[:number])
 
 
@@ -127,11 +125,9 @@ def marked(predict: Callable[[list[str]], Sequence], number: int = ASKED) -> tup
     answers = predict(list(reviews.texts))
     seconds = time.process_time() - began
     answers = list(plain(answers))
-    if len(answers) != number:
-        raise ValueError(f"predict gave {len(answers)} answers for {number} texts: return one for each.")
-    strange = [answer for answer in answers if answer not in (0, 1)]
-    if strange:
-        raise ValueError(f"predict answered {strange[0]!r}: an answer is 1 (liked the film) or 0.")
+    require_as_many(answers=answers, texts=reviews.texts)
+    for answer in answers:
+        require(answer in (0, 1), "answer", answer, "1 (liked the film) or 0")
     return np.array(answers, dtype=int) == np.array(reviews.labels), seconds
 
 

@@ -20,7 +20,7 @@ Shapes: D numbers go in, N come out, r = rank.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -29,7 +29,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.settings import require, require_sizes
+from course_lib.settings import Positive, Rule, Size, require
+from course_lib.shapes import require_tensors, shaped
+
+Linear = Annotated[nn.Linear, Rule(lambda part: isinstance(part, nn.Linear), "an nn.Linear of float numbers")]
 
 
 class LoRALinear(nn.Module):
@@ -38,12 +41,9 @@ class LoRALinear(nn.Module):
     `scale` is alpha / rank. ValueError for what is no `nn.Linear`, as layers in 8 or 4 bits, which pass no slopes on.
     """
 
-    def __init__(self, linear: nn.Linear, rank: int, alpha: float):
+    @shaped
+    def __init__(self, linear: Linear, rank: Size, alpha: Positive):
         super().__init__()
-        if not isinstance(linear, nn.Linear):
-            raise ValueError(f"A {type(linear).__name__} cannot be adapted: LoRA needs an nn.Linear of float numbers.")
-        require_sizes(rank=rank)
-        require(alpha > 0, "alpha", alpha, "a number above 0")
         self.linear, self.scale, self.on = linear.requires_grad_(False), alpha / rank, True
         N, D = linear.weight.shape
         place = {"device": linear.weight.device, "dtype": linear.weight.dtype}
@@ -87,7 +87,8 @@ def _wanted(model: nn.Module, targets: Sequence[str], train: Sequence[str]) -> l
     return [name for name in names if not targets or any(word in name for word in targets)]
 
 
-def add(model: nn.Module, rank: int = 4, alpha: float | None = None, targets: Sequence[str] = (),
+@shaped
+def add(model: nn.Module, rank: Size = 4, alpha: Positive | None = None, targets: Sequence[str] = (),
         train: Sequence[str] = ("classifier",), seed: int = 0) -> Learning:  # fmt: skip
     """Adapt a model in its place, and say how many of its parameters learn from here on.
 
@@ -95,13 +96,9 @@ def add(model: nn.Module, rank: int = 4, alpha: float | None = None, targets: Se
     `train`: parts that learn as a whole, as a fresh head must. `alpha`: None for 2 * rank. ValueError for a model
     that is adapted already, and for targets that are in no name.
     """
-    if adapters(model):
-        raise ValueError(f"The {type(model).__name__} is adapted already: merge it first, or load it anew.")
+    require(not adapters(model), "model", type(model).__name__, "merged or loaded anew first: it is adapted already")
     names = _wanted(model, targets, train)
-    if not names:
-        raise ValueError(f"The {type(model).__name__} has no linear layer to adapt for targets={tuple(targets)!r}: "
-                         "give parts of the names in model.named_modules(), and a model of float numbers.")  # fmt: skip
-    require_sizes(rank=rank)
+    require(bool(names), "targets", targets, "parts of the names of linear layers, in a model of float numbers")
     model.requires_grad_(False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -143,8 +140,7 @@ def merge(model: nn.Module) -> nn.Module:
 def save(model: nn.Module, file: str | Path) -> int:
     """Write what learned, and nothing else; returns the bytes of the file. ValueError for a model without adapters."""
     found = adapters(model)
-    if not found:
-        raise ValueError(f"The {type(model).__name__} has no adapters to save: call add first.")
+    require(bool(found), "model", type(model).__name__, "adapted first, by add: it has no adapters to save")
     tensors = {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
     safetensors.torch.save_file(tensors, file, {f"scale.{name}": repr(part.scale) for name, part in found.items()})
     return Path(file).stat().st_size
@@ -160,20 +156,13 @@ def load(model: nn.Module, file: str | Path) -> nn.Module:
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise ValueError(f"{file} holds no adapter ({error}): give a file that lora.save wrote.") from None
-    shapes = {name: tuple(part.weight.shape) for name, part in model.named_modules() if isinstance(part, nn.Linear)}
-    for name in sorted(scales):
-        A, B = tensors.get(f"{name}.A"), tensors.get(f"{name}.B")
-        if A is None or B is None or shapes.get(name) != (len(B), A.shape[1]):
-            theirs = "incomplete" if A is None or B is None else f"({len(B)}, {A.shape[1]})"
-            raise ValueError(f"{file} is of another model: its {name} is {theirs} and this model's "
-                             f"{shapes.get(name, 'none')}.")  # fmt: skip
+    require(bool(scales), "file", str(file), "one that lora.save wrote: it holds no adapter")
     whole = {key: value for key, value in tensors.items() if key.rpartition(".")[0] not in scales}
+    pairs = {name: [tensors.get(f"{name}.{part}", torch.empty(0, 0)) for part in "BA"] for name in scales}
+    found = whole | {name: torch.empty(len(B), A.shape[1], device="meta") for name, (B, A) in pairs.items()}
     own = dict(model.named_parameters())
-    for key, value in whole.items():
-        if key not in own or own[key].shape != value.shape:
-            raise ValueError(f"{file} is of another model: its {key} is {tuple(value.shape)} and does not fit.")
-    if not scales:
-        raise ValueError(f"{file} holds no adapter: give a file that lora.save wrote.")
+    places = own | {name: part.weight for name, part in model.named_modules() if isinstance(part, nn.Linear)}
+    require_tensors(found, {name: places[name] for name in found if name in places}, str(file))
     model.requires_grad_(False)
     for name, scale in scales.items():
         rank = len(tensors[f"{name}.A"])

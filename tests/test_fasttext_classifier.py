@@ -48,13 +48,13 @@ def test_classifier_scores_are_the_softmax_of_the_mean():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: Classifier().fit([], []), "there are no texts"),
-        (lambda: Classifier().fit(["a", "b"], ["x"]), "2 texts but 1 labels"),
-        (lambda: Classifier().fit(["a", "b"], ["x", "x"]), "all labels are 'x'"),
+        (lambda: Classifier().fit([], []), "texts=.* one text or more"),
+        (lambda: Classifier().fit(["a", "b"], ["x"]), "2 texts and 1 labels"),
+        (lambda: Classifier().fit(["a", "b"], ["x", "x"]), r"labels=\['x'\] cannot"),
         (lambda: Classifier().fit(["", ""], ["x", "y"]), "corpus is empty"),
         (lambda: Classifier().fit("text", ["x"]), "texts='text' cannot be used: texts must be a list"),
-        (lambda: Classifier().fit([["a", 7], ["b"]], ["x", "y"]), "Word 2 of sentence 1 of the corpus is 7"),
-        (lambda: Classifier(bucket=9).fit(["a", "b"], ["x", "y"]).predict([["a", 7]]), "7 is no word"),
+        (lambda: Classifier().fit([["a", 7], ["b"]], ["x", "y"]), "a word of sentence 1=7 cannot"),
+        (lambda: Classifier(bucket=9).fit(["a", "b"], ["x", "y"]).predict([["a", 7]]), "word=7 cannot"),
         (lambda: Classifier(bucket=0), "bucket=0"),
         (lambda: Classifier(vector_size=True), "vector_size=True"),
         (lambda: Classifier(learning_rate=0), "learning_rate=0"),

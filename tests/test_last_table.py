@@ -25,7 +25,7 @@ def test_who_is_asked_is_held_out_and_who_is_learned_from_is_not():
     assert known.texts[:50] != last_table.labelled(50, seed=2).texts
     assert asked.texts[:200] == last_table.asked(200).texts
     assert 0.4 < np.mean(asked.labels) < 0.6
-    with pytest.raises(ValueError, match="only 1,000"):
+    with pytest.raises(ValueError, match="1 to 1,000, which are asked"):
         last_table.asked(1001)
     with pytest.raises(ValueError, match="20,000"):
         last_table.labelled(20_001)
