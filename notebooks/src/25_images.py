@@ -393,7 +393,7 @@ print(f"{sum(twin.get(a) == b for a, b in lost) / len(lost):.0%} of the wrong on
       f"{sum(text in captions for text in twin.values())} of {len(twin)} captions of two things have such a twin here")
 
 # %% [markdown]
-# First judge the measure: *a blue cross left of a red triangle* and *a red triangle right of a blue cross* are two
+# First judge the measure: *a blue cross left of a red triangle* and *a red triangle right of a blue cross* would be two
 # captions and one truth, and our measure calls the second one wrong. Before you read a score, read some of what it
 # counts as lost.
 #
@@ -606,8 +606,8 @@ viz.show(*pictures.shares(lines, "True caption against a false one",
 
 # %% tags=["boilerplate"]
 # Pairs of arms, seed by seed (the same pictures): the mean difference with its 95% interval.
-def against(one, other, what, first=0):
-    gaps = [a - b for a, b in zip(values(one, what), values(other, what))][first:]
+def against(one, other, what, seeds=slice(None)):
+    gaps = [a - b for a, b in zip(values(one, what), values(other, what))][seeds]
     gap, ahead = seed_interval(gaps), sum(gap > 0 for gap in gaps)
     verdict = "a tie" if gap.low <= 0 <= gap.high else f"a difference, above 0 in {ahead} of {len(gaps)} seeds"
     return f"{what}: {100 * gap.value:+.1f} points [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}], {verdict}"
@@ -617,7 +617,8 @@ for one, other in (("more", "trained"), ("false captions", "more")):
     print(one, "minus", other)
     for what in ("false: order", "false: another direction", "to texts at 1", "never: name"):
         print("   ", against(one, other, what))
-print("the last four seeds alone,", against("false captions", "more", "false: order", first=4))
+for name, seeds in {"the first four seeds alone": slice(0, 4), "the last four": slice(4, 8)}.items():
+    print(f"    {name}:", against("false captions", "more", "false: order", seeds))
 
 # %% [markdown]
 # **400 steps more**, and it finds the true caption first far more often; the order gains, too, and for the direction
