@@ -35,6 +35,7 @@ from course_lib.shapes import plain, shaped
 
 ASKED = 1000
 Asked = Annotated[int, Rule(lambda number: whole(number, 1) and number <= ASKED, f"1 to {ASKED:,}, which are asked")]
+CONTROLS = ("majority", "counting, shuffled labels", "counting, same pieces")  # rows that nobody would take
 RESULT = Path(__file__).parents[1] / "benchmarks/results/last_table.json"
 
 # --- The task ---------------------------------------------------------------------------------------------------------
@@ -138,11 +139,11 @@ def add_row(
     """Score any function from texts to 0 or 1 on the reviews that all were asked; say where it stands, return its row.
 
     labels: how many labelled reviews it has learned from. number: ask fewer, where it is slow. rows: whom to compare
-    with (the saved ones). ValueError for answers that are not one 0 or 1 a text.
+    with (the saved ones without the controls). ValueError for answers that are not one 0 or 1 a text.
     """
     right, seconds = marked(predict, number)
     row = Row(name, labels, seed, right, learn_seconds, seconds, parameters, megabytes)
-    print(standing(row, saved_rows() if rows is None else rows))
+    print(standing(row, [one for one in saved_rows() if one.method not in CONTROLS] if rows is None else rows))
     return row
 
 

@@ -48,8 +48,8 @@ wilson = Exercise(
              "(4 * asked**2)) / (1 + z**2 / asked) -> (4 * asked**2) / (1 + z**2 / asked))",
              "math.sqrt(share * (1 - share) / asked + z**2 / (4 * asked**2)) / (1 + z**2 / asked) -> "
              "math.sqrt((share * (1 - share) / asked + z**2 / (4 * asked**2)) / (1 + z**2 / asked))"),
-        slip("brackets", "a pair of brackets is missing: z**2 / 4 * n**2 divides by 4 and *multiplies* by n squared (and "
-             "z**2 / 2 * n by n)", "(4 * asked**2)) -> 4 * asked**2)", "(2 * asked)) -> 2 * asked)",
+        slip("brackets", "a pair of brackets is missing: z**2 / 4 * n**2 divides by 4 and *multiplies* by n squared "
+             "(and z**2 / 2 * n by n)", "(4 * asked**2)) -> 4 * asked**2)", "(2 * asked)) -> 2 * asked)",
              ("(4 * asked**2)) -> 4 * asked**2)", "(2 * asked)) -> 2 * asked)")),
         slip("z-unsquared", "somewhere z stands where z² belongs",
              "z**2 / (2 * asked) -> z / (2 * asked)", "z**2 / (4 * asked**2) -> z / (4 * asked**2)",
@@ -117,8 +117,8 @@ mcnemar = Exercise(
              "min(1, 2 * tail) -> 1 - min(1, 2 * tail)"),
         slip("both-right", "the questions that both have right were counted, not those on which they differ",
              ("sum(a and not b for -> sum(a and b for", "sum(b and not a for -> sum(not a and not b for")),
-        slip("one-sided-by-sign", "the sum runs up to the first method's number, whichever is smaller. 3 against 9 and 9 "
-             "against 3 are as uneven: it runs up to the smaller number",
+        slip("one-sided-by-sign", "the sum runs up to the first method's number, whichever is smaller. 3 against 9 and "
+             "9 against 3 are as uneven: it runs up to the smaller number",
              "min(only_one, only_other) -> only_one", "min(only_one, only_other) -> only_other",
              ("min(only_one, only_other) -> only_one", "min(1, 2 * tail) -> 2 * tail"),
              ("min(only_one, only_other) -> only_other", "min(1, 2 * tail) -> 2 * tail")),
@@ -134,8 +134,8 @@ mcnemar = Exercise(
                                           / math.sqrt(2 * sum(a != b for a, b in zip(one, other)))),
              lambda one, other: math.erfc((abs(sum(one) - sum(other)) - 1)
                                           / math.sqrt(2 * sum(a != b for a, b in zip(one, other))))),
-    ], hints=[("every number of your answer is 1,", "Something was above 1 before `min`: is the number of orders divided "
-               "by 2**thrown, and does the sum run up to the *smaller* number?", None)]),
+    ], hints=[("every number of your answer is 1,", "Something was above 1 before `min`: is the number of orders "
+               "divided by 2**thrown, and does the sum run up to the *smaller* number?", None)]),
     Round([Case(_answers(2, 3, 3, 1), "3 against 3"), Case(_answers(3, 0, 0, 2), "no question on which they differ"),
            Case(_answers(1, 0, 5, 0), "0 against 5"), Case(_answers(1, 5, 0, 2), "5 against 0")], [
         slip("above-one", "a chance came out above 1: at most it is 1", "min(1, 2 * tail) -> 2 * tail"),

@@ -109,8 +109,9 @@ membership = Exercise(
              lambda inside, outside: sum(outside) / len(outside) - sum(inside) / len(inside)),
         slip("divided-by-members", "the pairs were divided by the number of members: there are members times others of "
              "them", "sum(pairs) / len(pairs) -> sum(pairs) / len(inside)"),
-        slip("divided-by-lines", "the pairs were divided by the number of lines, inside and outside together: there are "
-             "members *times* others of them", "sum(pairs) / len(pairs) -> sum(pairs) / (len(inside) + len(outside))"),
+        slip("divided-by-lines", "the pairs were divided by the number of lines, inside and outside together: there "
+             "are members *times* others of them",
+             "sum(pairs) / len(pairs) -> sum(pairs) / (len(inside) + len(outside))"),
         slip("divided-by-others", "the pairs were divided by the number of the others: there are members times others "
              "of them", "sum(pairs) / len(pairs) -> sum(pairs) / len(outside)"),
     ]),
@@ -187,8 +188,8 @@ clipped_sum = Exercise(
         slip("absolute", "the length is the sum of absolute values: it is the root of the sum of squares",
              "sum(g.flatten(1).square().sum(1) for g in gradients).sqrt() -> "
              "sum(g.flatten(1).abs().sum(1) for g in gradients)"),
-        slip("lengths-added", "the lengths of a line's layers were added: they stand at right angles to one another, so "
-             "that 3 and 4 make 5",
+        slip("lengths-added", "the lengths of a line's layers were added: they stand at right angles to one another, "
+             "so that 3 and 4 make 5",
              "sum(g.flatten(1).square().sum(1) for g in gradients).sqrt() -> "
              "sum(g.flatten(1).norm(dim=1) for g in gradients)"),
         slip("one-length", "all lines share one length, that of the whole batch: each line has its own",
