@@ -172,6 +172,11 @@ class Comparison(NamedTuple):
     p: float
     word: str
 
+    @property
+    def chance(self) -> str:
+        """p in words: a small one is not written as 0."""
+        return "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
+
 
 def verdict(one: Row, other: Row, level: float = 0.05) -> Comparison:
     """Is `one` better than `other`, by the reviews on which just one of them is right? "better", "worse" or "a tie"."""
@@ -199,7 +204,7 @@ def standing(row: Row, rows: Sequence[Row]) -> str:
         other = min(others[method, labels], key=lambda one: one.seed != row.seed)
         told = verdict(row, other)
         lines.append(f"  against {method} ({labels:,} labels): alone right {told.only_one}, the other alone "
-                     f"{told.only_other}, p = {told.p:.2f}: {told.word}")  # fmt: skip
+                     f"{told.only_other}, {told.chance}: {told.word}")  # fmt: skip
     return "\n".join(lines)
 
 

@@ -67,8 +67,8 @@ def test_where_a_row_stands():
     assert told.splitlines() == [
         "mine: 50.0% [15.0%, 85.0%] of 4 reviews, 5 labels, 1.0 CPU-seconds",
         "  place 2 among the 3 rows of the table",
-        "  against low (10 labels): alone right 1, the other alone 0, p = 1.00: a tie",
-        "  against high (10 labels): alone right 0, the other alone 2, p = 0.50: a tie",
+        "  against low (10 labels): alone right 1, the other alone 0, p = 1.000: a tie",
+        "  against high (10 labels): alone right 0, the other alone 2, p = 0.500: a tie",
     ]
     assert last_table.standing(row("mine", [1]), []).count("\n") == 0
 
@@ -77,6 +77,15 @@ def test_a_row_of_ones_own(capsys):
     mine = last_table.add_row("praise", lambda texts: np.ones(len(texts)), number=40, rows=[row("low", [0] * 40)])
     assert mine.accuracy == np.mean(last_table.asked(40).labels)
     assert "praise" in capsys.readouterr().out
+
+
+def test_a_new_row_is_set_against_methods_and_not_against_controls(capsys):
+    last_table.add_row("praise", lambda texts: [1] * len(texts), number=200)
+    told = capsys.readouterr().out
+    assert told.count("against") == 2
+    assert not any(f"against {control} (" in told for control in last_table.CONTROLS)
+    assert {row.method for row in last_table.saved_rows()} >= {*last_table.CONTROLS}
+
 
 
 @pytest.mark.parametrize(("predict", "words"), [

@@ -626,7 +626,7 @@ check.clipped_sum(planned_mistake)
 # The accountant beside published numbers.
 for sigma, epochs, published in ((1.12, 60, 2.92), (0.6, 30, 9.74), (1.2, 10, 1.20)):
     ours = privacy.epsilon(256 / 60_000, sigma, epochs * 60_000 // 256, 1e-5)
-    print(f"sigma {sigma}, {epochs} epochs: published {published}, ours {ours:.2f}")
+    print(f"sigma {sigma}, {epochs} epochs: published {published:.2f}, ours {ours:.2f}")
     assert published - 0.005 < ours < 1.005 * published
 print(f"Abadi and others: published 1.26, ours {privacy.epsilon(0.01, 4.0, 10_000, 1e-5):.2f}")
 
