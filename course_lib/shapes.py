@@ -150,8 +150,8 @@ def plain(values: Sequence) -> Sequence:
     """
     if isinstance(values, Tensor | np.ndarray):
         return values.tolist()
-    if isinstance(values, list | tuple) and values and isinstance(values[0], Tensor):
-        return [value.tolist() for value in values]
+    if isinstance(values, list | tuple) and any(isinstance(value, Tensor) for value in values):
+        return [value.tolist() if isinstance(value, Tensor) else value for value in values]
     return values
 
 
@@ -170,7 +170,7 @@ def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> Non
     if not any(isinstance(value, part.dtype[_kind(part), "..."]) for part in parts):
         words = WORDS.get(parts[0].dtype, parts[0].dtype.__name__)
         if parts[0].dtype is Bool:
-            way = "== 0 makes them out of a mask of 0 and -inf" if value.is_floating_point() else "!= 0 makes them"
+            way = "== 0 makes them out of a mask of 0 and -inf" if "float" in str(value.dtype) else "!= 0 makes them"
             words += f" ({name} {way})"
         raise ValueError(f"{name} is of type {value.dtype}: give {words}.")
     with contextlib.redirect_stdout(io.StringIO()) as printed:

@@ -208,6 +208,8 @@ def test_settings_that_cannot_be_used(settings, words):
     (lambda m, ids, mask: m(ids[:, :0]), "each 1 or more"),
     (lambda m, ids, mask: m(ids.tolist()), "input_ids is a list"),
     (lambda m, ids, mask: m(ids[:1], lengths=[5, 5]), r"sum to 10 and input_ids has the shape \(1, 11\)"),
+    (lambda m, ids, mask: m(ids[:1], lengths=[0, 11]), "lengths must be None or a list of whole numbers of 1 or more"),
+    (lambda m, ids, mask: m(ids[:1], lengths=[5.0, 6.0]), "lengths must be None or a list of whole numbers"),
     (lambda m, ids, mask: m(ids, lengths=[5, 6]), r"input_ids has the shape \(3, 11\): give one row"),
     (lambda m, ids, mask: m(ids[:1], mask[:1], lengths=[5, 6]), "leave out attention_mask"),
 ])
