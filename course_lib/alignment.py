@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Bool, Float, Int, Real
 
 from course_lib.intervals import Interval
 from course_lib.keyed_vectors import KeyedVectors
@@ -112,8 +112,8 @@ class Lexicon:
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]], source: KeyedVectors, target: KeyedVectors) -> "Lexicon":
         """The pairs whose words both have a vector, each once. ValueError where there is none."""
-        known = {(source.key_to_index[one], target.key_to_index[other]) for one, other in pairs
-                 if one in source.key_to_index and other in target.key_to_index}  # fmt: skip
+        known = {(source.get_index(one), target.get_index(other)) for one, other in pairs
+                 if one in source and other in target}  # fmt: skip
         require(bool(known), "pairs", pairs, "words with vectors on both sides: are they the right way round?")
         return cls(*np.array(sorted(known)).T)
 
@@ -128,9 +128,9 @@ class Lexicon:
             found.setdefault(row, set()).add(partner)
         return found
 
-    def only(self, keep: Sequence[bool]) -> "Lexicon":
+    @shaped
+    def only(self, keep: Bool[np.ndarray, " N"]) -> "Lexicon":
         """The pairs at the places that are True."""
-        keep = np.asarray(keep, bool)
         return Lexicon(self.rows[keep], self.partners[keep])
 
     def split(self, asked: Size = 500, seed: int = 0) -> tuple["Lexicon", "Lexicon"]:
@@ -158,7 +158,7 @@ class Lexicon:
 def precision(found: Int[np.ndarray, "Q n"], gold: Sequence[set[int]], k: Size = 1) -> Interval:
     """The share of queries with a right answer among the first k, and Wilson's 95% interval: the words are a sample."""
     require_as_many(queries=found, gold=gold)
-    return share(sum(bool(right & set(row[:k].tolist())) for row, right in zip(found, gold)), len(gold))
+    return share(sum(bool(set(right) & set(row[:k].tolist())) for row, right in zip(found, gold)), len(gold))
 
 
 def share(right: int, all: int) -> Interval:

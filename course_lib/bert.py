@@ -17,7 +17,7 @@ Shapes: B texts, T tokens, D = d_model, V = vocab_size, M masked places in the w
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from course_lib.attention import MultiHeadAttention, fused_attention, padding_mask
 from course_lib.bert_data import PreTrainingBatch, SentencePairs, mask_tokens  # noqa: F401  (lessons)
 from course_lib.padding import all_hold
-from course_lib.settings import NotNegative, Settings, Share, Size, Width, require, require_context
-from course_lib.shapes import look_up, shaped
+from course_lib.settings import NotNegative, Rule, Settings, Share, Size, Width, require, require_context, whole
+from course_lib.shapes import look_up, plain, shaped
 from course_lib.training import evaluation_mode
 
 
@@ -58,6 +58,8 @@ SIZES = {
     "tiny": BertConfig(d_model=128, num_layers=2, num_heads=2),
 }
 
+Lengths = Annotated[Sequence[int], Rule(lambda some: len(some) > 0 and all(whole(one, 1) for one in plain(some)),
+                                        "a list of whole numbers of 1 or more")]  # fmt: skip
 STD = 0.02  # of random weights to begin with, as in the original
 
 # --- The model --------------------------------------------------------------------------------------------------------
@@ -125,7 +127,7 @@ class BertModel(nn.Module):
     @shaped
     def forward(
         self, input_ids: Int[Tensor, "B T"], attention_mask: Bool[Tensor, "B T"] | None = None,
-        token_type_ids: Int[Tensor, "B T"] | None = None, *, lengths: Sequence[int] | None = None,
+        token_type_ids: Int[Tensor, "B T"] | None = None, *, lengths: Lengths | None = None,
         return_layers: bool = False, return_attention: bool = False,
     ) -> BertOutput:  # fmt: skip
         """The texts read. `attention_mask`: True for a token, False for the padding behind it, which is not looked at.

@@ -117,7 +117,10 @@ class PictureEncoder(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Words, each with its place, through a stack of blocks; then the mean of those that are no padding (0)."""
+    """Words, each with its place, through a stack of blocks; then the mean of those that are no padding (0).
+
+    Padding, before or behind a text, is no place; a text of nothing else becomes 0.
+    """
 
     def __init__(self, config: CLIPConfig):
         super().__init__()
@@ -127,7 +130,7 @@ class TextEncoder(nn.Module):
 
     def forward(self, input_ids: Int[Tensor, "B T"]) -> Float[Tensor, "B D"]:
         real = input_ids != 0
-        x = look_up(self.words, input_ids) + self.positions(input_ids.shape[1])  # (B, T, D)
+        x = look_up(self.words, input_ids) + self.positions(input_ids.shape[1], 0, real)  # (B, T, D)
         x = self.encoder(x, real) * real[..., None]
         return x.sum(1) / real.sum(1, keepdim=True).clamp(min=1)
 
@@ -156,7 +159,7 @@ class CLIP(nn.Module):
 
     @shaped
     def encode_texts(self, input_ids: Int[Tensor, "B T"]) -> Float[Tensor, "B D"]:
-        """A vector of length 1 for each text; 0 is padding."""
+        """A vector of length 1 for each text; 0 is padding, and a text of nothing else becomes 0."""
         return F.normalize(self.text_output(self.texts(input_ids)), dim=-1)
 
     def scores(
@@ -188,10 +191,10 @@ def name_vectors(model: CLIP, prompts: Int[Tensor, "names prompts T"]) -> Float[
 
 @shaped
 def retrieval_at(scores: Float[Tensor, "N N"], k: Size) -> float:
-    """The share of rows whose own column is among the k best. A tie with another column counts as lost.
+    """The share of rows whose own column is among the k best. A tie with another column counts as lost, as does NaN.
 
     >>> retrieval_at(torch.tensor([[0.9, 0.1], [0.5, 0.5]]), 1)
     0.5
     """
-    ahead = (scores >= scores.diagonal()[:, None]).sum(1) - 1  # others that score at least as high
+    ahead = (~(scores < scores.diagonal()[:, None])).sum(1) - 1  # others that do not score less
     return (ahead < k).float().mean().item()

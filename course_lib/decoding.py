@@ -23,7 +23,7 @@ Shapes: B texts, T tokens of a prompt, V = vocab_size, K = num_beams.
 import copy
 import math
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -31,17 +31,19 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib import linear
-from course_lib.settings import Count, NotNegative, Portion, Positive, Size, require, require_ids
-from course_lib.shapes import shaped
+from course_lib.settings import Count, NotNegative, Portion, Positive, Rule, Size, number, require, require_ids
+from course_lib.shapes import shaped, wide
 from course_lib.training import evaluation_mode
 
 Model = TypeVar("Model", bound=nn.Module)
+Number = Annotated[float, Rule(number, "a number")]
 
 # --- Rules: logits in, logits out -------------------------------------------------------------------------------------
 
 
+@shaped
 def penalise(
-    logits: Float[Tensor, "B V"], seen: Int[Tensor, "B T"], penalty: float, mask: Bool[Tensor, "B T"] | None = None
+    logits: Float[Tensor, "B V"], seen: Int[Tensor, "B T"], penalty: Positive, mask: Bool[Tensor, "B T"] | None = None
 ) -> Float[Tensor, "B V"]:
     """The logits of tokens that stand in `seen`, where `mask` is True, divided by `penalty` (2019, 4.1).
 
@@ -51,11 +53,13 @@ def penalise(
     tensor([[ 1., -4.,  1.]])
     """
     counts = torch.zeros_like(logits, dtype=torch.int64)
+    seen = seen.long()
     counts.scatter_add_(1, seen, torch.ones_like(seen) if mask is None else mask.long())
     return torch.where(counts > 0, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 
-def keep_top_k(logits: Float[Tensor, "B V"], k: int) -> Float[Tensor, "B V"]:
+@shaped
+def keep_top_k(logits: Float[Tensor, "B V"], k: Size) -> Float[Tensor, "B V"]:
     """The k highest logits, all others -inf (2018). Of equal ones the lower id is higher; k above V keeps all.
 
     >>> keep_top_k(torch.tensor([[1.0, 3.0, 2.0]]), 2)
@@ -65,7 +69,8 @@ def keep_top_k(logits: Float[Tensor, "B V"], k: int) -> Float[Tensor, "B V"]:
     return logits.scatter(-1, order[:, k:], -math.inf)
 
 
-def keep_top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
+@shaped
+def keep_top_p(logits: Float[Tensor, "B V"], p: Portion) -> Float[Tensor, "B V"]:
     """The likeliest tokens up to the one with which their probabilities reach p, all others -inf (2020, 3.1).
 
     The token that crosses p is kept, so there is always one. Of equal ones the lower id is kept first.
@@ -74,22 +79,24 @@ def keep_top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
     tensor([[0.0000, 0.5000, 0.3000]])
     """
     values, order = logits.sort(dim=-1, descending=True, stable=True)  # (B, V) both
-    shares = values.softmax(-1)
+    shares = wide(values).softmax(-1)
     before = shares.cumsum(-1) - shares  # what the likelier ones have together
     return logits.scatter(-1, order, values.masked_fill(before >= p, -math.inf))
 
 
+@shaped
 def probabilities(
-    logits: Float[Tensor, "B V"], temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+    logits: Float[Tensor, "B V"], temperature: NotNegative = 1.0, top_k: Size | None = None,
+    top_p: Portion | None = None,
 ) -> Float[Tensor, "B V"]:
     """What is drawn from: the temperature first, then top-k, then top-p, as transformers does.
 
-    `temperature=0` gives the likeliest token all of it (of equal ones the one with the lowest id). ValueError for
-    logits that leave no token.
+    `temperature=0`, or near it, gives the likeliest token all of it (of equal ones the one with the lowest id).
+    ValueError for logits that leave no token.
     """
     highest = logits.max(-1, keepdim=True).values
     require(highest.isfinite().all(), "the highest logits", highest, "finite: else no token can be chosen")
-    if temperature == 0:
+    if temperature < torch.finfo(logits.dtype).tiny:
         return F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
     logits = (logits - highest) / temperature  # the highest is 0: nothing overflows, however low the temperature
     if top_k is not None:
@@ -107,7 +114,7 @@ def probabilities(
 def generate(
     model: nn.Module, input_ids: Int[Tensor, "B T"], max_new_tokens: Size, *,
     attention_mask: Bool[Tensor, "B T"] | None = None, temperature: NotNegative = 1.0, top_k: Size | None = None,
-    top_p: Portion | None = None, repetition_penalty: Positive = 1.0, num_beams: Size = 1, length_penalty: float = 1.0,
+    top_p: Portion | None = None, repetition_penalty: Positive = 1.0, num_beams: Size = 1, length_penalty: Number = 1.0,
     eos_token_id: Count | None = None, generator: torch.Generator | None = None, slide: bool = False,
     use_cache: bool = True, stream: Callable[[list[int]], None] | None = None,
 ) -> Int[Tensor, "B T+N"]:  # fmt: skip

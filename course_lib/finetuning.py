@@ -28,7 +28,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -38,12 +38,14 @@ from torch.nn.utils.rnn import pad_sequence
 from course_lib import device as devices
 from course_lib.bert import BertConfig, BertModel
 from course_lib.losses import IGNORED, Loss, mean_cross_entropy
-from course_lib.settings import Size, require, require_as_many, require_ids
+from course_lib.settings import Rule, Size, require, require_as_many, require_ids
 from course_lib.shapes import plain, shaped
 from course_lib.training import evaluation_mode
 
 Text = Sequence[int] | Int[Tensor, " T"]
 Labels = Sequence[int] | Sequence[Sequence[int]]  # one a text, or one a token
+OneEach = Annotated[Sequence[Hashable], Rule(lambda some: all(isinstance(one, Hashable) for one in plain(some)),
+                                             "one label each, and not a list of them")]  # fmt: skip
 
 # --- Frozen, full, from scratch ---------------------------------------------------------------------------------------
 
@@ -210,7 +212,8 @@ def _whole_numbers(name: str, values: object, axes: int) -> Tensor:
     if tensor is None or tensor.ndim != axes or (tensor.numel() and tensor.dtype in NO_WHOLE_NUMBERS):
         require(False, name, values, "a list of whole numbers" if axes else "a whole number, as the others")
     require(tensor.numel() > 0, name, values, "one token or more: leave it out, or give its special tokens")
-    return tensor.to("cpu", torch.int32)
+    small = tensor.to("cpu", torch.int32)
+    return small if torch.equal(small.long(), tensor.cpu().long()) else tensor.cpu()  # an id that is none, to be named
 
 
 NO_WHOLE_NUMBERS = {torch.bool, torch.float16, torch.bfloat16, torch.float32, torch.float64}
@@ -312,13 +315,15 @@ def _score(right: int, found: int, there: int) -> Score:
     return Score(right / max(found, 1), right / max(there, 1), 2 * right / max(found + there, 1))
 
 
-def accuracy(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> float:
+@shaped
+def accuracy(gold: OneEach, predicted: OneEach) -> float:
     """The share of answers that are right."""
     gold, predicted = _as_many(gold, predicted)
     return sum(a == b for a, b in zip(gold, predicted)) / len(gold)
 
 
-def f1(gold: Sequence[Hashable], predicted: Sequence[Hashable], positive: Hashable = 1) -> Score:
+@shaped
+def f1(gold: OneEach, predicted: OneEach, positive: Hashable = 1) -> Score:
     """Precision, recall and F1 of one label against the rest.
 
     >>> f1([1, 1, 0, 0], [1, 0, 1, 1])
@@ -329,7 +334,8 @@ def f1(gold: Sequence[Hashable], predicted: Sequence[Hashable], positive: Hashab
     return _score(right, sum(b == positive for b in predicted), sum(a == positive for a in gold))
 
 
-def macro_f1(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> float:
+@shaped
+def macro_f1(gold: OneEach, predicted: OneEach) -> float:
     """The mean of the F1 of all labels that occur on either side: a rare one weighs as much as a frequent one."""
     gold, predicted = _as_many(gold, predicted)
     labels = {*gold, *predicted}
@@ -354,7 +360,8 @@ def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
     found, begun, kind = [], None, ""
     for place, tag in enumerate([*tags, "O"]):
         prefix, _, its_kind = tag.partition("-")
-        require(tag == "O" or (prefix in ("B", "I") and its_kind), "tag", tag, f"O, or B- or I- and a kind, as B-{tag}")
+        right = tag == "O" or (prefix in ("B", "I") and its_kind)
+        require(right, "tag", tag, f"O, or B- or I- and a kind, as B-{its_kind or prefix}")
         if begun is not None and not (prefix == "I" and its_kind == kind):
             found.append((kind, begun, place))
             begun = None

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from course_lib.attention import causal_mask, fused_attention, scaled_dot_product_attention
 from course_lib.batches import Batches
+from course_lib.losses import mean_cross_entropy
 from course_lib.settings import (
     NotNegative,
     Settings,
@@ -269,7 +270,7 @@ class GPT(nn.Module):
         logits, labels = self(input_ids[:, :-1], mask).logits, input_ids[:, 1:]  # the answer to t stands at t + 1
         if attention_mask is not None:
             labels = labels.masked_fill(~(attention_mask[:, 1:] & attention_mask[:, :-1]), -100)  # passed over
-        return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
+        return mean_cross_entropy(logits, labels)[0]
 
     def new_cache(self, batch_size: int, max_length: int | None = None) -> Cache:
         """An empty cache for so many texts, where the model is and as exact as it is."""

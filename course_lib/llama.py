@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from course_lib.attention import causal_mask, fused_attention, scaled_dot_product_attention
 from course_lib.gpt import GPT, STD, Cache, GPTOutput, Trace
 from course_lib.linear import Linear
+from course_lib.positions import Even
 from course_lib.settings import (
     NotNegative,
     Positive,
@@ -87,14 +88,16 @@ class RMSNorm(nn.Module):
 
     def __init__(self, d_model: int, eps: float = 1e-5):
         super().__init__()
-        self.eps, self.weight = eps, nn.Parameter(torch.ones(d_model))
+        self.d_model, self.eps, self.weight = d_model, eps, nn.Parameter(torch.ones(d_model))
 
-    def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+    @shaped
+    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         exact = wide(x)
         return self.weight * (exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
 
 
-def rotary(positions: Int[Tensor, "*B T"], size: int, theta: float = 10_000.0) -> tuple[Tensor, Tensor]:
+@shaped
+def rotary(positions: Int[Tensor, "*B T"], size: Even, theta: Positive = 10_000.0) -> tuple[Tensor, Tensor]:
     """cos and sin of each position's angles, for `turn`: (*B, T, size) both.
 
     Pair i of size / 2 turns by theta^(-2i / size) a token: the first fast, the last slowly. In float32, as the models

@@ -17,6 +17,7 @@ Paper. Hu et al. (2022), "LoRA: Low-Rank Adaptation of Large Language Models", e
 Shapes: D numbers go in, N come out, r = rank.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.settings import Positive, Rule, Size, require
+from course_lib.files import write_whole
+from course_lib.settings import Positive, Rule, Size, Texts, require
 from course_lib.shapes import require_tensors, shaped
 
 Linear = Annotated[nn.Linear, Rule(lambda part: isinstance(part, nn.Linear), "an nn.Linear of float numbers")]
@@ -42,13 +44,12 @@ class LoRALinear(nn.Module):
     """
 
     @shaped
-    def __init__(self, linear: Linear, rank: Size, alpha: Positive):
+    def __init__(self, linear: Linear, rank: Size, alpha: Positive, generator: torch.Generator | None = None):
         super().__init__()
         self.linear, self.scale, self.on = linear.requires_grad_(False), alpha / rank, True
         N, D = linear.weight.shape
-        place = {"device": linear.weight.device, "dtype": linear.weight.dtype}
-        self.A = nn.Parameter(torch.randn(rank, D, **place) / D**0.5)
-        self.B = nn.Parameter(torch.zeros(N, rank, **place))
+        self.A = nn.Parameter((torch.randn(rank, D, generator=generator) / D**0.5).to(linear.weight))
+        self.B = nn.Parameter(linear.weight.new_zeros(N, rank))
 
     @property
     def weight(self) -> Float[Tensor, "N D"]:
@@ -82,14 +83,14 @@ def adapters(model: nn.Module) -> dict[str, LoRALinear]:
 def _wanted(model: nn.Module, targets: Sequence[str], train: Sequence[str]) -> list[str]:
     """Names of the linear layers to adapt: all, or those with a part of `targets` in their name."""
     tables = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
-    names = [name for name, part in model.named_modules() if isinstance(part, nn.Linear)
+    names = [name for name, part in model.named_modules() if name and isinstance(part, nn.Linear)
              and id(part.weight) not in tables and not any(word in name for word in train)]  # fmt: skip
     return [name for name in names if not targets or any(word in name for word in targets)]
 
 
 @shaped
-def add(model: nn.Module, rank: Size = 4, alpha: Positive | None = None, targets: Sequence[str] = (),
-        train: Sequence[str] = ("classifier",), seed: int = 0) -> Learning:  # fmt: skip
+def add(model: nn.Module, rank: Size = 4, alpha: Positive | None = None, targets: Texts = (),
+        train: Texts = ("classifier",), seed: int = 0) -> Learning:  # fmt: skip
     """Adapt a model in its place, and say how many of its parameters learn from here on.
 
     `targets`: parts of names, as ("attention",); none for all linear layers but a head tied to the token table.
@@ -100,10 +101,9 @@ def add(model: nn.Module, rank: Size = 4, alpha: Positive | None = None, targets
     names = _wanted(model, targets, train)
     require(bool(names), "targets", targets, "parts of the names of linear layers, in a model of float numbers")
     model.requires_grad_(False)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for name in names:
-            _put(model, name, LoRALinear(model.get_submodule(name), rank, 2 * rank if alpha is None else alpha))
+    generator, alpha = torch.Generator().manual_seed(seed), 2 * rank if alpha is None else alpha
+    for name in names:
+        _put(model, name, LoRALinear(model.get_submodule(name), rank, alpha, generator))
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name.endswith((".A", ".B")) or any(word in name for word in train))
     sizes = [(p.numel() if p.requires_grad else 0, p.numel()) for p in model.parameters()]
@@ -142,18 +142,26 @@ def save(model: nn.Module, file: str | Path) -> int:
     found = adapters(model)
     require(bool(found), "model", type(model).__name__, "adapted first, by add: it has no adapters to save")
     tensors = {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
-    safetensors.torch.save_file(tensors, file, {f"scale.{name}": repr(part.scale) for name, part in found.items()})
+    scales = {f"scale.{name}": repr(part.scale) for name, part in found.items()}
+    write_whole(file, safetensors.torch.save(tensors, scales | {"sum": _sum(scales, tensors)}))
     return Path(file).stat().st_size
+
+
+def _sum(scales: dict[str, str], tensors: dict[str, Tensor]) -> str:
+    return hashlib.sha256(repr(sorted(scales.items())).encode() + safetensors.torch.save(tensors)).hexdigest()
 
 
 @torch.no_grad()
 def load(model: nn.Module, file: str | Path) -> nn.Module:
-    """Put a saved adapter beside a model's layers, in place. ValueError for the adapter of another model."""
+    """Put a saved adapter beside a model's layers, in place. ValueError for that of another model, or a damaged one."""
     try:
         with safetensors.safe_open(file, "pt") as opened:
-            scales = {key.removeprefix("scale."): float(value) for key, value in (opened.metadata() or {}).items()
-                      if key.startswith("scale.")}  # fmt: skip
+            told = opened.metadata() or {}
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}
+        if told.pop("sum", None) not in (None, _sum(told, tensors)):  # files of before have none
+            raise ValueError("it is damaged: copy it again")
+        scales = {key.removeprefix("scale."): float(value) for key, value in told.items()
+                  if key.startswith("scale.")}  # fmt: skip
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise ValueError(f"{file} holds no adapter ({error}): give a file that lora.save wrote.") from None
     require(bool(scales), "file", str(file), "one that lora.save wrote: it holds no adapter")
@@ -166,7 +174,7 @@ def load(model: nn.Module, file: str | Path) -> nn.Module:
     model.requires_grad_(False)
     for name, scale in scales.items():
         rank = len(tensors[f"{name}.A"])
-        part = LoRALinear(model.get_submodule(name), rank, scale * rank)
+        part = LoRALinear(model.get_submodule(name), rank, scale * rank, torch.Generator())
         part.scale = scale  # to the last bit
         part.A.copy_(tensors[f"{name}.A"])
         part.B.copy_(tensors[f"{name}.B"])

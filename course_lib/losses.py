@@ -129,4 +129,5 @@ def accuracy(model: nn.Module, batch: Sequence[Tensor]) -> Loss:
 @shaped
 def share_right(scores: Float[Tensor, "*N V"], labels: Integer[Tensor, "*N"]) -> Loss:
     count = (labels != IGNORED).sum()
-    return (scores.argmax(-1) == labels).sum() / count, count
+    right = (scores.argmax(-1) == labels) & ~scores.isnan().any(-1)  # argmax takes NaN for the highest
+    return right.sum() / count, count

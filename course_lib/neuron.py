@@ -22,13 +22,17 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import optimize, sparse
 
-from course_lib.settings import Size, require, require_as_many
+from course_lib.settings import Count, Positive, Size, require, require_as_many
 from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
 TRIED = 3000  # texts at most among which the penalty is chosen
 Table = sparse.csr_array | Float[np.ndarray, "N V"]
+
+
+def _table(X) -> Table:
+    return X if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
 
 
 class TfIdf:
@@ -40,6 +44,7 @@ class TfIdf:
 
     def fit(self, texts: Sequence[Sequence[str]]) -> sparse.csr_array:
         """Learns the vocabulary and how rare each word is; returns the table [N, V]. ValueError for no word."""
+        texts = list(texts)
         self.vocab = Vocab.from_corpus(texts, self.min_count)
         X = self._counts(texts)
         self.rarity = 1 + np.log(len(texts) / np.bincount(X.indices, minlength=len(self.vocab)))
@@ -74,16 +79,16 @@ class Neuron:
     weights: Float[np.ndarray, " V"]
     bias: float
 
-    def __init__(self, C: float | None = None, seed: int = 0):
-        self.C, self.seed = C, seed
+    @shaped
+    def __init__(self, C: Positive | None = None, seed: Count = 0):
+        self.given, self.seed = C, seed
 
     def fit(self, X: Table, labels: Int[np.ndarray, " N"]) -> "Neuron":
         """Finds the weights; returns itself. ValueError where lengths differ or one of the two labels is missing."""
-        labels = np.asarray(labels)
+        X, labels = _table(X), np.asarray(labels)
         require_as_many(rows=range(X.shape[0]), labels=labels)
         require(set(labels.tolist()) == {0, 1}, "labels", sorted(set(labels.tolist())), "0 and 1, both of them")
-        if self.C is None:
-            self.C = self._chosen(X[:TRIED], labels[:TRIED])
+        self.C = self._chosen(X[:TRIED], labels[:TRIED]) if self.given is None else self.given
         sign, turned, C = np.where(labels == 1, 1, -1), X.T, self.C
 
         def loss_and_slope(w):
@@ -94,12 +99,13 @@ class Neuron:
 
         found = optimize.minimize(loss_and_slope, np.zeros(X.shape[1] + 1), jac=True, method="L-BFGS-B",
                                   options={"maxiter": 100})  # fmt: skip
+        require(bool(np.isfinite(found.fun)), "X", X, "a table of finite numbers")
         self.weights, self.bias = found.x[:-1], float(found.x[-1])
         return self
 
     def scores(self, X: Table) -> Float[np.ndarray, " N"]:
         """How far each row is on the side of label 1: the log of its odds."""
-        return X @ self.weights + self.bias
+        return _table(X) @ self.weights + self.bias
 
     def predict(self, X: Table) -> Int[np.ndarray, " N"]:
         return (self.scores(X) > 0).astype(int)

@@ -35,13 +35,17 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from course_lib.intervals import ranks
 from course_lib.settings import Count, NotNegative, Portion, Positive, Rule, Settings, Size, number, require, whole
-from course_lib.shapes import shaped
+from course_lib.shapes import shaped, wide
+from course_lib.training import evaluation_mode
 
 PADDING = -100  # behind the end of a short line: no token, and nothing that a loss counts
 ORDERS = (*range(2, 65), 80, 96, 128, 192, 256, 512)
 
 Delta = Annotated[float, Rule(lambda value: number(value) and 0 < value < 1, "a share between 0 and 1, as 1e-5")]
 Order = Annotated[int, Rule(lambda value: whole(value, 2), "a whole number of 2 or more")]
+Orders = Annotated[Sequence[int], Rule(lambda some: len(some) > 0 and all(whole(one, 2) for one in some),
+                                       "whole numbers of 2 or more")]  # fmt: skip
+Prefix = Annotated[Sequence[int], Rule(lambda some: len(some) > 0, "one token or more")]
 
 
 # --- Lines, and their losses ------------------------------------------------------------------------------------------
@@ -54,12 +58,12 @@ def padded(lines: Sequence[Sequence[int]]) -> Int[Tensor, "B T+1"]:
     [[5, 6, 7], [8, 9, -100]]
     """
     require(len(lines) > 0, "lines", lines, "one line or more")
-    return nn.utils.rnn.pad_sequence([torch.tensor(line) for line in lines], batch_first=True, padding_value=PADDING)
+    return nn.utils.rnn.pad_sequence([torch.as_tensor(line) for line in lines], batch_first=True, padding_value=PADDING)
 
 
 def line_losses(model: Callable, rows: Int[Tensor, "B T+1"]) -> Float[Tensor, " B"]:
-    """For each line the mean loss, in nats, of its tokens after the first."""
-    ids, labels = rows[:, :-1].clamp(min=0), rows[:, 1:]  # what stands behind the end is read and not asked for
+    """For each line the mean loss, in nats, of its tokens after the first; NaN for a line of one token."""
+    ids, labels = rows[:, :-1].clamp(min=0), rows[:, 1:].long()  # what stands behind the end is read and not asked for
     nats = F.cross_entropy(model(ids).logits.transpose(1, 2), labels, ignore_index=PADDING, reduction="none")
     return nats.sum(1) / (labels != PADDING).sum(1)
 
@@ -67,27 +71,28 @@ def line_losses(model: Callable, rows: Int[Tensor, "B T+1"]) -> Float[Tensor, " 
 # --- Secrets ----------------------------------------------------------------------------------------------------------
 
 
-def exposure(scores: Real[np.ndarray, " N"], index: int) -> float:
+@shaped
+def exposure(scores: Real[np.ndarray, " N"], index: Count) -> float:
     """log2 N - log2 rank, in bits, of candidate `index` among N: the higher its score, the smaller its rank.
 
     The largest score has rank 1; equal scores share the mean of their places. log2 N where the secret comes first; for
-    a secret that the model has never seen 1 / ln 2 = 1.44 on the average. IndexError for a candidate that is none.
+    a secret that the model has never seen 1 / ln 2 = 1.44 on the average. IndexError for a candidate beyond the last.
 
     >>> exposure([0.1, 0.7, 0.2, 0.0], 2)  # the second of four
     1.0
     """
-    place = ranks(-np.asarray(scores, dtype=np.float64))[index]
+    place = ranks(np.nan_to_num(-scores.astype(np.float64), nan=np.nan))[index]  # -inf has its rank, too
     return math.log2(len(scores) / place)
 
 
 @torch.no_grad()
-def candidate_log_probs(
-    model: nn.Module, prefix: Sequence[int], candidates: Int[Tensor, "N L"]
-) -> Float[Tensor, " N"]:
-    """log p, in nats, of each candidate behind the prefix. Beginnings that candidates share are read once."""
-    heads, which = torch.unique(candidates[:, :-1], dim=0, return_inverse=True)  # all but the last token
-    ids = torch.cat([torch.tensor(prefix).expand(len(heads), -1), heads], dim=1)
-    logs = model(ids).logits.log_softmax(-1)[:, len(prefix) - 1 :]  # (heads, L, V)
+@shaped
+def candidate_log_probs(model: nn.Module, prefix: Prefix, candidates: Int[Tensor, "N L"]) -> Float[Tensor, " N"]:
+    """log p, in nats, of each candidate behind the prefix; dropout is off. Beginnings that they share are read once."""
+    whole = torch.cat([torch.as_tensor(prefix).to(candidates).expand(len(candidates), -1), candidates], dim=1)
+    ids, which = torch.unique(whole[:, :-1], dim=0, return_inverse=True)  # all but the last token
+    with evaluation_mode(model):
+        logs = model(ids).logits.log_softmax(-1)[:, len(prefix) - 1 :]  # (heads, L, V)
     return logs[which].gather(2, candidates[:, :, None]).sum((1, 2))
 
 
@@ -105,10 +110,12 @@ def auc(members: Real[np.ndarray, " M"], others: Real[np.ndarray, " O"]) -> floa
     return float((ranks(np.concatenate([members, others]))[:M].sum() - M * (M + 1) / 2) / (M * rest))
 
 
+@shaped
 def roc(members: Real[np.ndarray, " M"], others: Real[np.ndarray, " O"]) -> tuple[np.ndarray, np.ndarray]:
     """(false alarms, members found), as shares, for every threshold from the strictest down; both begin with 0."""
-    cuts = np.r_[np.inf, np.unique(np.concatenate([members, others]))[::-1]]
-    return tuple((np.asarray(scores)[:, None] >= cuts).mean(0) for scores in (others, members))
+    places = ranks(np.concatenate([members, others]))  # which have the same order, and say so where one is NaN
+    cuts = np.r_[np.inf, np.unique(places)[::-1]]
+    return tuple((scores[:, None] >= cuts).mean(0) for scores in (places[len(members) :], places[: len(members)]))
 
 
 # --- Gradients, one line at a time ------------------------------------------------------------------------------------
@@ -119,7 +126,7 @@ def per_sample_gradients(
 ) -> dict[str, Float[Tensor, "B ..."]]:
     """The gradient of each line's own loss, for every parameter that learns: name -> [B, *its shape].
 
-    `losses(model, rows)` gives one loss a line. The model must draw nothing by chance: dropout off.
+    `losses(model, rows)` gives one loss a line. Where there is dropout each line draws its own.
     """
     weights = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
 
@@ -127,18 +134,18 @@ def per_sample_gradients(
         return losses(lambda *given: functional_call(model, weights, given), row[None])[0]
 
     with sdpa_kernel(SDPBackend.MATH):  # vmap knows how to run this attention for all lines at once
-        return vmap(grad(loss), in_dims=(None, 0))(weights, rows)
+        return vmap(grad(loss), in_dims=(None, 0), randomness="different")(weights, rows)
 
 
 def lengths(gradients: dict[str, Float[Tensor, "B ..."]]) -> Float[Tensor, " B"]:
     """How long each line's gradient is, over all parameters together."""
-    return torch.stack([part.flatten(1).square().sum(1) for part in gradients.values()]).sum(0).sqrt()
+    return torch.stack([wide(part).flatten(1).square().sum(1) for part in gradients.values()]).sum(0).sqrt()
 
 
 def clipped_sum(gradients: dict[str, Float[Tensor, "B ..."]], clip: float) -> dict[str, Tensor]:
     """The sum of the lines' gradients, the long ones shortened to `clip`: no line adds more than that."""
     share = (clip / lengths(gradients).clamp(min=1e-12)).clamp(max=1.0)  # (B,)
-    return {name: torch.einsum("b,b...->...", share, part) for name, part in gradients.items()}
+    return {name: torch.einsum("b,b...->...", share.to(part), part) for name, part in gradients.items()}
 
 
 # --- Training, private or plain ---------------------------------------------------------------------------------------
@@ -164,7 +171,8 @@ class Plan(Settings):
         super().__post_init__()
         require(self.noise == 0 or self.clip is not None, "noise", self.noise, "0 where nothing is clipped")
 
-    def epsilon(self, lines: int, delta: float) -> float:
+    @shaped
+    def epsilon(self, lines: Size, delta: Delta) -> float:
         """What this plan promises for `lines` lines; infinity without noise."""
         return epsilon(min(1.0, self.batch / lines), self.noise, self.steps, delta) if self.noise else math.inf
 
@@ -200,7 +208,7 @@ def step_gradient(model, rows, plan: Plan, chance: torch.Generator, losses: Call
     else:
         total = clipped_sum(per_sample_gradients(model, rows, losses), plan.clip)
     if plan.noise:
-        total = {name: part + plan.noise * plan.clip * torch.randn(part.shape, generator=chance)
+        total = {name: part + plan.noise * plan.clip * torch.randn(part.shape, generator=chance).to(part)
                  for name, part in total.items()}  # fmt: skip
     return {name: part / plan.batch for name, part in total.items()}
 
@@ -225,7 +233,7 @@ def rdp(rate: Portion, noise: Positive, order: Order) -> float:
 
 
 @shaped
-def epsilon(rate: Portion, noise: Positive, steps: Size, delta: Delta, orders: Sequence[int] = ORDERS) -> float:
+def epsilon(rate: Portion, noise: Positive, steps: Size, delta: Delta, orders: Orders = ORDERS) -> float:
     """The smallest epsilon that the orders give for so many steps (Mironov 2017, proposition 3)."""
     return min(steps * rdp(rate, noise, order) + math.log(1 / delta) / (order - 1) for order in orders)
 

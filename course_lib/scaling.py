@@ -24,12 +24,12 @@ Shapes: B texts, T tokens each, D = d_model, L = num_layers, F = d_ff, V = vocab
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from scipy import optimize, stats
 
 from course_lib.gpt import GPTConfig
 from course_lib.intervals import Confidence, Interval
-from course_lib.settings import Size, number, require, require_context
+from course_lib.settings import Positive, Size, number, require, require_context
 from course_lib.shapes import shaped
 
 # --- Counts -----------------------------------------------------------------------------------------------------------
@@ -127,7 +127,8 @@ class PowerLaw(NamedTuple):
     def __call__(self, size: float) -> float:
         return self.floor + self.scale * size**-self.exponent
 
-    def predict(self, size: float, confidence: Confidence = 0.95) -> Interval:
+    @shaped
+    def predict(self, size: Positive, confidence: Confidence = 0.95) -> Interval:
         """Where one more run of this size falls, by Student's t: the fit's own error and a run's noise together.
 
         It knows nothing of a law that bends outside of the sizes it was fitted on.
@@ -138,6 +139,7 @@ class PowerLaw(NamedTuple):
         half = float(stats.t.ppf((1 + confidence) / 2, self.freedom) * spread)
         return Interval(self(size), self(size) - half, self(size) + half)
 
+    @shaped
     def floor_interval(self, confidence: Confidence = 0.95) -> Interval:
         """The floor, and how little the runs may know of it. ValueError for a law that was fitted without one."""
         require(len(self.covariance) == 3, "floor", False, "True in fit_power_law")
@@ -146,7 +148,7 @@ class PowerLaw(NamedTuple):
 
 
 @shaped
-def fit_power_law(sizes: Float[np.ndarray, " N"], losses: Float[np.ndarray, " N"], floor: bool = True) -> PowerLaw:
+def fit_power_law(sizes: Real[np.ndarray, " N"], losses: Real[np.ndarray, " N"], floor: bool = True) -> PowerLaw:
     """The power law nearest to these runs, by least squares of the losses; without `floor` it falls to 0.
 
     ValueError for numbers that are not above 0, and for fewer runs or sizes than there are numbers to find.

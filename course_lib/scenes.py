@@ -145,8 +145,9 @@ def inside(shape: str, across: Float[np.ndarray, "*dots"], down: Float[np.ndarra
 
 
 @shaped
-def draw(scene: Scene, rng: np.random.Generator) -> Float[np.ndarray, "24 24 3"]:
-    """A picture of a scene, numbers from 0 to 1. What the caption does not say is drawn by chance."""
+def draw(scene: Scene, rng: np.random.Generator | int) -> Float[np.ndarray, "24 24 3"]:
+    """A picture of a scene, numbers from 0 to 1. What the caption does not say is drawn by chance, or by a seed."""
+    rng = np.random.default_rng(rng)
     _require_things(scene)
     picture = np.full((SIDE, SIDE, 3), rng.uniform(0.05, 0.25))
     dots = (np.arange(3 * SIDE) + 0.5) / 3  # nine points a dot: edges are as soft as in a photograph

@@ -6,8 +6,8 @@ What it is. A decorator for the public doors of a module: functions, and `forwar
 
 the key must have the query's batch and D. `*batch` stands for any number of axes, an axis marked # may also be 1, and
 one named like a whole number of `self` has that size; each holds 1 or more. jaxtyping keeps count of them. Where an
-array of NumPy is asked for, anything that NumPy makes one of will do. The limits of `settings` hold as well: `topn:
-Size` refuses 0.
+array of NumPy is asked for, anything that NumPy makes one of will do: the function then gets the array. The limits of
+`settings` hold as well: `topn: Size` refuses 0.
 
 What it leaves out. Results, arguments of other kinds, and every call from within a checked call: a stack of twelve
 blocks pays once, at its own door (10 to 30 microseconds on a CPU), and no block pays again. Nor does `torch.compile`.
@@ -56,8 +56,9 @@ def shaped(function: Callable) -> Callable:
         given = dict(zip(names, args)) | kwargs
         if rules:
             require_rules(rules, defaults | given)
-        if hints:
-            _check_shapes(given, hints, axes)
+        if hints and (arrays := _check_shapes(given, hints, axes)):
+            args = (*(arrays.get(name, value) for name, value in zip(names, args)), *args[len(names) :])
+            kwargs = {name: arrays.get(name, value) for name, value in kwargs.items()}
         _doors.entered = True
         try:
             return function(*args, **kwargs)
@@ -70,7 +71,9 @@ def shaped(function: Callable) -> Callable:
 BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def _check_shapes(given: dict[str, object], hints: dict[str, tuple], axes: set[str]) -> None:
+def _check_shapes(given: dict[str, object], hints: dict[str, tuple], axes: set[str]) -> dict[str, np.ndarray]:
+    """What NumPy has made arrays of, so that the function gets what its annotation says. ValueError for a misfit."""
+    arrays = {}
     with jaxtyped("context"):
         if "self" in given:
             _remember({name: size for name, size in vars(given["self"]).items() if name in axes})
@@ -78,6 +81,9 @@ def _check_shapes(given: dict[str, object], hints: dict[str, tuple], axes: set[s
             value = _seen(given.get(name), parts)
             if name in given and (not isinstance(value, parts) or 0 in getattr(value, "shape", ())):
                 _refuse(name, given | {name: value}, hints)
+            if value is not given.get(name):
+                arrays[name] = value
+    return arrays
 
 
 def _parts(hint: Any) -> tuple[type, ...]:
@@ -152,8 +158,8 @@ def plain(values: Sequence) -> Sequence:
     """
     if isinstance(values, Tensor | np.ndarray):
         return values.tolist()
-    if isinstance(values, list | tuple) and values and isinstance(values[0], Tensor):
-        return [value.tolist() for value in values]
+    if isinstance(values, list | tuple) and any(isinstance(value, Tensor) for value in values):
+        return [value.tolist() if isinstance(value, Tensor) else value for value in values]
     return values
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
@@ -158,3 +159,21 @@ def test_refining_gets_further_from_few_pairs():
     pairs = alignment.mutual(X @ refined, Y)
     assert (pairs.rows == pairs.partners).mean() > 0.9
     assert np.allclose(refined @ refined.T, np.eye(8), atol=1e-5)
+
+
+def test_places_are_no_choice_of_true_and_false():
+    pairs = alignment.Lexicon(np.arange(3), np.arange(3))
+    assert pairs.only([True, False, True]).rows.tolist() == [0, 2]
+    with pytest.raises(ValueError, match="booleans"):
+        pairs.only([0, 2, 1])
+
+
+def test_words_are_found_however_their_accents_are_written():
+    one, other = KeyedVectors(["caf\u00e9"], [[1, 0]]), KeyedVectors(["coffee"], [[0, 1]])
+    assert len(alignment.Lexicon.of([("cafe\u0301", "coffee"), ("caf\u00e9", "coffee")], one, other)) == 1
+
+
+def test_lists_and_tensors_are_as_good_as_arrays():
+    turn = alignment.procrustes([[1, 0], [0, 1]], torch.tensor([[0, 1], [-1, 0]]))
+    assert turn.tolist() == [[0, 1], [-1, 0]]
+    assert alignment.precision([[1], [2]], [[1], [3]]).value == 0.5

@@ -210,6 +210,8 @@ def test_settings_that_cannot_be_used(settings, words):
     (lambda m, ids, mask: m(ids[:1], lengths=[5, 5]), r"lengths=\[5, 5\] .* which has shape \(1, 11\)"),
     (lambda m, ids, mask: m(ids, lengths=[5, 6]), r"one row of input_ids, which has shape \(3, 11\)"),
     (lambda m, ids, mask: m(ids[:1], mask[:1], lengths=[5, 6]), "None beside attention_mask"),
+    (lambda m, ids, mask: m(ids[:1], lengths=[0, 11]), "lengths must be None or a list of whole numbers of 1 or more"),
+    (lambda m, ids, mask: m(ids[:1], lengths=[5.0, 6.0]), "lengths must be None or a list of whole numbers"),
 ])
 def test_input_that_does_not_fit(call, words):
     ids, mask, _ = small_batch()

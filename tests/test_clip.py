@@ -81,6 +81,8 @@ def test_vectors_have_length_one_and_padding_counts_nothing():
         assert torch.allclose(texts.norm(dim=-1), torch.ones(6))
         short = torch.tensor(scenes.encode(["a red ring at the top"]))
         assert torch.allclose(model.encode_texts(short), model.encode_texts(short[:, :6]), atol=1e-6)
+        assert torch.allclose(model.encode_texts(short), model.encode_texts(short.roll(2, 1)), atol=1e-6)  # in front
+        assert not model.encode_texts(torch.zeros(1, 3, dtype=torch.long)).any()
         assert torch.allclose(model(pictures, ids[:4]), model.encode_pictures(pictures) @ texts[:4].T, atol=1e-6)
 
 
@@ -135,6 +137,7 @@ def test_retrieval_by_hand_and_ties_are_lost():
     assert clip.retrieval_at(scores, 2) == 1
     assert clip.retrieval_at(torch.ones(4, 4), 3) == 0
     assert clip.retrieval_at(torch.ones(4, 4), 4) == 1
+    assert clip.retrieval_at(torch.tensor([[math.nan, 1.0], [math.nan, 1.0]]), 1) == 0
 
 
 @pytest.mark.parametrize(("settings", "words"), [

@@ -202,6 +202,11 @@ def test_examples_that_cannot_be_used_are_told(texts, labels, said):
             maker(texts, labels, batch_size=2)
 
 
+def test_a_number_too_large_is_kept_for_the_model_to_refuse():
+    (batch,) = packed_batches([[2**40, 1]], [2**33], batch_size=1)(torch.Generator())
+    assert (batch.input_ids.tolist(), batch.labels.tolist()) == ([[2**40, 1]], [2**33])
+
+
 def test_sizes_that_cannot_be_used_are_told():
     with pytest.raises(ValueError, match="max_tokens=29 cannot be used: max_tokens must be 30 or more"):
         packed_batches(TEXTS, LABELS, max_tokens=29)
@@ -403,6 +408,12 @@ def test_a_tag_without_a_prefix_is_refused(tag):
         entity_f1([["O", tag]], [["O", "O"]])
 
 
+@pytest.mark.parametrize(("tag", "better"), [("PER", "B-PER"), ("b-PER", "B-PER"), ("E-PER", "B-PER")])
+def test_a_tag_that_would_do_is_named(tag, better):
+    with pytest.raises(ValueError, match=f"a kind, as {better}\\."):
+        entities([tag])
+
+
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=12))
 def test_label_scores_by_a_table(pairs):
@@ -433,6 +444,15 @@ def test_labels_in_tensors_are_compared_by_their_value(kind):
     gold, predicted = [0, 1, 2, 2, 1, 0, 2, 1], [0, 2, 2, 1, 1, 0, 2, 3]
     for score in (accuracy, f1, macro_f1):
         assert score(kind(gold), kind(predicted)) == score(gold, predicted)
+        assert score([0, *kind(gold)], [1, *kind(predicted)]) == score([0, *gold], [1, *predicted])
+
+
+def test_a_column_of_labels_and_scores_for_labels_are_refused():
+    for score in (accuracy, f1, macro_f1):
+        with pytest.raises(ValueError, match="gold must be one label each"):
+            score(torch.tensor([[1], [0]]), [1, 0])
+        with pytest.raises(ValueError, match="predicted must be one label each"):
+            score([1, 0], torch.tensor([[0.1, 0.9], [0.8, 0.2]]))
 
 
 def test_answers_that_do_not_match_are_told():

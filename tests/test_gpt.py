@@ -127,6 +127,11 @@ def test_the_loss_is_of_the_next_token_and_padding_does_not_count():
     assert model.loss(ids_of(1, 17)).isfinite(), "a row may be one token longer than the context"
 
 
+def test_ids_of_32_bits_are_as_good():
+    model, ids = model_of(), ids_of(2, 7)
+    assert model.loss(ids.int()) == model.loss(ids)
+
+
 def test_windows_read_the_text_once_an_epoch_at_new_places():
     text = torch.arange(103)
     batches = gpt.windows(text, 10, 3)
@@ -181,6 +186,7 @@ def test_one_batch_is_learned_by_heart():
     (lambda m: m(ids_of(1, 3), torch.ones(1, 4, dtype=torch.bool)), "attention_mask"),
     (lambda m: m(ids_of(1, 5), cache=m.new_cache(1, 4)), "room for 4 tokens and 5 came"),
     (lambda m: m(ids_of(2, 3), cache=m.new_cache(1, 4)), "holds 1 texts and 2 came"),
+    (lambda m: m.loss(torch.tensor([[1, 2, 37]])), "labels go from 2 to 37 and there are 37 scores"),
 ])  # fmt: skip
 def test_input_that_does_not_fit(call, words):
     with torch.no_grad(), pytest.raises(ValueError, match=words):

@@ -118,6 +118,13 @@ def test_rms_norm_by_hand():
     assert norm(torch.full((4,), 1e4, dtype=torch.float16)).isfinite().all(), "a square would overflow 16 bits"
 
 
+def test_widths_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="size=3 cannot be used"):
+        llama.rotary(torch.tensor([0]), 3)
+    with pytest.raises(ValueError, match=r"x has shape \(2, 1\)"):
+        RMSNorm(4)(torch.ones(2, 1))
+
+
 @settings(max_examples=30, deadline=None)
 @given(distance=st.integers(0, 9), m=st.integers(0, 5000), n=st.integers(0, 5000), seed=st.integers(0, 99))
 def test_a_product_of_turned_vectors_depends_on_their_distance_alone(distance, m, n, seed):

@@ -95,14 +95,18 @@ def test_only_the_thin_matrices_learn(kind):
     assert moved == names
 
 
-def test_one_seed_gives_one_adapter_and_leaves_the_outer_numbers_alone():
+def test_one_seed_gives_one_adapter_and_leaves_the_outer_numbers_alone(tmp_path):
     torch.manual_seed(7)
     expected = torch.rand(1)
     torch.manual_seed(7)
-    models = [model_of("gpt") for _ in range(3)]
+    *models, fresh = (model_of("gpt") for _ in range(4))
     torch.manual_seed(7)
     for model, seed in zip(models, (1, 1, 2)):
         lora.add(model, seed=seed)
+    assert torch.equal(torch.rand(1), expected)
+    torch.manual_seed(7)
+    lora.save(models[0], tmp_path / "a.safetensors")
+    lora.load(fresh, tmp_path / "a.safetensors")
     assert torch.equal(torch.rand(1), expected)
     a, b, c = ([part.A for part in lora.adapters(model).values()] for model in models)
     assert all(map(torch.equal, a, b))
@@ -131,6 +135,10 @@ def test_what_cannot_be_adapted_is_refused(tmp_path):
         lora.add(decoding.quantize(model_of("llama")))
     with pytest.raises(ValueError, match="rank"):
         lora.add(model, rank=0)
+    with pytest.raises(ValueError, match="targets must be a list of texts"):
+        lora.add(model, targets="attention")
+    with pytest.raises(ValueError, match="parts of the names of linear layers"):
+        lora.add(nn.Linear(3, 3))
     lora.add(model)
     with pytest.raises(ValueError, match="adapted already"):
         lora.add(model)
@@ -138,6 +146,20 @@ def test_what_cannot_be_adapted_is_refused(tmp_path):
         lora.LoRALinear(linear.Int8Linear(nn.Linear(32, 32)), 2, 4.0)
     with pytest.raises(ValueError, match="alpha"):
         lora.LoRALinear(nn.Linear(3, 3), 2, 0.0)
+
+
+def test_no_damage_goes_unnoticed(tmp_path):
+    file = tmp_path / "a.safetensors"
+    model = model_of("gpt")
+    lora.add(model, rank=1)
+    lora.save(stirred(model), file)
+    whole = file.read_bytes()
+    for place in range(3, len(whole), len(whole) // 40):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(ValueError, match="a.safetensors"):
+            lora.load(model_of("gpt"), file)
+    with pytest.raises(FileNotFoundError, match="make it first"):
+        lora.save(model, tmp_path / "nowhere" / "a.safetensors")
 
 
 def test_an_adapter_of_another_model_is_refused_and_nothing_is_changed(tmp_path):

@@ -80,6 +80,11 @@ def test_ids_of_32_bits_are_whole_numbers_too():
         assert next_token_loss(lambda *_: logits, (IDS.to(dtype), MASK)) == expected
 
 
+def test_a_score_of_nan_is_never_right():
+    scores = torch.tensor([[math.nan, 1.0], [2.0, 1.0], [math.nan, math.nan]])
+    assert losses.share_right(scores, torch.tensor([0, 0, 0]))[0] == pytest.approx(1 / 3)
+
+
 def test_labels_that_do_not_count_are_in_no_mean():
     scores, labels = torch.randn(5, V), torch.tensor([3, -100, 0, 2, -100])
     scores[0, 3] = scores[2, 1] = scores[3, 4] = 9.0  # one of three is right

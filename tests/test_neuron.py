@@ -56,7 +56,24 @@ def test_the_penalty_is_chosen_among_the_labelled():
     assert (clear.predict(X) == (X[:, 0] > 0)).mean() > 0.9
 
 
+def test_the_penalty_is_chosen_anew_for_other_labels_and_any_table_will_do():
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(100, 40)), rng.integers(0, 2, 100)
+    again = Neuron()
+    choices = [again.fit(X, labels).C for labels in (y, X[:, 0] > 0)]
+    assert choices == [Neuron().fit(X, y).C, Neuron().fit(X, X[:, 0] > 0).C]
+    assert choices[0] != choices[1]
+    for table in (torch.tensor(X), X.tolist()):
+        np.testing.assert_array_equal(again.predict(X), Neuron().fit(table, X[:, 0] > 0).predict(table))
+    assert TfIdf().fit(iter(TEXTS)).shape == TfIdf().fit(TEXTS).shape
+
+
 def test_what_cannot_be_learned_is_refused():
+    for C in (0, -1.0, "1"):
+        with pytest.raises(ValueError, match="C must be None or a number above 0"):
+            Neuron(C)
+    with pytest.raises(ValueError, match="a table of finite numbers"):
+        Neuron(1.0).fit([[1.0, np.nan], [0.0, 1.0]], [0, 1])
     with pytest.raises(ValueError, match="There are 3 rows and 2 labels"):
         Neuron(1.0).fit(np.eye(3), [0, 1])
     with pytest.raises(ValueError, match=r"labels=\[1\] cannot"):

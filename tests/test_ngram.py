@@ -50,7 +50,8 @@ def by_loops(text: str, held_out: str, order: int, iterations: int) -> tuple[lis
     return weights, p
 
 
-@pytest.mark.parametrize("kind", [torch.tensor, np.array, lambda ids: list(torch.tensor(ids)), tuple])
+@pytest.mark.parametrize("kind", [torch.tensor, np.array, lambda ids: list(torch.tensor(ids)), tuple,
+                                  lambda ids: [ids[0], *torch.tensor(ids[1:])]])
 def test_numbers_of_any_kind_are_counted_by_their_value(kind):
     ids, held_out = [1, 2, 1, 3, 2, 1], [1, 2]
     model = NgramModel(2).fit(kind(ids), kind(held_out))

@@ -5,6 +5,7 @@ tutorials/README.md at commit 047e1ee; and Abadi et al. (2016): sigma 4, q 0.01,
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,14 @@ def test_exposure_by_hand(scores, index, bits):
     assert privacy.exposure(scores, index) == pytest.approx(bits)
 
 
+def test_exposure_of_what_cannot_come_and_of_what_is_no_candidate():
+    assert privacy.exposure(torch.tensor([-math.inf, 0.0, 1.0, 2.0]), 0) == 0.0
+    assert privacy.exposure([-math.inf, 0.0, 1.0, 2.0], 3) == 2.0
+    for scores, index, words in [([1, 2], -1, "index=-1"), (np.eye(2), 1, "scores has shape"), ([1, np.nan], 0, "nan")]:
+        with pytest.raises(ValueError, match=words):
+            privacy.exposure(scores, index)
+
+
 def test_a_secret_never_seen_has_an_exposure_of_one_and_a_half_bits_on_the_average():
     scores = np.random.default_rng(0).normal(size=1000)
     mean = np.mean([privacy.exposure(scores, i) for i in range(1000)])
@@ -65,6 +74,16 @@ def test_candidates_are_scored_as_whole_texts_are():
     for candidate, log in zip(candidates.tolist(), found):
         whole = gpt.log_probs(model, torch.tensor(prefix + candidate))
         assert log.item() == pytest.approx(whole[-3:].sum().item(), abs=1e-5)
+
+
+def test_candidates_of_one_token_and_a_model_in_training():
+    model, candidates = gpt.GPT(replace(CONFIG, dropout=0.5)).train(), torch.tensor([[1], [7], [2]])
+    found = privacy.candidate_log_probs(model, [0, 4], candidates)
+    wholes = [gpt.log_probs(model, torch.tensor([0, 4, candidate]))[-1] for candidate in (1, 7, 2)]
+    torch.testing.assert_close(found, torch.stack(wholes))
+    assert model.training
+    with pytest.raises(ValueError, match="prefix must be one token or more"):
+        privacy.candidate_log_probs(model, [], candidates)
 
 
 # --- membership -------------------------------------------------------------------------------------------------------
@@ -84,8 +103,15 @@ def test_auc_counts_pairs_and_is_the_area_under_the_curve(members, others):
 
 
 def test_membership_of_nobody_is_refused():
-    with pytest.raises(ValueError, match="each 1 or more"):
+    with pytest.raises(ValueError, match="members has shape .*each 1 or more"):
         privacy.auc([], [1])
+
+
+@pytest.mark.parametrize("count", [privacy.auc, privacy.roc])
+def test_scores_that_are_none_are_refused(count):
+    for members, words in [([1, np.nan], "nan"), (np.eye(2), "members has shape")]:
+        with pytest.raises(ValueError, match=words):
+            count(members, [1.0])
 
 
 # --- gradients --------------------------------------------------------------------------------------------------------
@@ -110,6 +136,18 @@ def test_gradients_of_what_stands_still_are_not_computed():
     model = small()
     model.tokens.requires_grad_(False)
     assert "tokens.weight" not in privacy.per_sample_gradients(model, privacy.padded(LINES))
+
+
+def test_long_gradients_in_half_precision_are_shortened_not_lost():
+    long = {"a": torch.full((1, 400), 300.0, dtype=torch.float16)}
+    assert privacy.lengths(long).item() == pytest.approx(6000)
+    torch.testing.assert_close(privacy.clipped_sum(long, 6.0)["a"], torch.full((400,), 0.3).half())
+
+
+def test_with_dropout_each_line_draws_its_own():
+    model = gpt.GPT(replace(CONFIG, dropout=0.5)).train()
+    parts = privacy.per_sample_gradients(model, torch.tensor([LINES[0]] * 2))["norm.weight"]
+    assert not torch.allclose(parts[0], parts[1])
 
 
 @settings(max_examples=30, deadline=None)
@@ -167,6 +205,12 @@ def test_a_batch_larger_than_the_text_is_refused():
         privacy.train(small(), privacy.padded(LINES), privacy.Plan(batch=5))
 
 
+def test_a_model_of_16_bits_trains_as_it_is():
+    model = small().bfloat16()
+    privacy.train(model, privacy.padded(LINES), privacy.Plan(steps=2, batch=3, clip=1.0, noise=0.5))
+    assert all(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
+
+
 # --- the accountant ---------------------------------------------------------------------------------------------------
 
 
@@ -190,6 +234,15 @@ def test_orders_between_whole_numbers_account_for_most_of_what_our_middle_row_li
     whole = privacy.epsilon(rate, noise, steps, 1e-5)
     assert min(map(spent, range(2, 6))) == pytest.approx(whole, abs=1e-4)
     assert round(min(spent(order / 10) for order in range(20, 50)), 2) == 9.75 < round(whole, 2) == 9.77
+
+
+@pytest.mark.parametrize("ask", [
+    lambda: privacy.epsilon(0.1, 1.0, 10, 1e-5, orders=()), lambda: privacy.epsilon(0.1, 1.0, 10, 1e-5, orders=(1, 2)),
+    lambda: privacy.Plan(clip=1.0, noise=1.0).epsilon(0, 1e-5), lambda: privacy.Plan(clip=1.0).epsilon(9, 0),
+])  # fmt: skip
+def test_questions_without_an_answer(ask):
+    with pytest.raises(ValueError, match="cannot be used"):
+        ask()
 
 
 def test_the_example_of_abadi_and_others():

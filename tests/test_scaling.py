@@ -79,7 +79,7 @@ def test_published_counts():
     assert 6 * scaling.parameters(GPT3) * 300e9 == pytest.approx(3.14e23, rel=0.002)
 
 
-@pytest.mark.parametrize(("batch", "length", "words"), [(0, 4, "batch_size=0"), (1, 17, "17 tokens"), (1, 0, "length")])
+@pytest.mark.parametrize(("batch", "length", "words"), [(0, 4, "batch_size=0"), (1, 17, "17 positions"), (1, 0, "length")])
 def test_steps_that_cannot_be_are_refused(batch, length, words):
     for count in (scaling.forward_flops, scaling.training_flops, scaling.training_memory):
         with pytest.raises(ValueError, match=words):
@@ -140,3 +140,11 @@ def test_the_interval_grows_with_the_distance_and_the_confidence():
 def test_runs_that_carry_no_law_are_refused(sizes, losses, words):
     with pytest.raises(ValueError, match=words):
         scaling.fit_power_law(np.array(sizes), np.array(losses))
+
+
+def test_counts_are_sizes_and_no_run_is_of_no_size():
+    found = scaling.fit_power_law(SIZES.astype(int).tolist(), list(8 * SIZES**-0.12), floor=False)
+    assert found.exponent == pytest.approx(0.12, rel=1e-3)
+    for size, confidence in ((0, 0.95), (-5.0, 0.95), (5.0, 2)):
+        with pytest.raises(ValueError, match="cannot be used"):
+            found.predict(size, confidence)

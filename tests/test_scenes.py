@@ -83,6 +83,11 @@ def test_a_thing_is_drawn_in_its_colour_and_in_its_place(shape, place):
         assert 2 <= spread <= 5
 
 
+def test_a_seed_draws_as_its_generator():
+    scene = [Thing("red", "ring", 4)]
+    np.testing.assert_array_equal(scenes.draw(scene, 3), scenes.draw(scene, np.random.default_rng(3)))
+
+
 def test_shapes_differ_in_their_dots():
     grid = (np.arange(-6, 7) / 5)[None], (np.arange(-6, 7) / 5)[:, None]
     covers = [scenes.inside(shape, *grid) for shape in scenes.SHAPES]

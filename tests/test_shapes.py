@@ -215,9 +215,20 @@ def nearest(table: Real[np.ndarray, "V D"], query: Float[np.ndarray, "D"] | None
 
 @pytest.mark.parametrize("table", [[[1, 2], [3, 4]], np.eye(2), ((1.0, 2),), Z(3, 2), np.ones((1, 2), np.float16)])
 def test_an_array_is_whatever_numpy_makes_one_of(table):
-    assert nearest(table, [0.5, 1]) is table
+    given = nearest(table, [0.5, 1])
+    assert isinstance(given, np.ndarray)
+    assert given.tolist() == np.asarray(table).tolist()
     with pytest.raises(ValueError, match=r"query has shape \(3,\).*: give \(D=2\)\."):
         nearest(table, np.ones(3))
+
+
+def test_an_array_by_name_and_values_behind_all_names():
+    @shaped
+    def kinds(table: Real[np.ndarray, "V D"], *rest, query: Real[np.ndarray, "D"] | None = None):  # noqa: F821
+        return type(table), rest, type(query)
+
+    assert kinds([[1, 2]], 3, query=torch.ones(2)) == (np.ndarray, (3,), np.ndarray)
+    assert kinds(torch.ones(1, 2)) == (np.ndarray, (), type(None))
 
 
 @pytest.mark.parametrize(
