@@ -80,9 +80,9 @@ def test_a_row_of_ones_own(capsys):
 
 
 @pytest.mark.parametrize(("predict", "words"), [
-    (lambda texts: [1], "1 answers for 10 texts"),
-    (lambda texts: [2] * 10, "answered 2"),
-    (lambda texts: ["good"] * 10, "answered 'good'"),
+    (lambda texts: [1], "1 answers and 10 texts"),
+    (lambda texts: [2] * 10, "answer=2 cannot"),
+    (lambda texts: ["good"] * 10, "answer='good' cannot"),
 ])  # fmt: skip
 def test_answers_that_are_none_are_refused(predict, words):
     with pytest.raises(ValueError, match=words):
