@@ -73,7 +73,7 @@ def _finite(values: Real[np.ndarray, " N"], name: str) -> Float[np.ndarray, " N"
     """`values` as a float64 array, or a sentence where one is NaN or infinite."""
     array = np.asarray(values, dtype=np.float64)
     for place in np.flatnonzero(~np.isfinite(array)):
-        require(False, f"{name}[{place}]", array[place], "finite: leave out the pairs without a number")
+        require(False, f"{name}[{place}]", array[place].item(), "finite: leave out the pairs without one")
     return array
 
 

@@ -51,7 +51,7 @@ def test_classifier_scores_are_the_softmax_of_the_mean():
         (lambda: Classifier().fit([], []), "texts=.* one text or more"),
         (lambda: Classifier().fit(["a", "b"], ["x"]), "2 texts and 1 labels"),
         (lambda: Classifier().fit(["a", "b"], ["x", "x"]), r"labels=\['x'\] cannot"),
-        (lambda: Classifier().fit(["", ""], ["x", "y"]), "corpus is empty"),
+        (lambda: Classifier().fit(["", ""], ["x", "y"]), "corpus must be not empty"),
         (lambda: Classifier().fit("text", ["x"]), "texts='text' cannot be used: texts must be a list"),
         (lambda: Classifier().fit([["a", 7], ["b"]], ["x", "y"]), "a word of sentence 1=7 cannot"),
         (lambda: Classifier(bucket=9).fit(["a", "b"], ["x", "y"]).predict([["a", 7]]), "word=7 cannot"),
