@@ -90,13 +90,8 @@ def test_a_new_row_is_set_against_methods_and_not_against_controls(capsys):
 
 @pytest.mark.parametrize(("predict", "words"), [
     (lambda texts: [1], "1 answers and 10 texts"),
-<<<<<<< HEAD
-    (lambda texts: [2] * 10, "answer=2 cannot be used"),
-    (lambda texts: ["good"] * 10, "answer='good' cannot be used"),
-=======
     (lambda texts: [2] * 10, "answer=2 cannot"),
     (lambda texts: ["good"] * 10, "answer='good' cannot"),
->>>>>>> valid
 ])  # fmt: skip
 def test_answers_that_are_none_are_refused(predict, words):
     with pytest.raises(ValueError, match=words):
