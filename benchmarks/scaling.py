@@ -5,7 +5,7 @@
     python benchmarks/scaling.py --table            print the tables of the last run
 
 "tries": the learning rate is pull / width. (In a first look one rate for all did not do: width 24 liked one that threw
-width 64 back.) Three pulls, each tried by a narrow, a middle and a wide model with one seed of their own; the pull
+width 64 back.) Three pulls, each tried by a narrow, a middle and a wide model with three seeds of their own; the pull
 with the lowest mean price is that of every run.
 
 "law": six GPTs of letters that differ in their width alone, three seeds each, the same 400 steps of 8 rows of 64
@@ -45,7 +45,7 @@ RESULT = pathlib.Path(__file__).parent / "results/scaling.json"
 LENGTH, BATCH, STEPS, LETTERS = 64, 8, 400, 80
 WIDTHS, LARGER, SEEDS = (8, 12, 16, 24, 32, 48), (64, 96), (1, 2, 3)
 LONGER = (16, 32, 64)
-PULLS, TRIED, TRYING = (0.15, 0.3, 0.6), (8, 24, 64), (9,)
+PULLS, TRIED, TRYING = (0.15, 0.3, 0.6), (8, 24, 64), (9, 10, 11)
 WAYS = ("plain", "bfloat16", "accumulated", "checkpointed", "compiled")
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(2**16), "MALLOC_TRIM_THRESHOLD_": "0"}
 
