@@ -694,7 +694,7 @@ TRUE = torch.ones(T, S, dtype=torch.bool)
         (lambda: MultiHeadAttention(8, 2)(Z(B, T, 8), mask=[[True]]), "mask is a list: give a tensor"),
         (lambda: AdditiveAttention(8, 8, 0), "d_hidden=0 cannot be used"),
         (lambda: causal_mask(3, 2), "queries=3 cannot .* last positions of 2 keys"),
-        (lambda: causal_mask(0, 2), "0 queries"),
+        (lambda: causal_mask(0, 2), "queries=0 cannot"),
         (lambda: padding_mask(torch.ones(2, 3)), "type torch.float32: give booleans"),
         (lambda: padding_mask(torch.ones(3, dtype=torch.bool)), r"attention_mask has shape \(3,\): give \(B, S\)"),
     ],

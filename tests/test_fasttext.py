@@ -214,7 +214,7 @@ def test_a_word_too_short_for_an_ngram_is_a_sentence():
         few.get_vector("ab")
     with pytest.raises(UnknownWordError, match="has no n-gram"):
         fasttext.word_vector("ab", {}, np.ones((10, 2)), 5, 6, 10)
-    with pytest.raises(ValueError, match="table=11 cannot .* words and .* buckets long"):
+    with pytest.raises(ValueError, match="table=10 cannot .* words and .* buckets long"):
         FastTextKeyedVectors(["word"], np.ones((10, 2)), bucket=10)
 
 

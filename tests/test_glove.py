@@ -293,7 +293,7 @@ def test_corpora_without_anything_to_learn():
         train([], SMALL, progress=False)
     with pytest.raises(ValueError, match="no two words meet"):
         train([["a"], ["b"], ["a"]], SMALL, progress=False)
-    with pytest.raises(ValueError, match="lower min_count"):
+    with pytest.raises(ValueError, match="min_count must be lower"):
         train([["a", "b"]], replace(SMALL, min_count=5), progress=False)
 
 

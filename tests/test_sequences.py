@@ -327,7 +327,7 @@ def test_models_refuse(act, sentence):
         (torch.zeros(3).long(), None, r"\(3,\)"),
         (torch.ones(2, 3).long(), torch.ones(2, 3), "attention_mask is of type torch.float32: give booleans"),
         (torch.ones(2, 3).long(), torch.ones(2, 2, dtype=torch.bool), r"\(2, 2\)"),
-        (torch.ones(2, 3).long(), torch.tensor([[True] * 3, [False] * 3]), "Sequence 1 is empty: leave it out"),
+        (torch.ones(2, 3).long(), torch.tensor([[True] * 3, [False] * 3]), "leave an empty sequence out"),
         (torch.ones(1, 3).long(), torch.tensor([[False, True, True]]), "True after False"),
         ([[1, 2]], None, "input_ids is a list: give a tensor"),
         (torch.ones(2, 3).long(), np.ones((2, 3), dtype=bool), "attention_mask is a ndarray: give a tensor"),

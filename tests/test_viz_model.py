@@ -332,7 +332,7 @@ def test_the_script_and_the_style_ship_and_need_no_network():
     ((model_of(), LETTERS, ""), {}, "The text is '': give one with a token or more"),
     ((model_of(), LETTERS, None), {}, "The text is None"),
     ((model_of(), Words([]), "a" * 65), {}, "The text has 65 tokens, and the X-ray shows at most 64"),
-    ((model_of(), LETTERS, "abz"), {}, "'z' is no character"),
+    ((model_of(), LETTERS, "abz"), {}, "character='z' cannot be used"),
     ((lambda ids: None, LETTERS, "abc"), {}, "returned a NoneType without input_ids: it needs all of"),
     ((changed(logits=None), LETTERS, "abc"), {}, "returned a SimpleNamespace without logits"),
     ((changed(query=torch.ones(2, 2, 4, 8)), LETTERS, "abc"), {},
