@@ -6,6 +6,7 @@ than one device in a process.
 
 import contextlib
 import ctypes
+import operator
 import os
 import platform
 import random
@@ -59,6 +60,7 @@ def as_numbers(values: list[float | Tensor]) -> list[float]:
 
 def seed_everything(seed: int) -> None:
     """Start the random numbers of Python, NumPy and torch from one seed; ValueError unless 0 <= seed < 2**32."""
+    seed = operator.index(seed)  # NumPy's whole numbers are as good
     if not 0 <= seed < 2**32:
         raise ValueError(f"The seed is {seed}: it must be between 0 and {2**32 - 1}.")
     random.seed(seed)
