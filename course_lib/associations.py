@@ -12,13 +12,12 @@ Shapes: N target words, X of them in the first list; D numbers a word.
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 
-from course_lib.settings import Size, require
+from course_lib.settings import Size, Texts, require
 from course_lib.shapes import shaped
 
 MOST_PARTITIONS = 200_000  # up to so many are all tried (C(20, 10) is 184,756); of more, a sample
@@ -73,8 +72,8 @@ class WeatResult:
 
 
 @shaped
-def weat(vectors, targets_x: Sequence[str], targets_y: Sequence[str], attributes_a: Sequence[str],
-         attributes_b: Sequence[str], samples: Size = 10_000, seed: int = 1) -> WeatResult:
+def weat(vectors, targets_x: Texts, targets_y: Texts, attributes_a: Texts, attributes_b: Texts,
+         samples: Size = 10_000, seed: int = 1) -> WeatResult:  # fmt: skip
     """Word Embedding Association Test: do the words X stand nearer to A than to B, compared with the words Y?
 
     The association of a word: s(w) = mean cosine to A - mean cosine to B. The effect: d = (mean s over X - mean s over

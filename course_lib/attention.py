@@ -65,7 +65,10 @@ def masked_softmax(scores: Float[Tensor, "*batch T S"], mask: Mask | None = None
     return weights.masked_fill(nothing, 0.0)  # (..., T, S)
 
 
-def causal_mask(queries: int, keys: int | None = None, device: torch.device | str | None = None) -> Bool[Tensor, "T S"]:
+@shaped
+def causal_mask(
+    queries: Size, keys: Size | None = None, device: torch.device | str | None = None
+) -> Bool[Tensor, "T S"]:
     """True where a key is not later than the query. The queries are the last positions of the keys (else ValueError).
 
     >>> causal_mask(2, 3)

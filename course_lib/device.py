@@ -6,6 +6,7 @@ than one device in a process.
 
 import contextlib
 import ctypes
+import operator
 import os
 import platform
 import random
@@ -62,6 +63,7 @@ def as_numbers(values: list[float | Tensor]) -> list[float]:
 
 def seed_everything(seed: int) -> None:
     """Start the random numbers of Python, NumPy and torch from one seed; ValueError unless 0 <= seed < 2**32."""
+    seed = operator.index(seed)  # NumPy's whole numbers are as good
     require(0 <= seed < 2**32, "seed", seed, f"between 0 and {2**32 - 1}")
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (for code that uses NumPy's global numbers; ours takes a Generator)

@@ -110,6 +110,7 @@ def test_missing_words_are_named_and_small_letters_found(fan):
 
 
 @pytest.mark.parametrize(("lists", "says"), [
+    (("ab", ["c", "d"], ["e"], ["b"]), "targets_x must be a list of texts, in brackets"),
     ((["a", "unseen"], ["c", "d"], ["e"], ["b"]), r"targets_x=\['a'\] .* two words .*, not \['unseen'\]"),
     ((["a", "b"], ["c", "d"], ["e"], ["b", "c"]), r"attributes_a=\['e'\] .* vector or more, not \[\]"),
     ((["a", "b"], ["b", "d"], ["e", "a"], ["c", "d"]), "b is in targets_x and in targets_y"),

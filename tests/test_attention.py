@@ -695,6 +695,7 @@ TRUE = torch.ones(T, S, dtype=torch.bool)
         (lambda: AdditiveAttention(8, 8, 0), "d_hidden=0 cannot be used"),
         (lambda: causal_mask(3, 2), "queries=3 cannot .* last positions of 2 keys"),
         (lambda: causal_mask(0, 2), "queries=0 cannot"),
+        (lambda: causal_mask(2.0), "queries=2.0 cannot be used: queries must be a whole number"),
         (lambda: padding_mask(torch.ones(2, 3)), "type torch.float32: give booleans"),
         (lambda: padding_mask(torch.ones(3, dtype=torch.bool)), r"attention_mask has shape \(3,\): give \(B, S\)"),
     ],
