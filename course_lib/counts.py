@@ -193,8 +193,7 @@ def finite_counts(matrix: sparse.sparray | Real[np.ndarray, "R C"]) -> sparse.cs
         matrix = matrix.astype(np.float64)
     for place in np.flatnonzero(~((matrix.data >= 0) & (matrix.data < np.inf))):
         row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
-        cell = f"cell ({row}, {matrix.indices[place]})"
-        require(False, cell, matrix.data[place].item(), "a finite number of 0 or more")
+        require(False, f"cell ({row}, {matrix.indices[place]})", matrix.data[place].item(), "finite, and 0 or more")
     return matrix
 
 

@@ -27,6 +27,7 @@ from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, checked_merges
 
 CONTROL = 3  # the type of a token that stands for no text
+TOKENIZERS = (("gpt2", "gpt-2"), ("gpt2", "smollm"))  # kinds, and how their texts are cut first
 
 
 class Stored:
@@ -106,8 +107,7 @@ class GGUFFile:
             """Theirs goes on beyond the file's end for as long as a count says, which may be for ever."""
 
             def _get(self, offset, dtype, count=1, **more):
-                end = offset + int(count) * np.dtype(dtype).itemsize
-                require(end <= len(self.data), "end", end, "in the file")
+                require(offset + int(count) * np.dtype(dtype).itemsize <= len(self.data), "end", offset, "in the file")
                 return super()._get(offset, dtype, count, **more)
 
         try:
@@ -123,8 +123,7 @@ class GGUFFile:
         if "model" not in found:
             return None
         kind, pre = found["model"], found.get("pre")
-        known = kind == "gpt2" and pre in ("gpt-2", "smollm")
-        require(known, "tokenizer", (kind, pre), f"'gpt2' with 'gpt-2' or 'smollm' in {self.path}")
+        require((kind, pre) in TOKENIZERS, "tokenizer", (kind, pre), f"one of {TOKENIZERS} in {self.path}")
         missing = [name for name in ("tokens", "token_type", "merges") if not found.get(name)]
         require_whole(not missing, self.path, f"has a tokenizer without {', '.join(missing)}")
         names = found["tokens"]

@@ -114,8 +114,7 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
         if parameter.requires_grad:
             decays = parameter.ndim >= 2 and "bias" not in name.rsplit(".", 1)[-1] and id(parameter) not in spared
             (decayed if decays else others).append(parameter)
-    least = "one with a parameter to train: set requires_grad=True for some"
-    require(bool(decayed or others), "model", type(model).__name__, least)
+    require(bool(decayed or others), "model", type(model).__name__, "one with a parameter to train (requires_grad)")
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 

@@ -211,7 +211,7 @@ def test_smoothing_lowers_rare_contexts():
 def test_a_cell_that_is_no_count(cell):
     table = np.ones((3, 4))
     table[1, 2] = cell
-    with pytest.raises(ValueError, match=rf"cell \(1, 2\)=.*{cell}.* a finite number of 0 or more"):
+    with pytest.raises(ValueError, match=rf"cell \(1, 2\)=.*{cell}.* finite, and 0 or more"):
         ppmi(table)
 
 
