@@ -96,8 +96,10 @@ print(f"the answer is c itself {c:.0%}, b {b:.0%}, a {a:.0%} of the time")
 # arrows, **dealt out to the words anew**, at random.
 
 # %% tags=["boilerplate"]
-# Load the vectors of lessons 01, 03, 04 and 05; Google's; and skip-gram's, dealt out anew.
+# Load the vectors of lessons 01, 03, 04 and 05; Google's; skip-gram's, dealt out anew; and count our text, for later.
 import numpy as np
+
+from course_lib.vocab import Vocab
 
 ours = {"PPMI-SVD": "counts", "skip-gram": "skipgram", "GloVe": "glove", "fastText": "fasttext"}
 spaces = {name: KeyedVectors.load_npz(data.path(f"vectors_{short}")) for name, short in ours.items()}
@@ -106,6 +108,9 @@ dealt = np.random.default_rng(0).permutation(spaces["skip-gram"].vectors)
 spaces |= {"Google's": google, "dealt anew": KeyedVectors(words, dealt)}
 for name, vectors in spaces.items():
     print(f"{name:14}{len(vectors):7,} words, {vectors.vector_size} numbers each")
+corpus = data.load("course_corpus")
+vocab = Vocab.from_corpus(corpus, min_count=5)
+print(f"our text {vocab.counts.sum():8,} words, {len(vocab):,} different ones")
 
 # %% [markdown]
 # **Look.** Ask the same word in all of them. Which method is best? Decide after five words of your own.
@@ -384,10 +389,7 @@ for name, pairs in {"WordSim-353": wordsim, "MEN": men}.items():
 # the line for our vectors from left to right. And Google's, which never saw our text: what if that line rose, too?
 
 # %% tags=["boilerplate", "extra"]
-# Count our text; then the score in five groups, for ours and for Google's.
-from course_lib.vocab import Vocab
-
-vocab = Vocab.from_corpus(data.load("course_corpus"), min_count=5)
+# The score in five groups, for ours and for Google's.
 counts_of = dict(zip(vocab.index_to_key, vocab.counts.tolist()))
 shared = [pair for pair in men if all(word in google and word in spaces["skip-gram"] for word in pair[:2])]
 groups = {name: evaluation.frequency_strata(spaces[name], shared, counts_of, 5) for name in [*ours, "Google's"]}
@@ -639,7 +641,7 @@ for turn in range(1, 6):
 
 # %% [markdown]
 # Of strangers one lot in eight is "large", and next to none reaches the real one. Of *topics* more than half are
-# "large", and some three in ten lie as far out as careers and families do, to the one side or the other: words
+# "large", and about a third lie as far out as careers and families do, to the one side or the other: words
 # about one thing lean one way together, whatever the thing. So this d says that careers lean to *he* and families
 # to *she* in this space, the way that was foretold. That they lean more than other topics it does not say, and
 # neither does the small p, which deals strangers. Nor does it say that any one person was wronged. But whoever
@@ -737,18 +739,17 @@ for name, chosen in {row["method"]: row["settings"] for row in saved["rows"]}.it
 # within 2 per cent.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# Make the first row again, and score it on every list. The counts are made once, for any number of rows.
-from course_lib import counts
-from course_lib.vocab import Vocab
+# Make the first row again, and score it on every list. Pairs are counted once for all rows, and each kept once.
+from scipy import sparse
 
-corpus = data.load("course_corpus")
+from course_lib import counts
+
 row = next(row for row in saved["rows"] if row["method"] == "PPMI-SVD")
-vocab = Vocab.from_corpus(corpus, row["settings"]["min_count"])
-matrix = counts.cooccurrence(corpus, vocab, row["settings"]["window"])
+upper = counts.cooccurrence(corpus, vocab, row["settings"]["window"], upper=True)
 
 
 def space(settings):
-    weighed = counts.ppmi(matrix, settings["smoothing"])
+    weighed = counts.ppmi(upper + sparse.triu(upper, 1).T.tocsr(), settings["smoothing"])
     vectors = counts.svd(weighed, settings["vector_size"], settings["power"], settings["seed"])
     return KeyedVectors(vocab.index_to_key, vectors)
 
