@@ -24,7 +24,7 @@ import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
 
-from measuring import machine
+from measuring import machine, save
 
 sys.path = [folder for folder in sys.path if pathlib.Path(folder or ".").resolve() != pathlib.Path(__file__).parent]
 
@@ -137,7 +137,7 @@ def run_all(args) -> None:
     rows = []
     packages = {"torch", "numpy", *(by for by in args.by if by != "course_lib")}
     result = {"machine": machine(), "versions": {name: installed(name) for name in sorted(packages)}}
-    unfinished = args.out.with_suffix(".part")  # an interrupted run leaves the last whole table in place
+
     for seed in args.seeds:
         for by in args.by:
             key = (args.model, by, seed, args.epochs, args.every)
@@ -147,10 +147,8 @@ def run_all(args) -> None:
             row = json.loads(done.stdout.splitlines()[-1])
             result["corpus"] = row.pop("corpus")
             rows.append(row)
-            unfinished.parent.mkdir(exist_ok=True)
-            unfinished.write_text(json.dumps(result | {"rows": rows}, indent=1) + "\n")
             print(row, flush=True)
-    os.replace(unfinished, args.out)
+    save(args.out, result | {"rows": rows})
 
 
 def installed(package: str) -> str:

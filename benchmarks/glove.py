@@ -15,12 +15,13 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import resource
 import subprocess
 import sys
 from dataclasses import asdict, replace
 from importlib.metadata import version
+
+from measuring import machine, peak_mb, save
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "glove.json"
 SEEDS = (1, 2, 3)
@@ -44,10 +45,6 @@ def cpu_seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
-
-def peak_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if platform.system() == "Darwin" else 2**10)
 
 
 def train_at_random(model, config) -> float:
@@ -122,7 +119,7 @@ def run_row(by: str, seed: int, epochs: int) -> dict:
     return {
         "by": by, "seed": seed, "epochs": epochs, "words": len(vocab), "cells": int(cells),
         "counting_cpu_seconds": round(cpu[1] - cpu[0], 1), "training_cpu_seconds": round(cpu[2] - cpu[1], 1),
-        "cells_per_cpu_second": round(epochs * cells / (cpu[2] - cpu[1])), "peak_mb": round(peak),
+        "cells_per_cpu_second": round(epochs * cells / (cpu[2] - cpu[1])), "peak_mb": peak,
         "loss": round(loss, 5),
         "wordsim353": round(vectors.evaluate_word_pairs(data.path("wordsim353"))[1][0], 4),
         "simlex999": round(vectors.evaluate_word_pairs(data.path("simlex999"))[1][0], 4),
@@ -138,16 +135,9 @@ def run_all() -> None:
         env = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=str(RESULTS.parent.parent.parent))
         done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
         rows.append(json.loads(done.stdout.splitlines()[-1]))
-        result = {"machine": machine(), "versions": {p: version(p) for p in ("torch", "scipy", "numpy")}}
-        unfinished = RESULTS.with_suffix(".part")  # an interrupted run leaves the last whole table in place
-        unfinished.parent.mkdir(exist_ok=True)
-        unfinished.write_text(json.dumps(result | {"bar": BAR, "rows": rows}, indent=1) + "\n")
         print(rows[-1], flush=True)
-    os.replace(unfinished, RESULTS)
-
-
-def machine() -> str:
-    return f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    versions = {package: version(package) for package in ("torch", "scipy", "numpy")}
+    save(RESULTS, {"machine": machine(), "versions": versions, "bar": BAR, "rows": rows})
 
 
 def print_table() -> None:

@@ -1,13 +1,15 @@
 """A tiny CLIP on drawn scenes, asked more often than a lesson has time for: more seeds, its controls, its weakness.
 
-    python benchmarks/images.py            everything on the CPU, one thread (some five minutes)
+    python benchmarks/images.py            everything on the CPU, one thread (some fifteen minutes)
     python benchmarks/images.py --only more --seeds 4 5    some arms, some seeds, beside what the file holds already
     python benchmarks/images.py --table    print the tables of the last run
 
 Each run learns from 4,000 pictures and captions of its own. "shuffled" learns from the same pictures and captions in
 other pairs, "untrained" from none. "more" goes on from "trained" for as many steps again, and so does "false captions",
 which sees for each picture of two things one caption more, made false by a change of order, colours or direction alone
-(for a picture of one thing, of its place). All else, as the learning rate, is the same.
+(for a picture of one thing, of its place). All else, as the learning rate, is the same. Four seeds were run first; then
+it was settled that there would be eight, whatever the other four say. "half" and "twice" beside these two: at half and
+twice their learning rate, with three seeds.
 
 "retrieval": 500 pictures and their captions, all different, from scenes that no run has learned from: which caption
 belongs to this picture ("to texts"), which picture to this caption ("to pictures"), at 1 and at 5. "same names" is the
@@ -22,6 +24,7 @@ The table goes to results/images.json after each run. Lesson 25 shows it and rer
 
 import argparse
 import copy
+import functools
 import json
 import os
 import pathlib
@@ -38,7 +41,10 @@ from course_lib.intervals import seed_interval
 
 RESULT = pathlib.Path(__file__).parent / "results/images.json"
 COUNT, STEPS, BATCH, RATE = 4000, 400, 128, 4e-3
-ARMS = {"trained": 4, "shuffled": 3, "untrained": 3, "more": 4, "false captions": 4}  # how many seeds
+RATES = {"": RATE, ", half": RATE / 2, ", twice": 2 * RATE}
+# How many seeds each.
+ARMS = {"trained": 8, "shuffled": 3, "untrained": 3, "more": 8, "false captions": 8, "more, half": 3,
+        "false captions, half": 3, "more, twice": 3, "false captions, twice": 3}  # fmt: skip
 
 
 def coded(captions) -> torch.Tensor:
@@ -53,10 +59,10 @@ def false_of(scene, rng) -> str:
     return scenes.false_caption(scene, scenes.CHANGES[rng.integers(1, 4)])
 
 
-def fitted(model: clip.CLIP, seed: int, *tensors: torch.Tensor) -> clip.CLIP:
+def fitted(model: clip.CLIP, seed: int, *tensors: torch.Tensor, rate: float = RATE) -> clip.CLIP:
     """A copy of the model after 400 steps on these."""
     model = copy.deepcopy(model)
-    plan = training.TrainingConfig(steps=STEPS, learning_rate=RATE, warmup_steps=30, seed=seed)
+    plan = training.TrainingConfig(steps=STEPS, learning_rate=rate, warmup_steps=30, seed=seed)
     training.train(model, training.shuffled(*tensors, batch_size=BATCH), clip.contrastive, plan, progress=False)
     return model
 
@@ -67,12 +73,13 @@ def models(seed: int, arms: list[str]) -> Iterator[tuple[str, clip.CLIP]]:
     shown, said = torch.tensor(learned.pictures), coded(learned.captions)
     torch.manual_seed(seed)
     start = clip.CLIP(clip.CLIPConfig(len(scenes.WORDS))).eval()
-    base = fitted(start, seed, shown, said) if {"trained", "more", "false captions"} & {*arms} else None
+    base = fitted(start, seed, shown, said) if {*arms} - {"shuffled", "untrained"} else None
     mixed = said[torch.tensor(rng.permutation(COUNT))]
     wrong = coded([false_of(scene, rng) for scene in learned.scenes])
-    ways = {"trained": lambda: base, "untrained": lambda: start, "shuffled": lambda: fitted(start, seed, shown, mixed),
-            "more": lambda: fitted(base, seed + 100, shown, said),
-            "false captions": lambda: fitted(base, seed + 100, shown, said, wrong)}  # fmt: skip
+    ways = {"trained": lambda: base, "untrained": lambda: start, "shuffled": lambda: fitted(start, seed, shown, mixed)}
+    for name, rate in RATES.items():
+        for arm, texts in (("more", (said,)), ("false captions", (said, wrong))):
+            ways[arm + name] = functools.partial(fitted, base, seed + 100, shown, *texts, rate=rate)
     for arm in arms:
         yield arm, ways[arm]()
 

@@ -35,12 +35,12 @@ def peak_mb() -> int:
     return round(peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6)
 
 
-def in_a_process(*arguments: object, script: str):
+def in_a_process(*arguments: object, script: str, settings: dict[str, str] = KEEP_MEMORY):
     """What `script --row arguments` prints last, as JSON: one thread, in a process of its own that keeps its memory."""
     root = str(pathlib.Path(__file__).parent.parent)
     env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONPATH=root)
     command = [sys.executable, script, "--row", *map(str, arguments)]
-    done = subprocess.run(command, env=env | KEEP_MEMORY, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, env=env | settings, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

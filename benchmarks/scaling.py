@@ -1,26 +1,33 @@
 """What size buys, and what four ways to save buy on this machine: the runs that lesson 22 has no time for.
 
-    python benchmarks/scaling.py                    all of it, one thread (about six minutes of one core)
-    python benchmarks/scaling.py --part law         one part; the others stay as they are: law, text, savings
+    python benchmarks/scaling.py                    all of it, one thread (about eight minutes of one core)
+    python benchmarks/scaling.py --part law         one part; the others stay: tries, law, text, savings, peaks
     python benchmarks/scaling.py --table            print the tables of the last run
+
+"tries": the learning rate is pull / width. (In a first look one rate for all did not do: width 24 liked one that threw
+width 64 back.) Three pulls, each tried by a narrow, a middle and a wide model with three seeds of their own; the pull
+with the lowest mean price is that of every run.
 
 "law": six GPTs of letters that differ in their width alone, three seeds each, the same 400 steps of 8 rows of 64
 letters of Shakespeare's plays; the price, in nats a letter, of the same 64,000 letters of plays that nobody has read.
-The learning rate is pull / width. (In a first look one rate for all did not do: width 24 liked one that threw width 64
-back.) "tries": three pulls, each tried by a narrow, a middle and a wide model with a seed of their own; the pull with
-the lowest mean price is that of every run. "larger": two wider models, asked after the law was fitted.
+"larger": two wider models, asked after the law was fitted.
 
 "text": three of the widths again, with three times the steps, and so three times the text. Width 32 then takes about as
 many FLOPs as width 64 with its 400 steps.
 
 "savings": one training step of a larger model, plainly and in four other ways. All ways take turns in one process, a
-step each a round; "peak_mb" is what two steps add in a process of their own. "first" is the first step,
-in which torch.compile translates; the C++ compiler that it calls works in other processes, and is not in these seconds.
+step each a round. "first" is the first step, in which torch.compile translates; the C++ compiler that it calls works in
+other processes, and is not in these seconds.
 
-The tables go to results/scaling.json, a part when it is whole.
+"peaks": the memory of such a step, in megabytes. "asked" is what torch had asked for at its peak, the model and AdamW's
+means included; "held" is what the process held, above what it held before; "given back" the same where the C library is
+told to give memory back as soon as it is free (Linux alone: MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_).
+
+The tables go to results/scaling.json, a part when it is whole, with the machine of each part.
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import statistics
@@ -38,8 +45,9 @@ RESULT = pathlib.Path(__file__).parent / "results/scaling.json"
 LENGTH, BATCH, STEPS, LETTERS = 64, 8, 400, 80
 WIDTHS, LARGER, SEEDS = (8, 12, 16, 24, 32, 48), (64, 96), (1, 2, 3)
 LONGER = (16, 32, 64)
-PULLS, TRIED = (0.15, 0.3, 0.6), (8, 24, 64)
+PULLS, TRIED, TRYING = (0.15, 0.3, 0.6), (8, 24, 64), (9, 10, 11)
 WAYS = ("plain", "bfloat16", "accumulated", "checkpointed", "compiled")
+GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(2**16), "MALLOC_TRIM_THRESHOLD_": "0"}
 
 
 # --- The law ----------------------------------------------------------------------------------------------------------
@@ -80,12 +88,16 @@ def run(task: Task, width: int, pull: float, seed: int, steps: int = STEPS) -> d
     return row
 
 
-def law() -> dict:
+def tries() -> dict:
     task = Task()
-    tries = [run(task, width, pull, 9) for width in TRIED for pull in PULLS]
-    pull = min(PULLS, key=lambda pull: sum(row["loss"] for row in tries if row["pull"] == pull))
+    rows = [run(task, width, pull, seed) for seed in TRYING for width in TRIED for pull in PULLS]
+    return {"tries": rows, "pull": min(PULLS, key=lambda pull: sum(r["loss"] for r in rows if r["pull"] == pull))}
+
+
+def law() -> dict:
+    task, pull = Task(), json.loads(RESULT.read_text())["pull"]
     runs, larger = ([run(task, width, pull, seed) for width in widths for seed in SEEDS] for widths in (WIDTHS, LARGER))
-    return {"tries": tries, "pull": pull, "runs": runs, "larger": larger}
+    return {"runs": runs, "larger": larger}
 
 
 def text() -> dict:
@@ -137,7 +149,13 @@ def seconds(rounds: int) -> dict:
             for way, each in found.items()}  # fmt: skip
 
 
-def memory(way: str) -> int:
+def savings(rounds: int) -> dict:
+    sizes = {"width": SAVING.d_model, "layers": SAVING.num_layers, "length": SAVING.context_length, "rows": ROWS,
+             "parameters": scaling.parameters(SAVING)}  # fmt: skip
+    return {"savings": in_a_process("seconds", rounds, script=__file__), "saving_sizes": sizes}
+
+
+def held(way: str) -> int:
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)], fused=True)
     torch.randn(300, 300) @ torch.randn(300, 300)
     before, step = peak_mb(), step_of(way)
@@ -146,47 +164,62 @@ def memory(way: str) -> int:
     return peak_mb() - before
 
 
-def savings(rounds: int) -> dict:
-    each = in_a_process("seconds", rounds, script=__file__)
-    rows = {way: each[way] | ({} if way == "compiled" else {"peak_mb": in_a_process("memory", way, script=__file__)})
-            for way in WAYS}  # fmt: skip
-    sizes = {"width": SAVING.d_model, "layers": SAVING.num_layers, "length": SAVING.context_length, "rows": ROWS,
-             "parameters": scaling.parameters(SAVING)}  # fmt: skip
-    return {"savings": rows, "saving_sizes": sizes}
+def asked(way: str) -> int:
+    """The highest sum of what torch asked for and gave back in a step, above the weights and AdamW's two means."""
+    step = step_of(way)
+    step()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as seen:
+        step()
+    events = [event for event in seen.profiler.kineto_results.events() if event.name() == "[memory]"]
+    sizes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return round((12 * scaling.parameters(SAVING) + max(itertools.accumulate(sizes))) / 1e6)
+
+
+def peaks() -> dict:
+    found = {}
+    for way in WAYS[:-1]:
+        found[way] = {"asked": in_a_process("asked", way, script=__file__, settings={}),
+                      "held": in_a_process("held", way, script=__file__, settings={}),
+                      "given back": in_a_process("held", way, script=__file__, settings=GIVE_BACK)}  # fmt: skip
+        print(way, found[way], flush=True)
+    return {"peaks": found}
 
 
 # --- All of it --------------------------------------------------------------------------------------------------------
 
 
 def table(found: dict) -> None:
-    print("measured on", found["machine"])
+    for part, on in found["machines"].items():
+        print(f"{part:7} measured on {on}")
     for part in ("tries", "runs", "larger", "text"):
         for row in found.get(part, ()):
             print(f"{part:7}", *row.values())
     for way, row in found.get("savings", {}).items():
-        print(f"{way:13} {statistics.median(row['milliseconds']):7.0f} ms, first {row['first']:.1f} s, "
-              f"{row.get('peak_mb', '-')} MB")  # fmt: skip
+        print(f"{way:13} {statistics.median(row['milliseconds']):7.0f} ms, first {row['first']:.1f} s",
+              found["peaks"].get(way, ""))  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("law", "text", "savings"), help="this part alone")
+    parser.add_argument("--part", choices=("tries", "law", "text", "savings", "peaks"), help="this part alone")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--table", action="store_true", help="print the tables of the last run")
     parser.add_argument("--row", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.row:
         what, argument = args.row
-        print(json.dumps(seconds(int(argument)) if what == "seconds" else memory(argument)))
+        print(json.dumps({"seconds": lambda: seconds(int(argument)), "held": lambda: held(argument),
+                          "asked": lambda: asked(argument)}[what]()))  # fmt: skip
         return
-    parts = {"law": law, "text": text, "savings": lambda: savings(args.rounds)}
+    parts = {"tries": tries, "law": law, "text": text, "savings": lambda: savings(args.rounds), "peaks": peaks}
     for part in [args.part] if args.part else [] if args.table else parts:
         with device.one_thread():
             rows = parts[part]()
         before = json.loads(RESULT.read_text()) if RESULT.exists() else {}
         on = f"{machine()}, torch {version('torch')}, one thread"
         settings = {"letters": LETTERS, "length": LENGTH, "batch": BATCH, "steps": STEPS, "layers": 2, "heads": 2}
-        save(RESULT, before | {"machine": on, "settings": settings} | rows)
+        machines = before.get("machines", {}) | {part: on}
+        save(RESULT, before | {"machines": machines, "settings": settings} | rows)
     table(json.loads(RESULT.read_text()))
 
 

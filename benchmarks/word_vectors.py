@@ -14,7 +14,6 @@ fasttext.json beside this one.
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import time
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+
+from measuring import machine, peak_mb, save
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results/word_vectors.json"
@@ -64,10 +65,9 @@ def run_row(method: str, seed: int) -> dict:
     cpu, wall = cpu_seconds(), time.perf_counter()
     vectors = module.train(corpus, config, progress=False)
     cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
-    # ru_maxrss is in KiB on Linux; read before the scores, whose memory is not the method's
-    row = {
+    row = {  # the memory is read before the scores, whose own is not the method's
         "method": method, "by": "course_lib", "seed": seed, "seconds": round(wall, 1), "cpu_seconds": round(cpu, 1),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),
+        "peak_mb": peak_mb(),
     }  # fmt: skip
     if seed == SEEDS[0] and METHODS[method]:
         ship(vectors, CHECKPOINTS / f"vectors_{METHODS[method]}.npz")
@@ -118,14 +118,8 @@ def run_all(methods: list[str]) -> None:
             rows.append(row)
             print(row, flush=True)
     rows.sort(key=lambda row: (list(METHODS).index(row["method"]), row["seed"]))
-    result = {"machine": machine(), "versions": {p: version(p) for p in ("torch", "numpy", "scipy")}, "corpus": corpus}
-    unfinished = RESULTS.with_suffix(".part")
-    unfinished.write_text(json.dumps(result | {"rows": rows}, indent=1) + "\n")
-    os.replace(unfinished, RESULTS)
-
-
-def machine() -> str:
-    return f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    versions = {package: version(package) for package in ("torch", "numpy", "scipy")}
+    save(RESULTS, {"machine": machine(), "versions": versions, "corpus": corpus, "rows": rows})
 
 
 def print_table() -> None:

@@ -33,7 +33,7 @@ from jaxtyping import Bool, Float, Int, Real
 
 from course_lib.intervals import Interval
 from course_lib.keyed_vectors import KeyedVectors
-from course_lib.settings import Size, require
+from course_lib.settings import Size, require, require_as_many
 from course_lib.shapes import shaped
 
 BLOCK = 256  # rows in one matrix product: 20 MB of scores for 20,000 words
@@ -63,11 +63,9 @@ def procrustes(X: Real[np.ndarray, "N D"], Y: Real[np.ndarray, "N E"]) -> Float[
     >>> procrustes(np.array([[1, 0], [0, 1]]), np.array([[0, 1], [-1, 0]])).tolist()  # a quarter turn
     [[0.0, 1.0], [-1.0, 0.0]]
     """
-    require(len(X) > 0, "the number of pairs", len(X), "1 or more")
     require(X.shape[1] <= Y.shape[1], "the width of X", X.shape[1], f"at most Y's, {Y.shape[1]}")
     product = X.T.astype(np.float64) @ Y
-    if not np.isfinite(product).all():
-        raise ValueError("X or Y holds NaN or infinity: leave out the words that have no vector.")
+    require(np.isfinite(product).all(), "X or Y", product, "without NaN or infinity: leave out words with no vector")
     U, _, Vt = np.linalg.svd(product, full_matrices=False)
     return (U @ Vt).astype(np.float32)
 
@@ -116,8 +114,7 @@ class Lexicon:
         """The pairs whose words both have a vector, each once. ValueError where there is none."""
         known = {(source.get_index(one), target.get_index(other)) for one, other in pairs
                  if one in source and other in target}  # fmt: skip
-        if not known:
-            raise ValueError("none of the pairs has a vector on both sides: are the languages the right way round?")
+        require(bool(known), "pairs", pairs, "words with vectors on both sides: are they the right way round?")
         return cls(*np.array(sorted(known)).T)
 
     def __len__(self) -> int:
@@ -160,7 +157,7 @@ class Lexicon:
 @shaped
 def precision(found: Int[np.ndarray, "Q n"], gold: Sequence[set[int]], k: Size = 1) -> Interval:
     """The share of queries with a right answer among the first k, and Wilson's 95% interval: the words are a sample."""
-    require(len(found) == len(gold), "the number of gold sets", len(gold), f"{len(found)}, one a query")
+    require_as_many(queries=found, gold=gold)
     return share(sum(bool(set(right) & set(row[:k].tolist())) for row, right in zip(found, gold)), len(gold))
 
 

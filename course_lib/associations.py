@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from course_lib.settings import Size, Texts
+from course_lib.settings import Size, Texts, require
 from course_lib.shapes import shaped
 
 MOST_PARTITIONS = 200_000  # up to so many are all tried (C(20, 10) is 184,756); of more, a sample
@@ -93,9 +93,7 @@ def weat(vectors, targets_x: Texts, targets_y: Texts, attributes_a: Texts, attri
                 rows.setdefault(vectors.get_index(word if word in vectors else word.lower()), word)
         found[name] = rows
         missing[name] = [word for word in dict.fromkeys(words) if not (word in vectors or word.lower() in vectors)]
-        if len(rows) < 2:
-            raise ValueError(f"of {name} only {list(rows.values())} have a vector, and two words are the least: "
-                             f"missing are {', '.join(missing[name]) or 'none'}; give more words.")
+        require(len(rows) > 1, name, list(rows.values()), f"two words with a vector or more, not {missing[name]}")
         units[name] = vectors.units(np.array(list(rows))).astype(np.float64)
     if both := found["targets_x"].keys() & found["targets_y"].keys():
         words = ", ".join(sorted(found["targets_x"][row] for row in both))
@@ -103,9 +101,7 @@ def weat(vectors, targets_x: Texts, targets_y: Texts, attributes_a: Texts, attri
     targets = np.concatenate([units["targets_x"], units["targets_y"]])  # [X + Y, D]
     s = (targets @ units["attributes_a"].T).mean(axis=1) - (targets @ units["attributes_b"].T).mean(axis=1)  # [X + Y]
     num_x = len(found["targets_x"])
-    if not s.std():
-        raise ValueError("every target word has the same association, so there is no effect to measure: "
-                         "are the vectors trained?")
+    require(s.std() > 0, "associations", s, "unlike: every target word has the same association (is anything trained?)")
     effect = (s[:num_x].mean() - s[num_x:].mean()) / s.std(ddof=1)
     p_value, partitions, exact = _permutation_test(s, num_x, samples, seed)
     words = [*found["targets_x"].values(), *found["targets_y"].values()]

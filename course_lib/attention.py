@@ -17,20 +17,18 @@ Shapes: B sequences, H heads, T queries, S keys, D size of a query (d_model / H 
 """
 
 import math
-from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from course_lib.settings import Rule, Share, Size, number, require_heads
+from course_lib.settings import Part, Share, Size, Width, require
 from course_lib.shapes import shaped, wide
 
 # What broadcasts to the weights: from one boolean for all, or one a key, to one for each query and key.
 Mask = Bool[Tensor, "*#batch #T #S"] | Bool[Tensor, "#S"] | Bool[Tensor, ""]
 
-Dropout = Annotated[float, Rule(lambda value: number(value) and 0 <= value <= 1, "a share from 0 to 1")]
 
 # --- The equation ---------------------------------------------------------------------------------------------------
 
@@ -38,7 +36,7 @@ Dropout = Annotated[float, Rule(lambda value: number(value) and 0 <= value <= 1,
 @shaped
 def scaled_dot_product_attention(
     query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"], value: Float[Tensor, "*batch S V"],
-    mask: Mask | None = None, dropout: Dropout = 0.0,
+    mask: Mask | None = None, dropout: Part = 0.0,
 ) -> tuple[Float[Tensor, "*batch T V"], Float[Tensor, "*batch T S"]]:  # fmt: skip
     """softmax(Q K^T / sqrt(D)) V (2017, equation 1), and the softmax's weights, each row of which sums to one.
 
@@ -78,8 +76,7 @@ def causal_mask(
             [ True,  True,  True]])
     """
     keys = queries if keys is None else keys
-    if not 1 <= queries <= keys:
-        raise ValueError(f"{queries} queries cannot be the last positions of {keys} keys: give from 1 to {keys}.")
+    require(1 <= queries <= keys, "queries", queries, f"from 1 to {keys}, the last positions of {keys} keys")
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
@@ -92,7 +89,7 @@ def padding_mask(attention_mask: Bool[Tensor, "B S"]) -> Bool[Tensor, "B 1 1 S"]
 @shaped
 def fused_attention(
     query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"], value: Float[Tensor, "*batch S V"],
-    mask: Mask | None = None, dropout: Dropout = 0.0, is_causal: bool = False, look_for_nan: bool = True,
+    mask: Mask | None = None, dropout: Part = 0.0, is_causal: bool = False, look_for_nan: bool = True,
 ) -> Float[Tensor, "*batch T V"]:  # fmt: skip
     """The output of `scaled_dot_product_attention`, in memory that grows with T + S instead of T * S.
 
@@ -146,8 +143,8 @@ class KeyValueCache:
         self._room = self._room or [x.new_empty(B, H, max(end, self.max_length), D) for x in (key, value)]
         room = self._room[0].shape[2]
         if self._room[0].shape != (B, H, room, D):
-            held, new = tuple(self.read()[0].shape), tuple(key.shape)
-            raise ValueError(f"The cache holds keys of shape {held}, not {new}: use one for each module and batch.")
+            held = tuple(self.read()[0].shape)
+            require(False, "key", tuple(key.shape), f"as the cache's, {held}: use one for each module and batch")
         if end > room:
             self._room = [F.pad(old, (0, 0, 0, max(end, 2 * room) - room)) for old in self._room]
         for kept, new in zip(self._room, (key, value)):
@@ -169,11 +166,11 @@ class MultiHeadAttention(nn.Module):
     """
 
     @shaped
-    def __init__(self, d_model: Size, num_heads: Size, *, dropout: Share = 0.0, bias: bool = True,
+    def __init__(self, d_model: Width, num_heads: Size, *, dropout: Share = 0.0, bias: bool = True,
                  d_memory: Size | None = None, rotary: nn.Module | None = None):  # fmt: skip
         super().__init__()
         d_memory = d_model if d_memory is None else d_memory
-        require_heads(d_model, num_heads)
+
         self.d_model, self.d_memory, self.num_heads, self.dropout = d_model, d_memory, num_heads, dropout
         self.query = nn.Linear(d_model, d_model, bias=bias)
         self.key = nn.Linear(d_memory, d_model, bias=bias)
@@ -224,12 +221,10 @@ class MultiHeadAttention(nn.Module):
 
     def _check(self, query, key, value, mask, is_causal, cache, before) -> None:
         """ValueError for what annotations cannot say, before the cache takes anything in."""
-        if value is not None and key is None:
-            raise ValueError("A value came without a key: give both, or neither for self-attention.")
-        if key is not None and self.rotary is not None:
-            raise ValueError("Rotary positions count along one sequence: leave the key out.")
-        if before and cache.source is not key:  # both None in self-attention
-            raise ValueError("The cache holds the keys of another sequence: start a new cache for this one.")
+        require(key is not None or value is None, "key", key, "given with a value, or neither for self-attention")
+        require(key is None or self.rotary is None, "key", key, "left out: rotary positions count along one sequence")
+        known = not before or cache.source is key  # both None in self-attention
+        require(known, "cache", cache, "that of this sequence, not of another sequence: start a new cache")
         T, S = query.shape[1], before + query.shape[1]
         if key is None and mask is not None and mask.shape[-1] not in (1, S):
             raise ValueError(f"mask has shape {tuple(mask.shape)}: its last size must be {S} keys, {before} cached.")

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from course_lib.settings import Size
+from course_lib.settings import Size, require
 from course_lib.shapes import check_tensor, shaped
 
 Batches = Iterable[Any] | Callable[[torch.Generator], Iterable[Any]]
@@ -27,8 +27,7 @@ def shuffled(*tensors: Shaped[Tensor, "N ..."], batch_size: Size) -> Callable[[t
     for number, tensor in enumerate(tensors):
         check_tensor(f"tensors[{number}]", tensor)
     sizes = [tensor.shape[0] if tensor.ndim else 0 for tensor in tensors]
-    if len(set(sizes)) != 1 or not sizes[0]:
-        raise ValueError(f"The tensors have {sizes} rows: give some, each with as many rows.")
+    require(len(set(sizes)) == 1 and sizes[0] > 0, "tensors", sizes, "of as many rows each, and of one at least")
 
     def epoch(generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
         for rows in torch.randperm(sizes[0], generator=generator).split(batch_size):
@@ -74,15 +73,11 @@ class BatchStream:
         self.generator = torch.Generator().manual_seed(int(seeds[0]))
         self.stream = torch.Generator().manual_seed(int(seeds[1])).get_state()
         while self.read < read:
-            if self._read() is None:
-                raise ValueError(f"The data ended after {self.read} batches, of which the checkpoint had read {read}: "
-                                 "resume with the batches that the run began with.")  # fmt: skip
+            require(self._read() is not None, "batches", self.read, f"the {read} or more that the checkpoint had read")
 
     def __next__(self) -> Any:
         found = self._read()
-        if found is None and not self.read:
-            raise ValueError("There is no batch to train on: give at least one, in something that can be read again "
-                             "for the next epoch (a list, a DataLoader or a function of a torch.Generator).")
+        require(found or self.read, "batches", self.batches, "one to train on, in what can be read again, as a list")
         if found is None:
             self.move_to(self.epoch + 1, 0)
             return next(self)

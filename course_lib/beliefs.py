@@ -13,6 +13,8 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
+from course_lib.settings import require
+
 ROOT = Path(__file__).parents[1]
 VERDICTS = ("true", "half true", "false")
 
@@ -36,8 +38,7 @@ def cards_of(source: str) -> list[str]:
     for card in re.findall(r"^# > \*\*Common belief:\*\* (.*(?:\n# > .*)*)", source, re.MULTILINE):
         words = " ".join(card.replace("\n# > ", " ").split())
         quoted = re.search(r'\*"(.+?)"\*(?: (\*\*.+?\*\*)(?= |\.))?', words)  # bold words right behind it belong to it
-        if not quoted:
-            raise ValueError(f'The card "{words[:60]}..." quotes no belief: write it as *"..."*.')
+        require(quoted is not None, "card", words, 'a belief in quotes first, as *"..."*')
         found.append(" ".join(filter(None, quoted.groups())).replace("**", ""))
     return found
 
@@ -49,15 +50,12 @@ def cards(root: str | Path = ROOT) -> list[Card]:
     for path in sorted((Path(root) / "notebooks/src").glob("[0-9][0-9]_*.py")):
         for belief in cards_of(path.read_text("utf-8")):
             mine = [one for one in written if one["lesson"] == path.stem[:2] and belief.startswith(one["begins"])]
-            if len(mine) != 1:
-                raise ValueError(f'Lesson {path.stem[:2]} has a card "{belief}", and data/beliefs.toml has {len(mine)} '
-                                 "verdicts for it: write one.")  # fmt: skip
-            if mine[0]["verdict"] not in VERDICTS:
-                raise ValueError(f"A verdict is {mine[0]['verdict']!r}: it must be one of {', '.join(VERDICTS)}.")
+            words = f"a card of lesson {path.stem[:2]} with one verdict in data/beliefs.toml, where it has {len(mine)}"
+            require(len(mine) == 1, "card", belief, words)
+            require(mine[0]["verdict"] in VERDICTS, "verdict", mine[0]["verdict"], f"one of {', '.join(VERDICTS)}")
             found.append(Card(path.stem[:2], belief, mine[0]["verdict"], mine[0]["because"]))
-    if len(found) != len(written):
-        kept = [(card.lesson, card.because) for card in found]
-        lost = next(one for one in written if (one["lesson"], one["because"]) not in kept)
-        raise ValueError(f'data/beliefs.toml has a verdict on "{lost["begins"]}" in lesson {lost["lesson"]}, which '
-                         "has no such card: take it out.")  # fmt: skip
+    kept = [(card.lesson, card.because) for card in found]
+    for one in written:
+        has = (one["lesson"], one["because"]) in kept
+        require(has, "begins", one["begins"], f"of a card in lesson {one['lesson']}: take it out of data/beliefs.toml")
     return found

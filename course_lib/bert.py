@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from course_lib.attention import MultiHeadAttention, fused_attention, padding_mask
 from course_lib.bert_data import PreTrainingBatch, SentencePairs, mask_tokens  # noqa: F401  (lessons)
 from course_lib.padding import all_hold
-from course_lib.settings import NotNegative, Rule, Settings, Share, Size, require_context, require_heads, whole
+from course_lib.settings import NotNegative, Rule, Settings, Share, Size, Width, require, require_context, whole
 from course_lib.shapes import look_up, plain, shaped
 from course_lib.training import evaluation_mode
 
@@ -42,17 +42,13 @@ class BertConfig(Settings):
 
     vocab_size: Size = 30_522
     context_length: Size = 512
-    d_model: Size = 768
+    d_model: Width = 768
     num_layers: Size = 12
     num_heads: Size = 12
     d_ff: Size | None = None
     num_segments: Size = 2
     dropout: Share = 0.1
     eps: NotNegative = 1e-12
-
-    def __post_init__(self):
-        super().__post_init__()
-        require_heads(self.d_model, self.num_heads)
 
 
 SIZES = {
@@ -141,12 +137,10 @@ class BertModel(nn.Module):
         for each. `layers` are the stream after the embedding and after each block. ValueError for a text longer than
         the context and for unknown ids.
         """
-        if lengths is not None and (attention_mask is not None or return_attention):
-            raise ValueError("With lengths there is no padding and no table of weights: leave out attention_mask and "
-                             "return_attention.")  # fmt: skip
+        packed = lengths is None or (attention_mask is None and not return_attention)
+        require(packed, "lengths", lengths, "None beside attention_mask or return_attention: leave one out")
         if attention_mask is not None and not all_hold(attention_mask[:, 0] | ~attention_mask.any(1)):
-            raise ValueError("attention_mask begins with False: [CLS], at position 0, answers for the text, so padding "
-                             "must come after it.")  # fmt: skip
+            raise ValueError("attention_mask begins with False, where [CLS] stands: all padding must come after it.")
         x = self.dropout(self.embed(input_ids, token_type_ids, lengths))  # (B, T, D)
         mask = None if attention_mask is None else padding_mask(attention_mask)
         layers, maps = [x], []
@@ -166,9 +160,8 @@ class BertModel(nn.Module):
         """What a token is, where it stands, and which text it belongs to: three vectors, added and normalised."""
         longest = input_ids.shape[1] if lengths is None else max(lengths)
         require_context(longest, self.config.context_length)
-        if lengths is not None and (len(input_ids) > 1 or sum(lengths) != input_ids.shape[1]):
-            raise ValueError(f"lengths={list(lengths)} sum to {sum(lengths)} and input_ids has the shape "
-                             f"{tuple(input_ids.shape)}: give one row of as many tokens.")  # fmt: skip
+        one = lengths is None or input_ids.shape == (1, sum(lengths))
+        require(one, "lengths", lengths, f"those of one row of input_ids, which has shape {tuple(input_ids.shape)}")
         table = self.positions.weight
         places = table[:longest] if lengths is None else torch.cat([table[:length] for length in lengths])
         segments = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
@@ -226,15 +219,17 @@ class BertForPreTraining(nn.Module):
         return F.cross_entropy(tokens, batch.labels) + F.cross_entropy(follows, batch.next_sentence_label)
 
 
-class BertForSequenceClassification(nn.Module):
-    """One verdict a text: dropout and a linear layer over the pooled first token."""
-
+class _BertClassifier(nn.Module):
     @shaped
     def __init__(self, config: BertConfig, num_labels: Size):
         super().__init__()
         self.bert = BertModel(config)
         self.dropout, self.classifier = nn.Dropout(config.dropout), nn.Linear(config.d_model, num_labels)
         initialise(self.classifier)
+
+
+class BertForSequenceClassification(_BertClassifier):
+    """One verdict a text: dropout and a linear layer over the pooled first token."""
 
     def forward(
         self, input_ids, attention_mask=None, token_type_ids=None, *, lengths=None
@@ -244,15 +239,8 @@ class BertForSequenceClassification(nn.Module):
         return self.classifier(self.dropout(output.pooled))
 
 
-class BertForTokenClassification(nn.Module):
+class BertForTokenClassification(_BertClassifier):
     """One verdict a token: dropout and a linear layer over the last stream."""
-
-    @shaped
-    def __init__(self, config: BertConfig, num_labels: Size):
-        super().__init__()
-        self.bert = BertModel(config)
-        self.dropout, self.classifier = nn.Dropout(config.dropout), nn.Linear(config.d_model, num_labels)
-        initialise(self.classifier)
 
     def forward(
         self, input_ids, attention_mask=None, token_type_ids=None, *, lengths=None

@@ -22,10 +22,9 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from course_lib.settings import Count, Rule, Size, number, whole
+from course_lib.settings import Count, Portion, Rule, Size, require, whole
 from course_lib.shapes import shaped
 
-Asked = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "a share above 0, at most 1")]
 RowLength = Annotated[int, Rule(lambda value: whole(value, 5), "a whole number of 5 or more")]
 
 
@@ -47,7 +46,7 @@ class PreTrainingBatch(NamedTuple):
 @shaped
 def mask_tokens(
     input_ids: Int[Tensor, "B T"], maskable: Bool[Tensor, "B T"], mask_id: Count, words: Int[Tensor, " W"],
-    generator: torch.Generator | None = None, share: Asked = 0.15,
+    generator: torch.Generator | None = None, share: Portion = 0.15,
 ) -> tuple[Int[Tensor, "B T"], Int[Tensor, " M"], Int[Tensor, " M"]]:  # fmt: skip
     """The masked batch, the places that are asked (of the flattened batch), and the tokens that stood there.
 
@@ -55,8 +54,7 @@ def mask_tokens(
     word drawn from `words`, and 10% stay: the model cannot know which of the words it sees is true. ValueError where
     nothing may be masked.
     """
-    if not maskable.any():
-        raise ValueError(f"None of the {maskable.numel()} tokens may be masked: give a text, not special tokens alone.")
+    require(maskable.any(), "maskable", maskable, "True somewhere: give a text, not special tokens alone")
     draw = torch.rand(input_ids.shape, generator=generator).masked_fill(~maskable, 2.0)
     asked = draw <= max(share, draw.min().item())  # (B, T)
     fate = torch.rand(input_ids.shape, generator=generator)  # a second number: the first one is below `share` here
@@ -91,9 +89,7 @@ class SentencePairs:
                     self.ends.append(len(ids))
             if len(self.ends) - 1 > self.documents[-1]:
                 self.documents.append(len(self.ends) - 1)
-        if len(self.documents) < 3:
-            raise ValueError(f"Of the documents {len(self.documents) - 1} have words in them: give at least two, as a "
-                             "second text that does not follow comes from another.")  # fmt: skip
+        require(len(self.documents) > 2, "documents", len(self.documents) - 1, "two with words in them, or more")
         self.ids = torch.frombuffer(ids, dtype=torch.int32)
         self.maskable = torch.zeros(int(max(self.ids.max(), self.words.max(), cls_id, sep_id, mask_id, pad_id)) + 1,
                                     dtype=torch.bool)  # fmt: skip

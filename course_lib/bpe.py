@@ -28,6 +28,7 @@ from itertools import chain, pairwise, repeat
 from operator import add
 
 from course_lib.files import to_bytes
+from course_lib.settings import require
 
 # ---- GPT-2's words ---------------------------------------------------------------------------------------------------
 
@@ -93,8 +94,7 @@ def count_chunks(texts: Iterable[str], chunks: re.Pattern = CHUNKS) -> Counter[s
 
 def checked_text(text: str) -> str:
     """The text itself; ValueError where it is none."""
-    if not isinstance(text, str):
-        raise ValueError(f"A text is a string, not {text!r:.40}: give strings.")
+    require(isinstance(text, str), "text", text, "a string")
     return text
 
 

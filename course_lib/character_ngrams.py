@@ -10,6 +10,7 @@ Shapes: V words, P characters of all of them end to end, N rows of all of them.
 
 import re
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -17,14 +18,14 @@ from jaxtyping import Int
 from torch import Tensor
 
 from course_lib.files import to_bytes
-from course_lib.settings import Size, require
+from course_lib.settings import Size, at_most, require
 from course_lib.shapes import shaped
 
 END_OF_LINE = "</s>"  # what the original reads at the end of a line; the one word without n-grams
 
 
 @shaped
-def ngrams(word: str, min_n: Size = 3, max_n: Size = 6) -> list[str]:
+def ngrams(word: str, min_n: Annotated[Size, at_most("max_n")] = 3, max_n: Size = 6) -> list[str]:
     """The n-grams of `<word>` in order: by where they begin, short ones first. A border alone is none.
 
     >>> ngrams("cat", 3, 4)
@@ -33,7 +34,7 @@ def ngrams(word: str, min_n: Size = 3, max_n: Size = 6) -> list[str]:
     Characters are Unicode code points, as in the original: an accent that combines counts as one. The end of a line,
     `</s>`, has no n-grams. Raises ValueError for an empty word and for `min_n` above `max_n`.
     """
-    require(min_n <= max_n, "min_n", min_n, f"at most max_n={max_n}: no n-gram is that long and that short")
+
     return [ngram.decode() for ngram in raw_ngrams(to_hash(word), min_n, max_n)]
 
 
@@ -70,8 +71,7 @@ def ngram_ids(word: str, min_n: Size = 3, max_n: Size = 6, bucket: Size = 200_00
 
 def to_hash(word: str) -> bytes:
     """The bytes of a word. ValueError for what is none: no string, an empty one, or half of a character."""
-    if not isinstance(word, str) or not word:
-        raise ValueError(f"{word!r} is no word: give a string that is not empty.")
+    require(isinstance(word, str) and word != "", "word", word, "a string that is not empty")
     return to_bytes(word)
 
 

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from course_lib import tokenizers
 from course_lib.checkpoint_names import LLAMA, Family
-from course_lib.files import existing
+from course_lib.files import existing, require_whole
+from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -52,8 +53,7 @@ def read_config(path_or_name: str | Path, family: Family) -> tuple[Path, dict, A
                       "answers are the same, further training is not.", stacklevel=3)  # fmt: skip
     config = our_settings(found, family, path)
     if family is LLAMA:
-        size = config.d_model // config.num_heads
-        require_values(found, {"rope_type": ("default",), "head_dim": (size,)}, path)
+        require_values(found, {"rope_type": ("default",), "head_dim": (config.d_model // config.num_heads,)}, path)
     return folder, found, config
 
 
@@ -75,16 +75,14 @@ def our_settings(found: dict, family: Family, path: Path, **more: Any) -> Any:
 def require_values(found: dict, wanted: dict[str, tuple], path: Path) -> None:
     """ValueError for a setting of another value than these; of a name that is not there the first is meant."""
     for name, values in wanted.items():
-        if found.get(name, values[0]) not in values:
-            raise ValueError(f"{path} says {name}={found[name]!r}, and the course's model computes "
-                             f"{' or '.join(map(repr, values))}: take another model.")  # fmt: skip
+        words = f"{' or '.join(map(repr, values))} in {path}, as ours computes no other: take another model"
+        require(found.get(name, values[0]) in values, name, found.get(name), words)
 
 
 def _spelled_out(found: dict, path: Path) -> dict:
     """A Llama's config.json with what theirs means where it is silent, and positions in its older word, rope_theta."""
     rope = found.get("rope_parameters") or found.get("rope_scaling") or {}
-    if not isinstance(rope, dict):
-        raise ValueError(f"{path} says rope_parameters={rope!r}, where names and values are expected: copy it again.")
+    require(isinstance(rope, dict), "rope_parameters", rope, f"names and values in {path}: copy it again")
     unsaid = {"num_key_value_heads": found.get("num_attention_heads"), "rms_norm_eps": 1e-6, "rope_theta": 10_000.0,
               "attention_dropout": 0.0, "tie_word_embeddings": False}  # fmt: skip
     found = unsaid | {name: value for name, value in found.items() if value is not None}
@@ -97,8 +95,7 @@ def read_json(path: Path) -> dict:
         found = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError):
         raise ValueError(f"{path} is damaged or cut off: copy it again.") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} holds a {type(found).__name__} where names and values are expected: copy it again.")
+    require(isinstance(found, dict), str(path), found, "names and values: copy it again")
     return found
 
 
@@ -115,8 +112,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     for file in sorted(set(places.values())):
         part = _read_safetensors(existing(folder / file, f"{file} (which {INDEX} names)"))
         wrong = part.keys() ^ {name for name, place in places.items() if place == file}
-        if wrong:
-            raise ValueError(f"{file} in {folder} and {INDEX} do not agree about {some(wrong)}: copy the whole folder.")
+        require_whole(not wrong, folder, f"has {file} and {INDEX}, which do not agree about {some(wrong)}")
         tensors |= part
     return tensors
 
@@ -130,10 +126,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _no_weights(folder: Path) -> Exception:
     """FileNotFoundError; or ValueError where there are weights, but in Python's pickle format."""
-    pickles = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLES)
-    if pickles:
-        return ValueError(f"The weights in {folder} are in {pickles[0]}, a pickle, which can run code when it is read: "
-                          f"take a version of the model with {WEIGHTS}.")  # fmt: skip
+    if pickles := sorted(file.name for file in folder.iterdir() if file.suffix in PICKLES):
+        return ValueError(f"{folder} has a pickle, {pickles[0]}, which can run code when it is read: take {WEIGHTS}.")
     return FileNotFoundError(f"There is no {WEIGHTS} in {folder}, and no {INDEX}: name a folder with weights.")
 
 
@@ -146,8 +140,7 @@ def full_names(tensors: dict[str, Tensor], family: Family, folder: Path) -> dict
             continue
         new = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
         new = family.prefix + new if short and not new.startswith(family.heads) else new
-        if new in full:
-            raise ValueError(f"{folder} holds {new} twice, once as {name}: take a version with one of the two.")
+        require(new not in full, name, new, f"another tensor: {folder} holds it twice, so take a version that does not")
         full[new] = tensor
     return full
 
@@ -167,8 +160,8 @@ def read_tokenizer(folder: Path, vocab_size: int) -> Tokenizer | None:
 
 def fitting(tokenizer: Tokenizer | None, vocab_size: int, path: Path) -> Tokenizer | None:
     """The tokenizer; it may have fewer tokens than the model, as some tables are filled up to a round number."""
-    if tokenizer is not None and len(tokenizer) > vocab_size:
-        raise ValueError(f"The tokenizer in {path} has {len(tokenizer)} tokens and its model {vocab_size}: take one's.")
+    fits = tokenizer is None or len(tokenizer) <= vocab_size
+    require(fits, "tokenizer", tokenizer, f"of at most {vocab_size} tokens, as the model in {path}: take one's")
     return tokenizer
 
 
@@ -176,9 +169,7 @@ def _lowercase(path: Path) -> bool:
     """Whether a vocab.txt is of lower-cased text, which only this file beside it says; without it, yes, as theirs."""
     found = read_json(path) if path.is_file() else {}
     lowercase = found.get("do_lower_case", True)
-    if found.get("strip_accents") not in (None, lowercase) or not found.get("tokenize_chinese_chars", True):
-        raise ValueError(f"{path} cleans text otherwise than BERT does (strip_accents, tokenize_chinese_chars): take "
-                         "another model.")  # fmt: skip
+    require_values(found, {"strip_accents": (lowercase, None), "tokenize_chinese_chars": (True,)}, path)
     return lowercase
 
 
@@ -188,8 +179,7 @@ def find_folder(path_or_name: str | Path) -> Path:
     if folder.is_dir():
         return folder
     if folder.is_file():
-        why = ", a pickle, which can run code when it is read" if folder.suffix in PICKLES else ""
-        raise ValueError(f"{folder} is a file{why}: name a folder with {CONFIG} and {WEIGHTS}.")
+        raise ValueError(f"{folder} is a file (and a pickle can run code): name a folder with {CONFIG} and {WEIGHTS}.")
     if isinstance(path_or_name, Path) or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", path_or_name):
         raise FileNotFoundError(f"There is no folder {path_or_name}: name one, or a model on the Hugging Face hub.")
     return _from_hub(path_or_name)

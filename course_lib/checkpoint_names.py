@@ -15,6 +15,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from course_lib import bert, gpt, llama
+from course_lib.settings import require
 
 
 class Family(NamedTuple):
@@ -231,8 +232,7 @@ def their_names(model: nn.Module, family: Family | None = None) -> dict[str, str
         part, _, what = name.removeprefix("bert.").rpartition(".")
         number = re.search(r"(?<=\.)\d+(?=\.)", part)
         pattern = part.replace(f".{number[0]}.", ".#.", 1) if number else part
-        if pattern not in family.names:
-            raise ValueError(f"transformers has no name for {name} of this {type(model).__name__}: take that part out.")
+        require(pattern in family.names, "model", name, "made of what transformers has names for: take that part out")
         theirs = family.names[pattern]
         full = tuple(f"{one.replace('#', number[0] if number else '')}.{what}" for one in several(theirs))
         found[name] = full if isinstance(theirs, tuple) else full[0]
@@ -249,6 +249,6 @@ def turned(name: str, tensor: Tensor) -> Tensor:
 
 
 def family_of(model: nn.Module) -> Family:
-    if type(model) not in ARCHITECTURES.values():
-        raise ValueError(f"A {type(model).__name__} cannot be saved for transformers: give {', '.join(ARCHITECTURES)}.")
+    known = type(model) in ARCHITECTURES.values()
+    require(known, "model", type(model).__name__, f"one that transformers has: {', '.join(ARCHITECTURES)}")
     return {gpt.GPT: GPT, llama.Llama: LLAMA}.get(type(model), BERT)

@@ -19,7 +19,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import safetensors.torch
 import torch
@@ -53,15 +53,23 @@ from course_lib.checkpoint_names import (
     turned,
 )
 from course_lib.device import give_back_memory
+from course_lib.files import require_folder
 from course_lib.gguf_file import GGUFFile, Stored
 from course_lib.linear import FEWER_BITS, KINDS, small
-from course_lib.shapes import shaped
+from course_lib.settings import Rule, require
+from course_lib.shapes import require_tensors, shaped
 from course_lib.tokenizers import BPETokenizer, Tokenizer, WordPieceTokenizer
 
 # --- Loading ----------------------------------------------------------------------------------------------------------
 
 
-def load_bert(path_or_name: str | Path, head: type[nn.Module] | None = None) -> tuple[nn.Module, Tokenizer | None]:
+BERTS = (None, bert.BertModel, bert.BertForPreTraining, bert.BertForSequenceClassification,
+         bert.BertForTokenClassification)  # fmt: skip
+Head = Annotated[type[nn.Module] | None, Rule(BERTS.__contains__, "None or a class of bert, such as BertModel")]
+
+
+@shaped
+def load_bert(path_or_name: str | Path, head: Head = None) -> tuple[nn.Module, Tokenizer | None]:
     """A BERT of others, on the CPU, in float32, ready to answer; and its tokenizer, None where the folder has none.
 
     The class follows from what the file holds, unless `head` names one of `bert`'s four. A file with tensors of the
@@ -78,8 +86,6 @@ def load_bert(path_or_name: str | Path, head: type[nn.Module] | None = None) -> 
     folder, found, config = read_config(path_or_name, BERT)
     tensors = full_names(read_tensors(folder), BERT, folder)
     head = _head(tensors, found, folder) if head is None else head
-    if head not in ARCHITECTURES.values() or head in (gpt.GPT, llama.Llama):
-        raise ValueError(f"head={head!r} cannot be used: head must be None or a class of bert, such as BertModel.")
     if head is bert.BertModel:
         tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("bert.")}
     labels = () if head in (bert.BertModel, bert.BertForPreTraining) else (_num_labels(found),)
@@ -114,10 +120,8 @@ def load_llama(path_or_name: str | Path, kind: Literal[KINDS] = "float32") -> tu
         return _load_gguf(Path(path_or_name), kind)
     folder, found, config = read_config(path_or_name, LLAMA)
     tensors = full_names(read_tensors(folder), LLAMA, folder)
-    head, table = "lm_head.weight", "model.embed_tokens.weight"
-    if config.tied and head in tensors and not _same(tensors.pop(head), tensors.get(table)):
-        raise ValueError(f"{folder} has a {head} of its own, though its {CONFIG} says tie_word_embeddings=True: take "
-                         "both files from one model.")  # fmt: skip
+    if config.tied and "model.embed_tokens.weight" in tensors:
+        _one_name(tensors, "lm_head.weight", "model.embed_tokens.weight", folder)
     return _poured(config, tensors, LLAMA, folder, kind), read_tokenizer(folder, config.vocab_size)
 
 
@@ -201,9 +205,8 @@ def _head(tensors: Iterable[str], found: dict, folder: Path) -> type[nn.Module]:
     if not any(name.startswith("classifier.") for name in tensors):
         return bert.BertModel
     named = _architecture(found)
-    if named not in ("BertForSequenceClassification", "BertForTokenClassification"):
-        raise ValueError(f"{folder} holds a classifier, and its config.json says architectures={named!r}: give head="
-                         "bert.BertForSequenceClassification or bert.BertForTokenClassification.")  # fmt: skip
+    classifiers = ("BertForSequenceClassification", "BertForTokenClassification")
+    require(named in classifiers, "architectures", named, f"one of {classifiers} in {folder / CONFIG}: or give head=")
     return ARCHITECTURES[named]
 
 
@@ -254,18 +257,22 @@ def _untie(tensors: dict[str, Tensor], model: nn.Module, found: dict, folder: Pa
     """Leave one name for what has two. ValueError where the two are not the same numbers."""
     needed = set(their_names(model).values()) if isinstance(model, gpt.GPT | bert.BertForPreTraining) else set()
     for second, first in TIED.items():
-        if second in tensors:
-            tensor = tensors.pop(second)
-            other = tensors.setdefault(first, tensor)
-            if not _same(tensor, other):
-                raise ValueError(f"{folder} has a {second} of its own, where ours is {first}: take a tied model.")
-        elif found.get("tie_word_embeddings") is False and second.endswith("weight") and first in needed:
-            raise ValueError(f"{folder / CONFIG} says tie_word_embeddings=False, and there is no {second}: take both "
-                             "files from one model.")  # fmt: skip
+        own = found.get("tie_word_embeddings") is False and second.endswith("weight") and first in needed
+        if own and second not in tensors:
+            raise ValueError(f"{folder / CONFIG} says tie_word_embeddings=False, with no {second}: take one model's.")
+        _one_name(tensors, second, first, folder)
 
 
-def _same(a: Tensor, b: Tensor | None) -> bool:
-    return b is not None and a.dtype == b.dtype and torch.equal(a, b)
+def _one_name(tensors: dict[str, Tensor], second: str, first: str, folder: Path) -> None:
+    """Leave the first name for a tensor that may have two. ValueError where there are two tensors."""
+    if second in tensors:
+        tensors.setdefault(first, tensors[second])
+        if not _same(tensors.pop(second), tensors[first]):
+            raise ValueError(f"{folder} has a {second} of its own, where ours is {first}: take a tied model.")
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and torch.equal(a, b)
 
 
 def _compare(places: dict[str, Tensor], tensors: dict[str, Tensor], model: nn.Module, folder: Path) -> None:
@@ -279,14 +286,9 @@ def _compare(places: dict[str, Tensor], tensors: dict[str, Tensor], model: nn.Mo
         advice = "load the body alone with head=bert.BertModel" if of_heads else "take all files from one model"
         raise ValueError(f"For a {type(model).__name__} of the sizes in {sizes} the weights in {folder} "
                          f"{' and '.join(parts)}: {advice}.")  # fmt: skip
-    for name, place in places.items():
-        got, expected = tuple(tensors[name].shape), tuple(turned(name, place).shape)
-        if got != expected:
-            raise ValueError(f"{name} in {folder} has the shape {got} where {sizes} asks for {expected}: take what "
-                             "belongs to one model.")  # fmt: skip
-        if not tensors[name].is_floating_point():
-            kind = str(tensors[name].dtype).removeprefix("torch.")
-            raise ValueError(f"{name} in {folder} holds {kind} numbers, which are not read: take float32 or float16.")
+    require_tensors(tensors, {name: turned(name, place) for name, place in places.items()}, f"{folder} beside {sizes}")
+    for name, tensor in tensors.items():
+        require(tensor.is_floating_point(), f"{name} in {folder}", tensor.dtype, "of float32 or float16")
 
 
 # --- Saving -----------------------------------------------------------------------------------------------------------
@@ -301,16 +303,14 @@ def save_pretrained(model: nn.Module, folder: str | Path, tokenizer: Tokenizer |
     saved or has more tokens than the model.
     """
     folder, family = Path(folder), family_of(model)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file: give the name of a folder.")
-    if tokenizer is not None and (len(tokenizer) > _config(model).vocab_size or not hasattr(tokenizer, "save")):
-        raise ValueError(f"{tokenizer!r} does not belong to a model of {_config(model).vocab_size:,} tokens, or has no "
-                         "file format: give the model's own.")  # fmt: skip
-    if any(isinstance(part, FEWER_BITS) for part in model.modules()):
-        raise ValueError(f"This {type(model).__name__} holds weights in fewer bits: save the model it was made of.")
+    require_folder(folder)
+    if tokenizer is not None:
+        require(hasattr(tokenizer, "save"), "tokenizer", tokenizer, "of a kind with a file format")
+        fitting(tokenizer, _config(model).vocab_size, folder)
+    few = [name for name, part in model.named_modules() if isinstance(part, FEWER_BITS)]
+    require(not few, "model", few, "the one that it was made of: these hold weights in fewer bits")
     if getattr(model, "head", None) and _tied(model) and not torch.equal(model.head.weight, model.tokens.weight):
-        raise ValueError(f"The head of this {type(model).__name__} is not its token table any more, which config.json "
-                         "would say: set model.head.weight = model.tokens.weight.")  # fmt: skip
+        raise ValueError("The head is not its token table any more: set model.head.weight = model.tokens.weight.")
     architecture = next(name for name, kind in ARCHITECTURES.items() if kind is type(model))
     tensors = {name: tensor.cpu().contiguous() for name, tensor in _to_save(model, family, architecture).items()}
     folder.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ Shapes: B pictures with their texts, P patches, T words, D = d_model numbers a v
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,7 @@ from torch import Tensor, nn
 
 from course_lib.layers import initialise
 from course_lib.positions import LearnedPositions
-from course_lib.settings import Positive, Settings, Size, require, require_heads
+from course_lib.settings import Positive, Settings, Size, Width, divisor_of, require
 from course_lib.shapes import look_up, shaped
 from course_lib.transformer import Encoder, TransformerConfig
 
@@ -47,19 +48,14 @@ class CLIPConfig(Settings):
     vocab_size: Size
     context_length: Size = 8
     picture_side: Size = 24
-    patch_side: Size = 4
+    patch_side: Annotated[Size, divisor_of("picture_side")] = 4
     channels: Size = 3
-    d_model: Size = 48
+    d_model: Width = 48
     num_layers: Size = 1
     num_heads: Size = 2
     d_ff: Size | None = 96
     temperature: Positive = 0.07
 
-    def __post_init__(self):
-        super().__post_init__()
-        require_heads(self.d_model, self.num_heads)
-        fits = self.picture_side % self.patch_side == 0
-        require(fits, "patch_side", self.patch_side, f"a divisor of picture_side ({self.picture_side})")
 
     def encoder(self) -> Encoder:
         return Encoder(TransformerConfig(self.vocab_size, d_model=self.d_model, num_layers=self.num_layers,
@@ -77,8 +73,7 @@ def patches(pictures: Float[Tensor, "B height width C"], side: Size) -> Float[Te
     ValueError where squares of that side do not fill a picture.
     """
     B, height, width, C = pictures.shape
-    fits = height % side == 0 and width % side == 0
-    require(fits, "side", side, f"a divisor of the picture's height and width ({height}, {width})")
+    require(height % side == width % side == 0, "side", side, f"a divisor of a picture's sides ({height}, {width})")
     x = pictures.reshape(B, height // side, side, width // side, side, C)
     return x.transpose(2, 3).reshape(B, -1, side * side * C)  # (B, P, side * side * C)
 
@@ -145,7 +140,7 @@ class CLIP(nn.Module):
 
     def __init__(self, config: CLIPConfig):
         super().__init__()
-        self.config = config
+        self.config, self.side, self.channels = config, config.picture_side, config.channels
         self.pictures, self.texts = PictureEncoder(config), TextEncoder(config)
         self.picture_output = nn.Linear(config.d_model, config.d_model, bias=False)
         self.text_output = nn.Linear(config.d_model, config.d_model, bias=False)
@@ -158,10 +153,8 @@ class CLIP(nn.Module):
         return (-self.log_scale.clamp(max=math.log(MOST))).exp()
 
     @shaped
-    def encode_pictures(self, pictures: Float[Tensor, "B height width C"]) -> Float[Tensor, "B D"]:
+    def encode_pictures(self, pictures: Float[Tensor, "B side side channels"]) -> Float[Tensor, "B D"]:
         """A vector of length 1 for each picture."""
-        side, C = self.config.picture_side, self.config.channels
-        require(pictures.shape[1:] == (side, side, C), "pictures", tuple(pictures.shape), f"(B, {side}, {side}, {C})")
         return F.normalize(self.picture_output(self.pictures(pictures)), dim=-1)
 
     @shaped

@@ -18,7 +18,6 @@ Shapes: V words, N words of a piece of text, P pairs of words in it.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -27,7 +26,7 @@ from scipy.sparse.linalg import LinearOperator, svds
 from tqdm.auto import tqdm
 
 from course_lib.keyed_vectors import KeyedVectors
-from course_lib.settings import Count, NotNegative, Rule, Settings, Size, number, require, whole
+from course_lib.settings import Count, NotNegative, Portion, Settings, Size, require, require_ids, whole
 from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
@@ -35,7 +34,6 @@ PIECE = 1 << 20  # words encoded at once: sentences of so many words in all
 PAIRS = 1 << 20  # pairs added up at once: arrays so small stay in the cache, and their memory is used again
 
 
-Smoothing = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "above 0 and at most 1 (1: none)")]
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class CountsConfig(Settings):
     window: Size = 5
     min_count: Size = 5
     max_size: Size | None = None
-    smoothing: Smoothing = 0.75
+    smoothing: Portion = 0.75
     power: NotNegative = 0.0
     seed: Count = 1
 
@@ -70,8 +68,7 @@ def window_counts(sentences: Sequence[Sequence[int]], vocab_size: Size, window: 
     """
     counts = np.zeros((vocab_size, vocab_size), dtype=np.int64)
     for sentence in sentences:
-        if strange := [word for word in sentence if not 0 <= word < vocab_size]:
-            raise ValueError(f"There is no word {strange[0]}: with vocab_size={vocab_size} ids go to {vocab_size - 1}.")
+        require_ids(sentence, vocab_size, "word")
         for i, word in enumerate(sentence):
             for j in range(max(0, i - window), min(len(sentence), i + window + 1)):
                 if j != i:
@@ -100,9 +97,7 @@ def cooccurrence(
             parts.append(_sum_pairs(low, high, weights, V))
             while len(parts) > 1 and parts[-2].nnz < 2 * parts[-1].nnz:  # few large sums, many small ones
                 parts.append(parts.pop() + parts.pop())
-    if not words:
-        raise ValueError(f"The corpus has no word of the vocabulary ({V:,} words): is it empty, another text, "
-                         "or a generator that was read before? Give a list of lists of words.")
+    require(words > 0, "corpus", corpus, f"a text with some of {V:,} words (a generator that was read before is empty)")
     total = sum(reversed(parts[:-1]), start=parts[-1])
     del parts
     half = sparse.csr_array((total.data.astype(np.float32), total.indices, total.indptr), shape=(V, V))
@@ -164,7 +159,7 @@ def _sum_pairs(
 
 
 @shaped
-def ppmi(matrix: sparse.sparray | Real[np.ndarray, "R C"], smoothing: Smoothing = 0.75) -> sparse.csr_array:
+def ppmi(matrix: sparse.sparray | Real[np.ndarray, "R C"], smoothing: Portion = 0.75) -> sparse.csr_array:
     """Positive pointwise mutual information: max(0, log p(word, context) / (p(word) p(context))), natural logarithm.
 
     Rows are words, columns contexts; the matrix need be neither square nor symmetric. p(context) is proportional to
@@ -175,8 +170,7 @@ def ppmi(matrix: sparse.sparray | Real[np.ndarray, "R C"], smoothing: Smoothing 
     counts = finite_counts(matrix)
     rows = counts.sum(axis=1, dtype=np.float64)
     contexts = counts.sum(axis=0, dtype=np.float64) ** smoothing
-    if not rows.any():
-        raise ValueError(f"All cells of the {counts.shape[0]} x {counts.shape[1]} counts are zero: count some text.")
+    require(rows.any(), "matrix", matrix, "of counts that are not all zero: count some text")
     log_rows = np.log(np.where(rows > 0, rows, 1))  # an empty row has no cell that would use its logarithm
     log_contexts = np.log(np.where(contexts > 0, contexts, 1)) - np.log(contexts.sum())
     with np.errstate(divide="ignore"):  # a zero that is stored becomes -inf, and then 0
@@ -197,14 +191,10 @@ def finite_counts(matrix: sparse.sparray | Real[np.ndarray, "R C"]) -> sparse.cs
         matrix.sum_duplicates()
     if not np.issubdtype(matrix.dtype, np.floating):
         matrix = matrix.astype(np.float64)
-    bad = ~((matrix.data >= 0) & (matrix.data < np.inf))
-    if bad.any():
-        place = int(np.argmax(bad))
+    for place in np.flatnonzero(~((matrix.data >= 0) & (matrix.data < np.inf))):
         row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
-        raise ValueError(
-            f"The cell in row {row}, column {matrix.indices[place]} is {matrix.data[place]}: "
-            "counts are finite numbers of 0 or more."
-        )
+        cell = f"cell ({row}, {matrix.indices[place]})"
+        require(False, cell, matrix.data[place].item(), "a finite number of 0 or more")
     return matrix
 
 
@@ -221,9 +211,8 @@ def svd(
     most, size = min(matrix.shape) - 1, f"{matrix.shape[0]} x {matrix.shape[1]}"
     require(whole(rank, 1) and rank <= most, "rank", rank, f"1 to {most}, for the matrix is {size}")
     cells = sparse.csr_array(matrix).data
-    if not np.isfinite(cells).all() or not cells.any():
-        what = "holds NaN or infinity" if cells.any() else "is all zeros"
-        raise ValueError(f"The {size} matrix {what}: it has no directions.")
+    fits = np.isfinite(cells).all() and cells.any()
+    require(fits, "matrix", matrix, "without NaN or infinity, and not all zeros: else it has no directions")
     matrix = matrix.astype(np.float32, copy=False)
 
     def right(x):

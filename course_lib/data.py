@@ -27,6 +27,7 @@ from course_lib.evaluation_sets import Analogies, Pairs, read_analogies, read_pa
 from course_lib.fetching import FetchError, fetch
 from course_lib.files import existing
 from course_lib.manifest import Table, entries, named
+from course_lib.settings import require
 
 # ---- what a program asks for -----------------------------------------------------------------------------------------
 
@@ -94,8 +95,7 @@ def path(name: str) -> Path:
     Raises KeyError for an unknown name, ValueError for a name that is several files, FetchError.
     """
     wanted = named(name)
-    if parts := wanted.parts:
-        raise ValueError(f"{name!r} is {len(parts)} files ({', '.join(parts)}): use data.load(name).paths.")
+    require(not wanted.parts, "name", name, f"one file, not {', '.join(wanted.parts)}: use data.load(name).paths")
     fetch(name)
     return wanted.file()
 

@@ -20,7 +20,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from course_lib.settings import require, whole
+from course_lib.settings import Count, Texts, require, require_ids
+from course_lib.shapes import shaped
 
 MONTHS = ("January February March April May June July August September October November December").split()
 WEEKDAYS = ("Monday Tuesday Wednesday Thursday Friday Saturday Sunday").split()
@@ -42,13 +43,14 @@ FORMS = (
 FIRST, LAST = date(1900, 1, 1), date(2099, 12, 31)
 
 
-def examples(count: int, seed: int = 1) -> list[tuple[str, str]]:
+@shaped
+def examples(count: Count, seed: int = 1) -> list[tuple[str, str]]:
     """`count` pairs (as written, as ISO 8601), drawn evenly from all days and forms; one seed gives one list.
 
     Held-out pairs come from another seed. Of those, about 1 - exp(-n / 2,045,372) also stand among n training pairs:
     1.5% for n = 30,000; leave them out where it matters. Whole days repeat more often, in other forms.
     """
-    require(whole(count, 0), "count", count, "a whole number of 0 or more")
+
     draw = random.Random(seed)
     pairs = []
     for _ in range(count):
@@ -85,6 +87,7 @@ class Characters:
         used = {*between, *string.digits, *"".join((*MONTHS, *WEEKDAYS, *ORDINALS, *map(str.upper, MONTHS)))}
         self.symbols = ["<pad>", "<start>", "<end>", *sorted(used)]
         self.ids = {symbol: number for number, symbol in enumerate(self.symbols)}
+        self.known = f"one of {''.join(self.symbols[3:])!r}"
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -93,10 +96,9 @@ class Characters:
         """The characters, one by one: names for the rows and columns of a picture."""
         return list(text)
 
-    def encode(self, texts: Sequence[str], ends: bool = False) -> Int[Tensor, "B T"]:
+    @shaped
+    def encode(self, texts: Texts, ends: bool = False) -> Int[Tensor, "B T"]:
         """One row a text, padded to the longest; with `ends`, each stands between start and end."""
-        if isinstance(texts, str):
-            raise ValueError(f"encode takes a list of texts and got the text {texts!r}: put it in brackets, [text].")
         rows = [[self._id(character) for character in text] for text in texts]
         if ends:
             rows = [[self.start_id, *row, self.end_id] for row in rows]
@@ -106,17 +108,14 @@ class Characters:
         return ids  # [B, T]
 
     def _id(self, character: str) -> int:
-        if character not in self.ids:
-            raise ValueError(f"{character!r} is no character of these dates: use {''.join(self.symbols[3:])!r}.")
+        require(character in self.ids, "character", character, self.known)
         return self.ids[character]
 
     def decode(self, ids: Int[Tensor, "B T"] | Iterable[Sequence[int]]) -> list[str]:
         """The texts of the rows: each stops at its first end, start and padding are left out."""
         texts = []
         for row in ids.tolist() if hasattr(ids, "tolist") else map(list, ids):
-            wrong = [i for i in row if i not in range(len(self))]
-            if wrong:
-                raise ValueError(f"There is no character {wrong[0]}: numbers go from 0 to {len(self) - 1}.")
+            require_ids(row, len(self), "character")
             row = row[: row.index(self.end_id)] if self.end_id in row else row
             texts.append("".join(self.symbols[i] for i in row if i not in (self.pad_id, self.start_id)))
         return texts

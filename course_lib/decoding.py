@@ -31,13 +31,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib import linear
-from course_lib.settings import Count, NotNegative, Positive, Rule, Size, number, require
+from course_lib.settings import Count, NotNegative, Portion, Positive, Rule, Size, number, require, require_ids
 from course_lib.shapes import shaped, wide
 from course_lib.training import evaluation_mode
 
 Model = TypeVar("Model", bound=nn.Module)
 Number = Annotated[float, Rule(number, "a number")]
-Portion = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "a number above 0 and at most 1")]
 
 # --- Rules: logits in, logits out -------------------------------------------------------------------------------------
 
@@ -96,9 +95,7 @@ def probabilities(
     ValueError for logits that leave no token.
     """
     highest = logits.max(-1, keepdim=True).values
-    if not highest.isfinite().all():
-        row = int((~highest.isfinite()).flatten().nonzero()[0])
-        raise ValueError(f"The highest logit of text {row} is {highest[row].item()}: no token can be chosen.")
+    require(highest.isfinite().all(), "the highest logits", highest, "finite: else no token can be chosen")
     if temperature < torch.finfo(logits.dtype).tiny:
         return F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
     logits = (logits - highest) / temperature  # the highest is 0: nothing overflows, however low the temperature
@@ -137,16 +134,13 @@ def generate(
     reads everything again for each token, and gives the same. stream: called with the new token of each text, in every
     step.
     """
-    V = model.config.vocab_size
-    require(eos_token_id is None or eos_token_id < V, "eos_token_id", eos_token_id, f"a token's id, below {V}")
+    require_ids([eos_token_id or 0], model.config.vocab_size, "eos_token_id")
     if num_beams > 1 and (temperature != 1 or top_k is not None or top_p is not None or stream is not None):
-        raise ValueError("A beam search draws nothing and knows its text at the end alone: leave out temperature, "
-                         "top_k, top_p and stream, or num_beams.")  # fmt: skip
+        raise ValueError("A beam search draws and streams nothing: leave out temperature, top_k, top_p and stream.")
     ids, mask = _front_padded(input_ids, attention_mask)
     context = model.config.context_length
-    if ids.shape[1] + max_new_tokens > context + 1 and not slide:  # the last token is written, and never read
-        raise ValueError(f"{ids.shape[1]} tokens and {max_new_tokens} new ones do not fit into a context of {context}: "
-                         "ask for fewer, cut the prompt, or let the window slide (slide=True).")  # fmt: skip
+    room = context + 1 - ids.shape[1]  # the last token is written, and never read
+    require(slide or max_new_tokens <= room, "max_new_tokens", max_new_tokens, f"at most {room} here, or slide=True")
     with evaluation_mode(model):
         reader = _Reader(model, len(ids) * num_beams, min(ids.shape[1] + max_new_tokens, context), use_cache)
         if num_beams > 1:
@@ -204,8 +198,7 @@ def _beam(reader, ids, mask, max_new_tokens, K, length_penalty, repetition_penal
             logits = penalise(logits, ids, repetition_penalty, mask)
         V = logits.shape[-1]
         scores = totals[:, :, None] + logits.log_softmax(-1).view(B, K, V)  # (B, K, V)
-        if not scores[:, 0].isfinite().any(-1).all():
-            raise ValueError("No logit of a text is a finite number: no token can be chosen.")
+        require(scores[:, 0].isfinite().any(-1).all(), "logits", scores, "finite in part: else no token can be chosen")
         scores, order = scores.flatten(1).sort(dim=-1, descending=True, stable=True)
         scores, order = scores[:, : 2 * K], order[:, : 2 * K]  # twice as many: K may end, and K are to go on
         beams, tokens = order // V, order % V  # (B, 2K) both
@@ -242,11 +235,9 @@ def _front_padded(ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"] | None) -> 
     """The prompts with all their padding in front, and the mask of that."""
     if mask is None:
         return ids, torch.ones_like(ids, dtype=torch.bool)
-    if not mask.any(1).all():
-        raise ValueError(f"Prompt {int((~mask.any(1)).nonzero()[0])} is all padding: give it one token at least.")
+    require(mask.any(1).all(), "attention_mask", mask, "True once in each row: no prompt is all padding")
     holes = (mask[:, 1:] & ~mask[:, :-1]).sum(1) + mask[:, 0] > 1  # more than one run of tokens
-    if holes.any():
-        raise ValueError(f"The mask of prompt {int(holes.nonzero()[0])} has a hole: padding stands around a text.")
+    require(not holes.any(), "attention_mask", mask, "without a hole: padding stands around a text")
     order = mask.byte().argsort(dim=1, stable=True)  # padding first, tokens in their order
     longest = int(mask.sum(1).max())
     return ids.gather(1, order)[:, -longest:], mask.gather(1, order)[:, -longest:]

@@ -17,6 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_lib.settings import require
+
+KINDS = ("cuda", "mps", "cpu")  # the best first
+
 
 def pick(prefer: str | torch.device | None = None) -> torch.device:
     """The device to use: `prefer` where it is given, else CUDA, else Apple's MPS, else the CPU.
@@ -25,16 +29,15 @@ def pick(prefer: str | torch.device | None = None) -> torch.device:
     machine.
     """
     if prefer is None:
-        prefer = next(kind for kind in ("cuda", "mps", "cpu") if _available(kind))
+        prefer = next(filter(_available, KINDS))
     try:
         device = torch.device(prefer)
     except (RuntimeError, TypeError):
         raise ValueError(f"{prefer!r} names no device: use 'cpu', 'cuda' or 'mps'.") from None
     if device == torch.device("cuda") and "LOCAL_RANK" in os.environ and _available("cuda"):
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-    if not _available(device.type, device.index or 0):
-        here = ", ".join(kind for kind in ("cuda", "mps", "cpu") if _available(kind))
-        raise ValueError(f"This machine has no device {str(device)!r}: it has {here}.")
+    here = ", ".join(filter(_available, KINDS))
+    require(_available(device.type, device.index or 0), "device", str(device), f"one that this machine has: {here}")
     return device
 
 
@@ -61,8 +64,7 @@ def as_numbers(values: list[float | Tensor]) -> list[float]:
 def seed_everything(seed: int) -> None:
     """Start the random numbers of Python, NumPy and torch from one seed; ValueError unless 0 <= seed < 2**32."""
     seed = operator.index(seed)  # NumPy's whole numbers are as good
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"The seed is {seed}: it must be between 0 and {2**32 - 1}.")
+    require(0 <= seed < 2**32, "seed", seed, f"between 0 and {2**32 - 1}")
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (for code that uses NumPy's global numbers; ours takes a Generator)
     torch.manual_seed(seed)

@@ -18,6 +18,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 from unicodedata import normalize
 
@@ -28,7 +29,7 @@ from scipy import stats
 from course_lib.associations import MOST_PARTITIONS, WEAT, WeatResult, weat  # noqa: F401  (to be had from here, too)
 from course_lib.evaluation_sets import is_finite, read_analogies, read_pairs
 from course_lib.intervals import Interval, bootstrap_interval, pearson, ranks, seed_interval, spearman  # noqa: F401
-from course_lib.settings import Size, require_sizes
+from course_lib.settings import Size, require, whole
 from course_lib.shapes import shaped
 
 Pairs = Iterable[tuple[str, str, float]]
@@ -74,8 +75,8 @@ def answer_analogies(vectors: Vectors, questions: Sequence[Sequence[str]], restr
     All words of a question must be known, also a fourth, the right answer, where it is given; and None stands,
     too, where `exclude` leaves no word. Arguments as in `evaluate_word_analogies`.
     """
-    if odd := [words for words in questions if isinstance(words, str) or len(words) not in (3, 4)]:
-        raise ValueError(f"a question must be three or four words (a, b, c and the answer), not {odd[0]!r}.")
+    for words in questions:
+        require(not isinstance(words, str) and len(words) in (3, 4), "question", words, "three words, or four")
     rows = _Rows(vectors, restrict_vocab, case_insensitive)
     ids = [[rows.find(word) for word in words] for words in questions]
     answers = iter(_answers(vectors, [one for one in ids if None not in one], rows, restrict_vocab, method, exclude))
@@ -114,8 +115,7 @@ class _Rows:
         self.first = np.array([self._folded.setdefault(self._fold(word), row) for row, word in enumerate(words)])
 
     def find(self, word: str) -> int | None:
-        if not isinstance(word, str):
-            raise ValueError(f"{word!r} is a {type(word).__name__} among the words of a set: ask with strings.")
+        require(isinstance(word, str), "word", word, "a string, as all in a set of questions")
         row = self._own.get(word)
         return self._folded.get(self._fold(word)) if row is None else row
 
@@ -182,7 +182,7 @@ def evaluate_word_analogies(vectors: Vectors, analogies: str | os.PathLike | Map
     """
     rows = _Rows(vectors, restrict_vocab, case_insensitive)
     sections, asked = [], []
-    for name, questions in _questions(analogies).items():
+    for name, questions in (sets := _questions(analogies)).items():
         sections.append({"section": name, "correct": [], "incorrect": []})
         for words in questions:
             ids = [rows.find(word) for word in words]
@@ -190,9 +190,7 @@ def evaluate_word_analogies(vectors: Vectors, analogies: str | os.PathLike | Map
             if known or dummy4unknown:
                 spelled = tuple(word.upper() for word in words) if case_insensitive else tuple(words)
                 asked.append((sections[-1], spelled, ids if known else None))
-    if not asked:
-        raise ValueError("no question of the set has all four words in the vocabulary: "
-                         "is it the same language, and spelled the same way?")
+    _require_known(len(asked), sum(map(len, sets.values())), "questions")
     answers = iter(_answers(vectors, [ids for *_, ids in asked if ids], rows, restrict_vocab, method, exclude))
     for section, words, ids in asked:
         section["correct" if ids and next(answers) == rows.first[ids[3]] else "incorrect"].append(words)
@@ -202,9 +200,8 @@ def evaluate_word_analogies(vectors: Vectors, analogies: str | os.PathLike | Map
 def _questions(analogies: str | os.PathLike | Mapping[str, Sequence]) -> Mapping[str, Sequence]:
     if isinstance(analogies, (str, os.PathLike)):
         return read_analogies(analogies)
-    asked = [words for questions in analogies.values() for words in questions]
-    if odd := [words for words in asked if isinstance(words, str) or len(words) != 4]:
-        raise ValueError(f"a question must be four words (a, b, c, answer), not {odd[0]!r}.")
+    for words in chain.from_iterable(analogies.values()):
+        require(not isinstance(words, str) and len(words) == 4, "question", words, "four words (a, b, c, answer)")
     return analogies
 
 
@@ -244,12 +241,10 @@ def score_pairs(vectors: Vectors, pairs: Pairs, unknown_too: bool = False) -> Pa
 
 def _judged(vectors: Vectors, pairs: Sequence[tuple], least: int = 2, *how, **named) -> tuple[np.ndarray, np.ndarray]:
     """Cosines (see `pair_cosines`) and people's scores of some pairs, of which at least so many must be known."""
-    if odd := [pair for pair in pairs if len(pair) != 3 or not is_finite(pair[2])]:
-        raise ValueError(f"a pair must be (word, word, score), not {odd[0]!r}.")
+    for pair in pairs:
+        require(len(pair) == 3 and is_finite(pair[2]), "pair", pair, "(word, word, score)")
     cosines = pair_cosines(vectors, pairs, *how, **named)
-    if (known := int(np.isfinite(cosines).sum())) < least:
-        raise ValueError(f"only {known} of the {len(pairs)} pairs have both words in the vocabulary, and a correlation "
-                         "needs two: is it the right file, the same language, and spelled the same way?")
+    _require_known(int(np.isfinite(cosines).sum()), len(pairs), "pairs", least)
     return cosines, np.array([float(score) for *_, score in pairs])
 
 
@@ -295,14 +290,17 @@ def score_analogies(vectors: Vectors, questions: Mapping[str, Sequence[Sequence[
     scores = {name: sum((_score(question, next(answers)) for question in section), AnalogyScore(0, 0, 0))
               for name, section in questions.items()}
     total = sum(scores.values(), AnalogyScore(0, 0, 0))
-    if not total.known:
-        raise ValueError(f"none of the {total.asked} questions has all its words in the vocabulary: "
-                         "is it the same language, and spelled the same way?")
+    _require_known(total.known, total.asked, "questions")
     groups: dict[str, AnalogyScore] = {}
     for name, score in scores.items():
         group = "syntactic" if _is_syntactic(name) else "semantic"
         groups[group] = groups.get(group, AnalogyScore(0, 0, 0)) + score
     return scores | groups | {"total": total}
+
+
+def _require_known(known: int, asked: int, what: str, least: int = 1) -> None:
+    if known < least:
+        raise ValueError(f"only {known} of the {asked} {what} have all words in the vocabulary: give {least} or more.")
 
 
 def _score(question: Sequence[str], answer: str | None) -> AnalogyScore:
@@ -342,7 +340,7 @@ def frequency_strata(vectors: Vectors, pairs: Pairs, counts: Mapping[str, int], 
     known = np.isfinite(pair_cosines(vectors, pairs, unknown_too=unknown_too))
     rarer = np.array([min(counts.get(first, 0), counts.get(second, 0)) for first, second, _ in pairs])
     if isinstance(edges, int):
-        require_sizes(edges=edges)
+        require(whole(edges, 1), "edges", edges, "a whole number of 1 or more, or several numbers")
         edges = np.quantile(rarer[known], np.arange(1, edges) / edges, method="lower") + 1  # equal counts stay together
     groups = np.searchsorted(np.unique(edges), rarer, side="right")
     strata = []

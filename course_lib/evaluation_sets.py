@@ -26,8 +26,7 @@ def read_pairs(path: str | os.PathLike, delimiter: str = "\t") -> Pairs:
         if len(parts) == 3 and is_finite(parts[2]):
             pairs.append((parts[0], parts[1], float(parts[2])))
         elif not heading_may_come or is_finite(parts[-1].replace(",", ".")):
-            raise ValueError(f"line {number} of {path} is {line[:40]!r}: it must be two words and a number as in 7.5, "
-                             f"with {delimiter!r} between them.")  # fmt: skip
+            raise ValueError(f"line {number} of {path} is {line[:40]!r}: it must be two words and a number, as 7.5.")
         heading_may_come = False
     return pairs
 

@@ -18,7 +18,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal
 
 import numpy as np
 import torch
@@ -37,10 +37,10 @@ from course_lib.character_ngrams import (  # noqa: F401  (lessons)
     to_hash,
 )
 from course_lib.fasttext_classifier import Classifier, word_ngram_ids  # noqa: F401  (to be had from here, too)
-from course_lib.files import existing
+from course_lib.files import existing, require_whole
 from course_lib.keyed_vectors import KeyedVectors, UnknownWordError
 from course_lib.progress import Listener
-from course_lib.settings import Size, require
+from course_lib.settings import Size, at_most, require
 from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
@@ -55,14 +55,10 @@ class FastTextConfig(word2vec.Word2VecConfig):
 
     ns_exponent: word2vec.Finite = 0.5
     alpha: word2vec.Rate = 0.05
-    min_n: Size = 3
+    min_n: Annotated[Size, at_most("max_n")] = 3
     max_n: Size = 6
     bucket: Size = 200_000
-
-    def __post_init__(self):
-        super().__post_init__()
-        require(self.min_n <= self.max_n, "min_n", self.min_n, f"at most max_n={self.max_n}")
-        require(self.workers == 1, "workers", self.workers, "1: fastText trains in one process")
+    workers: Literal[1] = 1
 
 
 # --- A word's vector (lesson 05) --------------------------------------------------------------------------------------
@@ -103,8 +99,7 @@ def train(
     `progress`, one seed and the errors are as in `word2vec.train`.
     """
     config = config or FastTextConfig()
-    if not isinstance(config, FastTextConfig):
-        raise ValueError(f"config is a {type(config).__name__}: fastText needs a FastTextConfig.")
+    require(isinstance(config, FastTextConfig), "config", config, "a FastTextConfig")
     vocab, tables = word2vec._fit(corpus, config, device, progress, SubwordTables, "fastText")
     return FastTextKeyedVectors(
         vocab.index_to_key, tables.rows.cpu().numpy(), config.min_n, config.max_n, config.bucket
@@ -174,9 +169,7 @@ class FastTextKeyedVectors(KeyedVectors):
         raw: Mapping[str, bytes] | None = None,
     ):
         keys, self.raw = list(keys), dict(raw or {})
-        if len(table) != len(keys) + bucket:
-            raise ValueError(f"the table has {len(table)} rows: {len(keys)} words and {bucket} buckets need "
-                             f"{len(keys) + bucket} rows.")
+        require(len(table) == len(keys) + bucket, "table", len(table), f"{len(keys)} words and {bucket} buckets long")
         table = np.require(table, np.float32, ["C", "W"])
         self.min_n, self.max_n, self.bucket = min_n, max_n, bucket
         pieces, starts = rows_of_words([self.raw.get(key, key) for key in keys], min_n, max_n, bucket)
@@ -224,32 +217,26 @@ def load(
     path = existing(path, "fastText model")
     with open(path, "rb") as file:
         magic, version = _read(file, path, "<ii")
-        if magic != MAGIC or version not in VERSIONS:
-            raise ValueError(f"{path} is not a fastText model: it begins with {magic} and {version}, not with {MAGIC} "
-                             "and 12; for a .vec file use KeyedVectors.load_word2vec_format.")
+        known = magic == MAGIC and version in VERSIONS
+        require(known, str(path), (magic, version), "a fastText model: .vec is for KeyedVectors.load_word2vec_format")
         args = dict(zip(ARGUMENTS, _read(file, path, "<12id"), strict=True))
         if version == 11 and args["model"] == SUPERVISED:
             args["maxn"] = 0  # such old classifiers had no n-grams of characters
         words, raw, pruned = _read_words(file, path, on_unicode_error)
-        if pruned or _read(file, path, "<?")[0]:
-            raise ValueError(f"{path} is quantised, which is not read here: save the model before quantize().")
+        whole = not pruned and not _read(file, path, "<?")[0]
+        require(whole, str(path), "quantised", "a model that was saved before quantize()")
         if args["minn"] > args["maxn"]:
             args["maxn"] = 0  # no n-grams, as in the original
-        if not words or args["bucket"] < (args["maxn"] > 0):
-            raise ValueError(f"{path} says that it holds {len(words)} words and {args['bucket']} buckets: it is "
-                             "damaged; copy it again.")
+        holds = f"says that it holds {len(words)} words and {args['bucket']} buckets"
+        require_whole(words and args["bucket"] >= (args["maxn"] > 0), path, holds)
         table = _read_matrix(file, path)
-        if table.shape[1] != args["dim"]:
-            raise ValueError(f"{path} promises {args['dim']} numbers a word, and its rows have {table.shape[1]}: it is "
-                             "damaged; copy it again.")
+        require_whole(table.shape[1] == args["dim"], path, f"promises {args['dim']} numbers, and has {table.shape[1]}")
     return FastTextKeyedVectors(words, table, args["minn"], args["maxn"], args["bucket"], raw)
 
 
 def _read(file: BinaryIO, path: Path, form: str) -> tuple:
     raw = file.read(struct.calcsize(form))
-    if len(raw) < struct.calcsize(form):
-        raise ValueError(f"{path} ends after {path.stat().st_size:,} bytes, in the middle of the model: "
-                         "copy it again from where it came.")
+    require_whole(len(raw) == struct.calcsize(form), path, f"ends after {path.stat().st_size:,} bytes, in the middle")
     return struct.unpack(form, raw)
 
 
@@ -280,16 +267,14 @@ def _read_words(file: BinaryIO, path: Path, on_unicode_error: str) -> tuple[list
             taken.add(name)
             words.append(name)
             odd[name] = raw
-    if (len(words), size - len(words)) != (count, labels):
-        raise ValueError(f"{path} promises {count} words and {labels} labels, and holds {len(words)} and "
-                         f"{size - len(words)}: it is damaged; copy it again.")
+    holds = len(words), size - len(words)
+    require_whole(holds == (count, labels), path, f"promises {count} words and {labels} labels, and holds {holds}")
     return words, odd, pruned >= 0
 
 
 def _read_matrix(file: BinaryIO, path: Path) -> Float[np.ndarray, "R D"]:
     rows, columns = _read(file, path, "<qq")
     left = path.stat().st_size - file.tell()
-    if rows < 0 or columns < 1 or rows * columns * 4 > left:
-        raise ValueError(f"{path} promises {rows:,} rows of {columns:,} numbers, but only {left:,} bytes are left: "
-                         "it is cut short; copy it again.")
+    promise = f"promises {rows:,} rows of {columns:,} numbers, but only {left:,} bytes are left"
+    require_whole(rows >= 0 and columns >= 1 and rows * columns * 4 <= left, path, promise)
     return np.fromfile(file, dtype="<f4", count=rows * columns).reshape(rows, columns)

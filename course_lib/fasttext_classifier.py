@@ -22,7 +22,7 @@ from torch import Tensor
 
 from course_lib import device as devices
 from course_lib.character_ngrams import hash_ngram, to_hash
-from course_lib.settings import Positive, Size, Texts
+from course_lib.settings import Positive, Size, Texts, require, require_as_many
 from course_lib.shapes import plain, shaped
 from course_lib.vocab import Vocab
 
@@ -83,11 +83,9 @@ class Classifier:
     def fit(self, texts: Texts, labels: Sequence) -> "Classifier":
         """Train from scratch. ValueError for no texts, unequal lengths, labels of one kind, texts without a word."""
         texts, labels = _split(texts), list(plain(labels))
-        if len(texts) != len(labels):
-            raise ValueError(f"there are {len(texts)} texts but {len(labels)} labels: give one label for each text.")
+        require_as_many(texts=texts, labels=labels)
         self.labels = sorted(set(labels), key=str)
-        if len(self.labels) < 2:
-            raise ValueError(f"all labels are {self.labels[0]!r}: a classifier needs texts of two kinds or more.")
+        require(len(self.labels) > 1, "labels", self.labels, "of two kinds or more, for a classifier")
         self.vocab = Vocab.from_corpus(texts, self.min_count)
         generator = torch.Generator().manual_seed(self.seed)
         D = self.vector_size
@@ -149,6 +147,5 @@ class Classifier:
 
 
 def _split(texts: Texts) -> list[Sequence[str]]:
-    if not len(texts):
-        raise ValueError("there are no texts: give at least one.")
+    require(len(texts) > 0, "texts", texts, "one text or more")
     return [text.split() if isinstance(text, str) else text for text in texts]

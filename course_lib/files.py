@@ -41,6 +41,18 @@ def existing(path: str | os.PathLike, what: str, is_zip: bool = False) -> Path:
     return path
 
 
+def require_whole(holds: bool, path: str | os.PathLike, what: str) -> None:
+    """ValueError, with what is wrong, for a file that is not whole."""
+    if not holds:
+        raise ValueError(f"{path} {what}: it is damaged, cut off or of another kind; copy it again.")
+
+
+def require_folder(path: str | os.PathLike) -> None:
+    """ValueError where something stands that is no folder; nothing may."""
+    if Path(path).exists() and not Path(path).is_dir():
+        raise ValueError(f"{path} is a file: give the name of a folder.")
+
+
 def read_text(path: str | os.PathLike, what: str) -> str:
     """The text of a file in UTF-8, every line ending in one character. Raises as `existing`, and ValueError."""
     raw = existing(path, what).read_bytes()

@@ -38,7 +38,7 @@ from torch.nn.utils.rnn import pad_sequence
 from course_lib import device as devices
 from course_lib.bert import BertConfig, BertModel
 from course_lib.losses import IGNORED, Loss, mean_cross_entropy
-from course_lib.settings import Rule, Size
+from course_lib.settings import Rule, Size, require, require_as_many, require_ids
 from course_lib.shapes import plain, shaped
 from course_lib.training import evaluation_mode
 
@@ -70,13 +70,10 @@ def prepare(model: nn.Module, how: Literal[WAYS], pretrained: BertModel | None =
     only the head learns. The pooler is of the body. A frozen body keeps its dropout in training, as one that learns: it
     is the weights that are frozen. The head is never touched. ValueError where the two bodies are not of one build.
     """
-    if (pretrained is None) != (how == "scratch"):
-        came = "without a pretrained body: name one" if pretrained is None else "with a pretrained body: leave it out"
-        raise ValueError(f"how={how!r} came {came}.")
+    require((pretrained is None) == (how == "scratch"), "how", how, "'scratch' without a pretrained body alone")
     if pretrained is not None:
         ours, theirs = _build(model.bert.config), _build(pretrained.config)
-        if ours != theirs:
-            raise ValueError(f"The pretrained body is {theirs} and the model's is {ours}: build both with one config.")
+        require(ours == theirs, "pretrained.config", theirs, f"as the model's, {ours}")
         model.bert.load_state_dict(pretrained.state_dict())
     model.requires_grad_(True)
     model.bert.requires_grad_(how != "frozen")
@@ -120,11 +117,10 @@ def packed_batches(
     The linear layers, which cost most, then see real tokens alone. ValueError for texts or labels that cannot be used.
     """
     texts, labels = _examples(texts, labels)
-    if (batch_size is None) == (max_tokens is None):
-        raise ValueError(f"batch_size={batch_size} and max_tokens={max_tokens}: give one of the two.")
+    one = (batch_size is None) != (max_tokens is None)
+    require(one, "batch_size", batch_size, f"given where max_tokens={max_tokens} is None, and only there")
     longest = max(map(len, texts))
-    if max_tokens is not None and max_tokens < longest:
-        raise ValueError(f"max_tokens={max_tokens!r} leaves no room for a text of {longest} tokens: give as many.")
+    require(batch_size or max_tokens >= longest, "max_tokens", max_tokens, f"{longest} or more, for the longest text")
 
     def epoch(generator: torch.Generator) -> Iterator[Packed]:
         order = torch.randperm(len(texts), generator=generator).tolist()
@@ -197,17 +193,14 @@ def _filled(order: Sequence[int], texts: Sequence[Tensor], max_tokens: int) -> I
 
 def _examples(texts: Sequence[Text], labels: Labels) -> tuple[list[Tensor], list[Tensor]]:
     """Texts and labels as tensors of whole numbers (in 32 bits, half the memory), or a ValueError."""
-    if not len(texts) or len(texts) != len(labels):
-        raise ValueError(f"There are {len(texts)} texts and {len(labels)} labels: give one or more, as many of each.")
+    require_as_many(1, texts=texts, labels=labels)
     texts = [_whole_numbers(f"texts[{i}]", text, 1) for i, text in enumerate(texts)]
     axes = 0 if not hasattr(labels[0], "__len__") or getattr(labels[0], "ndim", 1) == 0 else 1
     labels = [_whole_numbers(f"labels[{i}]", label, axes) for i, label in enumerate(labels)]
     for i, (text, label) in enumerate(zip(texts, labels)):
         if axes and len(text) != len(label):
-            raise ValueError(f"texts[{i}] has {len(text)} tokens and labels[{i}] {len(label)}: give one label a token, "
-                             f"{IGNORED} for those that have none.")  # fmt: skip
-        if ((label < 0) & (label != IGNORED)).any():
-            raise ValueError(f"labels[{i}] is {label.tolist()}: they count from 0, and {IGNORED} is for none.")
+            raise ValueError(f"texts[{i}] has {len(text)} tokens and labels[{i}] {len(label)}: give one label a token.")
+        require(not ((label < 0) & (label != IGNORED)).any(), f"labels[{i}]", label.tolist(), f"from 0, or {IGNORED}")
     return texts, labels
 
 
@@ -217,10 +210,8 @@ def _whole_numbers(name: str, values: object, axes: int) -> Tensor:
     except (TypeError, ValueError, RuntimeError):
         tensor = None
     if tensor is None or tensor.ndim != axes or (tensor.numel() and tensor.dtype in NO_WHOLE_NUMBERS):
-        wanted = "a list of whole numbers" if axes else "a whole number, as the others"
-        raise ValueError(f"{name} is {str(values)[:40]!r}: it must be {wanted}.")
-    if not tensor.numel():
-        raise ValueError(f"{name} is empty: leave it out, or give it its special tokens at least.")
+        require(False, name, values, "a list of whole numbers" if axes else "a whole number, as the others")
+    require(tensor.numel() > 0, name, values, "one token or more: leave it out, or give its special tokens")
     small = tensor.to("cpu", torch.int32)
     return small if torch.equal(small.long(), tensor.cpu().long()) else tensor.cpu()  # an id that is none, to be named
 
@@ -241,9 +232,8 @@ def words_of_pieces(words: Sequence[str], offsets: Sequence[tuple[int, int]]) ->
     ends = list(accumulate(words, lambda end, word: end + 1 + len(word), initial=-1))[1:]
     found = []
     for start, end in offsets:
-        if start < end and not 0 <= start < ends[-1]:
-            raise ValueError(f"A piece stands at {start} to {end}, outside of a text of {ends[-1]} characters: "
-                             "tokenize the words with one space between them.")  # fmt: skip
+        inside = start >= end or 0 <= start < ends[-1]
+        require(inside, "offset", (start, end), f"in a text of {ends[-1]} characters: join the words by one space")
         found.append(bisect_right(ends, int(start)) if start < end else None)  # a space belongs to the word after it
     return found
 
@@ -266,21 +256,16 @@ def tags_of_words(pieces: Sequence[int | None], tags: Sequence[str], num_words: 
     >>> tags_of_words([None, 0, 1, 1, None], ["O", "B-PER", "O", "I-PER", "O"], 3)
     ['B-PER', 'O', 'O']
     """
-    if len(pieces) != len(tags):
-        raise ValueError(f"There are {len(pieces)} pieces and {len(tags)} tags: give one tag a piece.")
+    require_as_many(pieces=pieces, tags=tags)
     first = _first_pieces(pieces, num_words)
     return [tags[first[word]] if word in first else missing for word in range(num_words)]
 
 
 def _first_pieces(pieces: Sequence[int | None], num_words: int) -> dict[int, int]:
     """Where the first piece of each word is."""
-    first = {}
-    for place, word in enumerate(pieces):
-        if word is not None and not 0 <= word < num_words:
-            raise ValueError(f"A piece is of word {word}, and there are {num_words} words, counted from 0.")
-        if word is not None:
-            first.setdefault(word, place)
-    return first
+    require_ids((word for word in pieces if word is not None), num_words, "word")
+    places = reversed(list(enumerate(pieces)))
+    return {word: place for place, word in places if word is not None}
 
 
 # --- Answers and scores -----------------------------------------------------------------------------------------------
@@ -359,8 +344,7 @@ def macro_f1(gold: OneEach, predicted: OneEach) -> float:
 
 def _as_many(gold: Sequence, predicted: Sequence) -> tuple[Sequence, Sequence]:
     """Both as Python's own values, or a ValueError."""
-    if not len(gold) or len(gold) != len(predicted):
-        raise ValueError(f"There are {len(gold)} right answers and {len(predicted)} predicted ones: give as many.")
+    require_as_many(1, right_answers=gold, predicted_ones=predicted)
     return plain(gold), plain(predicted)
 
 
@@ -376,9 +360,8 @@ def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
     found, begun, kind = [], None, ""
     for place, tag in enumerate([*tags, "O"]):
         prefix, _, its_kind = tag.partition("-")
-        if tag != "O" and not (prefix in ("B", "I") and its_kind):
-            kind = its_kind or prefix
-            raise ValueError(f"The tag {tag!r} is neither O nor B- or I- before a kind: write it as in B-{kind}.")
+        right = tag == "O" or (prefix in ("B", "I") and its_kind)
+        require(right, "tag", tag, f"O, or B- or I- and a kind, as B-{its_kind or prefix}")
         if begun is not None and not (prefix == "I" and its_kind == kind):
             found.append((kind, begun, place))
             begun = None
@@ -396,8 +379,7 @@ def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]])
     _as_many(gold, predicted)
     right = found = there = 0
     for number, (a, b) in enumerate(zip(gold, predicted)):
-        if len(a) != len(b):
-            raise ValueError(f"Sentence {number} has {len(a)} tags and {len(b)} predicted ones: give as many.")
+        require(len(a) == len(b), f"predicted[{number}]", b, f"of {len(a)} tags, as its sentence")
         a, b = set(entities(a)), set(entities(b))
         right, found, there = right + len(a & b), found + len(b), there + len(a)
     return _score(right, found, there)

@@ -21,8 +21,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.files import existing
+from course_lib.files import existing, require_whole
 from course_lib.linear import BLOCK, Blocks
+from course_lib.settings import require
 from course_lib.tokenizers import BPETokenizer, checked_merges
 
 CONTROL = 3  # the type of a token that stands for no text
@@ -105,8 +106,8 @@ class GGUFFile:
             """Theirs goes on beyond the file's end for as long as a count says, which may be for ever."""
 
             def _get(self, offset, dtype, count=1, **more):
-                if offset + int(count) * np.dtype(dtype).itemsize > len(self.data):
-                    raise ValueError
+                end = offset + int(count) * np.dtype(dtype).itemsize
+                require(end <= len(self.data), "end", end, "in the file")
                 return super()._get(offset, dtype, count, **more)
 
         try:
@@ -122,12 +123,10 @@ class GGUFFile:
         if "model" not in found:
             return None
         kind, pre = found["model"], found.get("pre")
-        if kind != "gpt2" or pre not in ("gpt-2", "smollm"):
-            raise ValueError(f"The tokenizer in {self.path} is of the kind {kind!r}, {pre!r}: take a model of the kind "
-                             "'gpt2', 'gpt-2' or 'smollm'.")  # fmt: skip
+        known = kind == "gpt2" and pre in ("gpt-2", "smollm")
+        require(known, "tokenizer", (kind, pre), f"'gpt2' with 'gpt-2' or 'smollm' in {self.path}")
         missing = [name for name in ("tokens", "token_type", "merges") if not found.get(name)]
-        if missing:
-            raise ValueError(f"{self.path} has a tokenizer without {', '.join(missing)}: take a whole model.")
+        require_whole(not missing, self.path, f"has a tokenizer without {', '.join(missing)}")
         names = found["tokens"]
         special = [name for name, kind in zip(names, found["token_type"]) if kind == CONTROL]
         pad, unknown = (dict(enumerate(names)).get(found.get(f"{use}_token_id")) for use in ("padding", "unknown"))

@@ -28,7 +28,7 @@ from course_lib import device as devices
 from course_lib.counts import cooccurrence, finite_counts
 from course_lib.keyed_vectors import KeyedVectors
 from course_lib.progress import Listener, Progress, reporter  # noqa: F401  (what a listener is called with)
-from course_lib.settings import Count, Positive, Settings, Size
+from course_lib.settings import Count, Positive, Settings, Size, require
 from course_lib.vocab import Vocab
 
 EPSILON = 1e-10  # keeps AdaGrad from dividing by zero where no gradient was seen yet
@@ -180,11 +180,8 @@ def train_counts(
 def _checked(matrix: sp.sparray, words: int) -> sp.csr_array:
     """The matrix as float32 CSR, not copied where it is that already, or a ValueError that says what is wrong."""
     matrix = finite_counts(sp.csr_array(matrix, dtype=np.float32))
-    if matrix.shape != (words, words):
-        raise ValueError(f"The matrix is {matrix.shape[0]} x {matrix.shape[1]} but the vocabulary has {words} words: "
-                         "give the vocabulary that the matrix was counted with.")  # fmt: skip
-    if not matrix.data.any():
-        raise ValueError("The matrix is empty, no two words meet in it: give more text or a wider window.")
+    require(matrix.shape == (words, words), "matrix", matrix.shape, f"a row and a column for each of {words} words")
+    require(matrix.data.any(), "matrix", matrix, "not empty: no two words meet, so give more text or a wider window")
     _check_symmetry(matrix)
     return matrix
 
@@ -197,7 +194,7 @@ def _check_symmetry(matrix: sp.csr_array) -> None:
         i = int(gaps.argmax())
         j = int(np.abs(matrix[[i]].toarray() - matrix[:, [i]].toarray().T).argmax())
         raise ValueError(f"The matrix is not symmetric: cell ({i}, {j}) is {matrix[i, j]} but cell ({j}, {i}) is "
-                         f"{matrix[j, i]}; count both sides of a word, or add the transposed matrix.")  # fmt: skip
+                         f"{matrix[j, i]}; add the transposed matrix.")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,11 @@ from course_lib.settings import (
     Settings,
     Share,
     Size,
+    Width,
     require,
     require_context,
-    require_heads,
-    require_sizes,
 )
-from course_lib.shapes import check_tensor, look_up, shaped
+from course_lib.shapes import look_up, shaped
 from course_lib.training import evaluation_mode
 
 
@@ -52,16 +51,12 @@ class GPTConfig(Settings):
 
     vocab_size: Size = 50_257
     context_length: Size = 1024
-    d_model: Size = 768
+    d_model: Width = 768
     num_layers: Size = 12
     num_heads: Size = 12
     d_ff: Size | None = None
     dropout: Share = 0.1
     eps: NotNegative = 1e-5
-
-    def __post_init__(self):
-        super().__post_init__()
-        require_heads(self.d_model, self.num_heads)
 
 
 SIZES = {
@@ -286,18 +281,13 @@ class GPT(nn.Module):
 # --- What it learns from ----------------------------------------------------------------------------------------------
 
 
+@shaped
 def windows(ids: Integer[Tensor, " N"], context_length: Size, batch_size: Size) -> Batches:
     """Rows of context_length + 1 tokens for `GPT.loss`: each epoch reads the text once, cut at other places.
 
     ValueError for a text shorter than one row.
     """
-    require_sizes(context_length=context_length, batch_size=batch_size)
-    check_tensor("ids", ids)
-    if ids.ndim != 1 or ids.is_floating_point():
-        got = f"of type {ids.dtype} and shape {tuple(ids.shape)}"
-        raise ValueError(f"ids is {got}: give the tokens of a text in a row, whole numbers.")
-    if len(ids) <= context_length:
-        raise ValueError(f"The text has {len(ids)} tokens, and a row takes {context_length + 1}: give a longer text.")
+    require(len(ids) > context_length, "ids", len(ids), f"{context_length + 1} tokens or more, which a row takes")
 
     def epoch(generator: torch.Generator) -> Iterator[Tensor]:
         start = torch.randint(min(context_length, len(ids) - context_length), (), generator=generator)

@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.settings import Positive, require
+from course_lib.settings import Positive, require, require_ids
 from course_lib.shapes import shaped
 from course_lib.training import evaluation_mode
 
@@ -43,13 +43,11 @@ def ablated(
     """
     H, chosen = model.config.num_heads, defaultdict(list)
     for block, head in heads:
-        if not (0 <= block < len(model.blocks) and 0 <= head < H):
-            raise ValueError(f"There is no head ({block}, {head}): blocks go from 0 to {len(model.blocks) - 1}, heads "
-                             f"from 0 to {H - 1}.")  # fmt: skip
+        require_ids([block], len(model.blocks), "block")
+        require_ids([head], H, "head")
         chosen[block].append(head)
     shape = (len(model.blocks), H, model.config.d_model // H)
-    if usual is not None and usual.shape != shape:
-        raise ValueError(f"usual has shape {tuple(usual.shape)} for a model of {shape}: give usual_outputs of it.")
+    require(usual is None or usual.shape == shape, "usual", usual, f"of shape {shape}, as usual_outputs of this model")
 
     def hook(block: int, heads: list[int]):
         def without(module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:

@@ -21,10 +21,11 @@ import numpy as np
 from jaxtyping import Float, Real
 from scipy import stats
 
-from course_lib.settings import Rule, Size, number
+from course_lib.settings import Count, NotNegative, Rule, Size, at_most, number, require
 from course_lib.shapes import shaped
 
 Confidence = Annotated[float, Rule(lambda share: number(share) and 0 < share < 1, "a share between 0 and 1, as 0.95")]
+Right = Annotated[NotNegative, at_most("asked")]
 
 
 class Interval(NamedTuple):
@@ -57,8 +58,7 @@ def spearman(x: Real[np.ndarray, " N"], y: Real[np.ndarray, " N"]) -> float:
     """
     x, y = ranks(x), ranks(y)
     rho = pearson(x, y)
-    if math.isnan(rho):
-        raise ValueError("all values of one side are equal, so there is no order to compare.")
+    require(not math.isnan(rho), "rho", rho, "a number: all values of one side are equal, which is no order")
     return rho
 
 
@@ -72,10 +72,8 @@ def pearson(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> float:
 def _finite(values: Real[np.ndarray, " N"], name: str) -> Float[np.ndarray, " N"]:
     """`values` as a float64 array, or a sentence where one is NaN or infinite."""
     array = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        place = int(np.flatnonzero(~np.isfinite(array))[0])
-        raise ValueError(f"{name} hold {array[place]} at place {place}: leave out the pairs that have no number "
-                         "(an unknown word's cosine is NaN).")
+    for place in np.flatnonzero(~np.isfinite(array)):
+        require(False, f"{name}[{place}]", array[place].item(), "finite: leave out the pairs without one")
     return array
 
 
@@ -88,9 +86,9 @@ def seed_interval(values: Iterable[float], confidence: Confidence = 0.95) -> Int
 
     It says where the mean over all seeds lies, not where the next seed falls; with three seeds t is 4.3, so it is wide.
     """
-    values = _finite(list(values), "scores")
-    if len(values) < 2:
-        raise ValueError(f"an interval over seeds needs two or more, and there are {len(values)}: train with more.")
+    values = list(values)
+    require(len(values) > 1, "values", values, "scores of two seeds or more: train with more")
+    values = _finite(values, "scores")
     half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
     return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
 
@@ -123,7 +121,7 @@ def bootstrap_interval(model_scores: Real[np.ndarray, " N"], gold: Real[np.ndarr
 
 
 @shaped
-def wilson_interval(right: float, asked: Size, confidence: Confidence = 0.95) -> Interval:
+def wilson_interval(right: Right, asked: Size, confidence: Confidence = 0.95) -> Interval:
     """The share of right answers, and Wilson's interval: all true shares within z of their standard errors of it.
 
     Unlike share +- z * sqrt(share * (1 - share) / asked) it never leaves [0, 1], and has a width where all are right.
@@ -132,8 +130,6 @@ def wilson_interval(right: float, asked: Size, confidence: Confidence = 0.95) ->
     >>> wilson_interval(10, 10).low.__round__(3)
     0.722
     """
-    if not 0 <= right <= asked:
-        raise ValueError(f"{right} of {asked} answers are right: give a number from 0 to {asked}.")
     share, z = right / asked, float(stats.norm.ppf((1 + confidence) / 2))
     shrink = 1 + z**2 / asked
     middle = (share + z**2 / (2 * asked)) / shrink
@@ -141,7 +137,8 @@ def wilson_interval(right: float, asked: Size, confidence: Confidence = 0.95) ->
     return Interval(float(share), max(0.0, middle - half), min(1.0, middle + half))
 
 
-def mcnemar(only_one: int, only_other: int) -> float:
+@shaped
+def mcnemar(only_one: Count, only_other: Count) -> float:
     """McNemar's exact p for two methods asked the same: how many answers the one alone has right, and the other alone.
 
     Where both are right or both wrong they do not differ. Were they equally good, each other question would be a throw
@@ -150,7 +147,5 @@ def mcnemar(only_one: int, only_other: int) -> float:
     >>> mcnemar(5, 0)
     0.0625
     """
-    if min(only_one, only_other) < 0:
-        raise ValueError(f"{only_one} and {only_other} questions: a count is not below 0.")
     thrown = only_one + only_other
     return float(stats.binomtest(only_one, thrown).pvalue) if thrown else 1.0

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from course_lib import evaluation, vector_files
-from course_lib.settings import Size
+from course_lib.settings import Size, require, require_as_many, require_once
 from course_lib.shapes import shaped
 
 QUERY_BLOCK = 512  # queries and
@@ -63,16 +63,12 @@ class KeyedVectors:
         with np.errstate(over="ignore"):  # a float64 too large for float32 becomes inf and is named below
             self.vectors = np.ascontiguousarray(vectors, dtype=np.float32).view()
         self.vectors.flags.writeable = False
-        if len(self.index_to_key) != len(self.vectors):
-            raise ValueError(f"there are {len(self.index_to_key)} words but {len(self.vectors)} vectors: "
-                             "give one row for each word.")
+        require_as_many(words=self.index_to_key, vectors=self.vectors)
         self.key_to_index = _index(self.index_to_key)
         self.vector_size = self.vectors.shape[1]
         self.norms = _norms(self.vectors)  # [V]
-        if not np.isfinite(self.norms).all():
-            row = int(np.flatnonzero(~np.isfinite(self.norms))[0])
-            raise ValueError(f"the vector of {self.index_to_key[row]!r} (row {row}) holds NaN or infinity: "
-                             "did the training diverge? Try a smaller learning rate.")
+        for row in np.flatnonzero(~np.isfinite(self.norms)):
+            raise ValueError(f"the vector of {self.index_to_key[row]!r} (row {row}) holds NaN or infinity: drop it.")
 
     def __len__(self) -> int:
         return len(self.index_to_key)
@@ -147,9 +143,7 @@ class KeyedVectors:
         """
         plus, minus, asked = self._question(positive, negative)
         query = np.sum(plus, axis=0) - np.sum(minus, axis=0)
-        if not query.any():
-            raise ValueError("the question adds up to a zero vector, which points nowhere: "
-                             "ask with other words or with a vector that is not zero.")
+        require(query.any(), "question", (positive, negative), "one that does not add up to a zero vector")
         return self._spelled(*self.nearest(query[None], topn, [asked] if exclude else None, restrict_vocab))
 
     @shaped
@@ -163,8 +157,7 @@ class KeyedVectors:
         """
         plus, minus, asked = self._question(positive, negative)
         terms = np.array([*plus, *minus]).reshape(-1, self.vector_size)
-        if not terms.any():
-            raise ValueError("the question holds no word and no vector that points anywhere: ask with other words.")
+        require(terms.any(), "question", (positive, negative), "one with a word or a vector that points anywhere")
         sides = np.split(np.arange(len(terms))[None], [len(plus)], axis=1)  # [1, P], [1, N]
         banned = [asked] if exclude else None
         return self._spelled(*self.nearest_cosmul(terms, *sides, topn, banned, restrict_vocab))
@@ -234,9 +227,8 @@ class KeyedVectors:
         if isinstance(item, str):
             return self.get_vector(item, norm=True).astype(np.float64)
         vector = np.asarray(item)
-        if vector.dtype.kind not in "fiu" or vector.shape != (self.vector_size,) or not np.isfinite(vector).all():
-            raise ValueError(f"a question is made of words and of vectors of {self.vector_size} finite numbers, "
-                             f"not of {type(item).__name__} {item!r:.60}.")
+        fits = vector.dtype.kind in "fiu" and vector.shape == (self.vector_size,) and np.isfinite(vector).all()
+        require(fits, "question", item, f"of words and of vectors of {self.vector_size} finite numbers")
         return vector.astype(np.float64)
 
     def _unknown(self, word: object) -> UnknownWordError:
@@ -343,12 +335,11 @@ def _largest(scores: Float[np.ndarray, "Q W"], topn: int) -> Int[np.ndarray, "Q 
 
 def _index(words: list[str]) -> dict[str, int]:
     """Word -> row, or one sentence about the first word that cannot be a key."""
-    rows: dict[str, int] = {}
-    for row, word in enumerate(words):
-        if not isinstance(word, str) or not word:
-            raise ValueError(f"word number {row} is {word!r}: every key must be a string that is not empty.")
-        if rows.setdefault(word, row) != row:
-            raise ValueError(f"the word {word!r} appears twice, as number {rows[word]} and {row}: keep one of them.")
+    odd = [word for word in words if not isinstance(word, str) or not word]
+    require(not odd, "words", odd, "strings that are not empty")
+    rows = {word: row for row, word in enumerate(words)}
+    if len(rows) < len(words):
+        require_once(words, "word")
     return rows
 
 

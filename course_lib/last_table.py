@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
@@ -30,10 +30,12 @@ from jaxtyping import Bool
 from course_lib import data
 from course_lib.intervals import Interval, mcnemar, wilson_interval
 from course_lib.pretrain import held_out_reviews
-from course_lib.settings import Count, Size
+from course_lib.settings import Count, Rule, require, require_as_many, whole
 from course_lib.shapes import plain, shaped
 
 ASKED = 1000
+Asked = Annotated[int, Rule(lambda number: whole(number, 1) and number <= ASKED, f"1 to {ASKED:,}, which are asked")]
+CONTROLS = ("majority", "counting, shuffled labels", "counting, same pieces")  # rows that nobody would take
 RESULT = Path(__file__).parents[1] / "benchmarks/results/last_table.json"
 
 # --- The task ---------------------------------------------------------------------------------------------------------
@@ -56,10 +58,8 @@ def _reviews(rows: Sequence[int]) -> Reviews:
 
 
 @shaped
-def asked(number: Size = ASKED) -> Reviews:
+def asked(number: Asked = ASKED) -> Reviews:
     """The first `number` of the 1,000 that everyone is asked about: of the films that lesson 08 holds out."""
-    if number > ASKED:
-        raise ValueError(f"number is {number}: only {ASKED:,} reviews are asked.")
     return _reviews(np.random.default_rng(0).permutation(np.flatnonzero(held_out_reviews()))[:number])
 
 
@@ -67,8 +67,7 @@ def asked(number: Size = ASKED) -> Reviews:
 def labelled(number: Count, seed: int = 1) -> Reviews:
     """The first `number` of the 20,000 reviews to learn from, in the order of this seed."""
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(~held_out_reviews()))
-    if number > len(rows):
-        raise ValueError(f"number is {number}: there are {len(rows):,} labelled reviews.")
+    require(number <= len(rows), "number", number, f"at most {len(rows):,}, as there are labelled reviews")
     return _reviews(rows[:number])
 
 
@@ -127,11 +126,9 @@ def marked(predict: Callable[[list[str]], Sequence], number: int = ASKED) -> tup
     answers = predict(list(reviews.texts))
     seconds = time.process_time() - began
     answers = list(plain(answers))
-    if len(answers) != number:
-        raise ValueError(f"predict gave {len(answers)} answers for {number} texts: return one for each.")
-    strange = [answer for answer in answers if answer not in (0, 1)]
-    if strange:
-        raise ValueError(f"predict answered {strange[0]!r}: an answer is 1 (liked the film) or 0.")
+    require_as_many(answers=answers, texts=reviews.texts)
+    for answer in answers:
+        require(answer in (0, 1), "answer", answer, "1 (liked the film) or 0")
     return np.array(answers, dtype=int) == np.array(reviews.labels), seconds
 
 
@@ -142,11 +139,11 @@ def add_row(
     """Score any function from texts to 0 or 1 on the reviews that all were asked; say where it stands, return its row.
 
     labels: how many labelled reviews it has learned from. number: ask fewer, where it is slow. rows: whom to compare
-    with (the saved ones). ValueError for answers that are not one 0 or 1 a text.
+    with (the saved ones without the controls). ValueError for answers that are not one 0 or 1 a text.
     """
     right, seconds = marked(predict, number)
     row = Row(name, labels, seed, right, learn_seconds, seconds, parameters, megabytes)
-    print(standing(row, saved_rows() if rows is None else rows))
+    print(standing(row, [one for one in saved_rows() if one.method not in CONTROLS] if rows is None else rows))
     return row
 
 
@@ -175,6 +172,11 @@ class Comparison(NamedTuple):
     p: float
     word: str
 
+    @property
+    def chance(self) -> str:
+        """p in words: a small one is not written as 0."""
+        return "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
+
 
 def verdict(one: Row, other: Row, level: float = 0.05) -> Comparison:
     """Is `one` better than `other`, by the reviews on which just one of them is right? "better", "worse" or "a tie"."""
@@ -202,7 +204,7 @@ def standing(row: Row, rows: Sequence[Row]) -> str:
         other = min(others[method, labels], key=lambda one: one.seed != row.seed)
         told = verdict(row, other)
         lines.append(f"  against {method} ({labels:,} labels): alone right {told.only_one}, the other alone "
-                     f"{told.only_other}, p = {told.p:.2f}: {told.word}")  # fmt: skip
+                     f"{told.only_other}, {told.chance}: {told.word}")  # fmt: skip
     return "\n".join(lines)
 
 

@@ -25,6 +25,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from course_lib.settings import require
+
 BLOCK = 32  # weights of a row that share a scale and a least value, in 4 bits
 FEW = 2**17  # weights; with fewer a call of oneDNN's kernel costs more than it saves
 KINDS = ("float32", "int8", "int8_dynamic", "int4")
@@ -110,9 +112,8 @@ class Int4Linear(nn.Module):
     def __init__(self, q: Int[Tensor, "N D"], d: Float[Tensor, "N D/32"], m: Float[Tensor, "N D/32"],
                  bias: Float[Tensor, " N"] | None = None):  # fmt: skip
         super().__init__()
-        if q.shape[0] % 16 or q.shape[1] % BLOCK:
-            raise ValueError(f"A matrix of {q.shape[0]} x {q.shape[1]} cannot be kept in 4 bits: give one whose sides "
-                             f"are multiples of 16 and {BLOCK}.")  # fmt: skip
+        fits = q.shape[0] % 16 == q.shape[1] % BLOCK == 0
+        require(fits, "q", tuple(q.shape), f"of sides that are multiples of 16 and {BLOCK}, for 4 bits")
         self.packed = torch._convert_weight_to_int4pack_for_cpu(q.int(), 1)
         pairs = torch.stack([d, m + 8 * d], -1)  # torch computes (q - 8) d + what is second
         self.scales = pairs.transpose(0, 1).contiguous().bfloat16()  # (D / 32, N, 2)

@@ -23,7 +23,7 @@ K = num_kv_heads, d = D / H numbers a head.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +34,16 @@ from course_lib.attention import causal_mask, fused_attention, scaled_dot_produc
 from course_lib.gpt import GPT, STD, Cache, GPTOutput, Trace
 from course_lib.linear import Linear
 from course_lib.positions import Even
-from course_lib.settings import NotNegative, Positive, Settings, Share, Size, require, require_context
+from course_lib.settings import (
+    NotNegative,
+    Positive,
+    Settings,
+    Share,
+    Size,
+    divisor_of,
+    multiple_of,
+    require_context,
+)
 from course_lib.shapes import look_up, shaped, wide
 from course_lib.training import evaluation_mode
 
@@ -50,22 +59,16 @@ class LlamaConfig(Settings):
 
     vocab_size: Size = 49_152
     context_length: Size = 8192
-    d_model: Size = 576
+    d_model: Annotated[Size, multiple_of("num_heads", 2)] = 576  # heads of pairs
     num_layers: Size = 30
     num_heads: Size = 9
-    num_kv_heads: Size = 3
+    num_kv_heads: Annotated[Size, divisor_of("num_heads")] = 3
     d_ff: Size = 1536
     rope_theta: Positive = 100_000.0
     dropout: Share = 0.0
     eps: NotNegative = 1e-5
     tied: Literal[True, False] = True
 
-    def __post_init__(self):
-        super().__post_init__()
-        pairs = self.d_model % (2 * self.num_heads) == 0
-        require(pairs, "d_model", self.d_model, f"a multiple of {2 * self.num_heads}, for num_heads of pairs")
-        groups = self.num_heads % self.num_kv_heads == 0
-        require(groups, "num_kv_heads", self.num_kv_heads, f"a divisor of num_heads={self.num_heads}")
 
 
 SIZES = {

@@ -21,7 +21,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -31,8 +31,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.files import write_whole
-from course_lib.settings import Positive, Size, Texts, require, require_sizes
-from course_lib.shapes import shaped
+from course_lib.settings import Positive, Rule, Size, Texts, require
+from course_lib.shapes import require_tensors, shaped
+
+Linear = Annotated[nn.Linear, Rule(lambda part: isinstance(part, nn.Linear), "an nn.Linear of float numbers")]
 
 
 class LoRALinear(nn.Module):
@@ -41,12 +43,9 @@ class LoRALinear(nn.Module):
     `scale` is alpha / rank. ValueError for what is no `nn.Linear`, as layers in 8 or 4 bits, which pass no slopes on.
     """
 
-    def __init__(self, linear: nn.Linear, rank: int, alpha: float, generator: torch.Generator | None = None):
+    @shaped
+    def __init__(self, linear: Linear, rank: Size, alpha: Positive, generator: torch.Generator | None = None):
         super().__init__()
-        if not isinstance(linear, nn.Linear):
-            raise ValueError(f"A {type(linear).__name__} cannot be adapted: LoRA needs an nn.Linear of float numbers.")
-        require_sizes(rank=rank)
-        require(alpha > 0, "alpha", alpha, "a number above 0")
         self.linear, self.scale, self.on = linear.requires_grad_(False), alpha / rank, True
         N, D = linear.weight.shape
         self.A = nn.Parameter((torch.randn(rank, D, generator=generator) / D**0.5).to(linear.weight))
@@ -98,12 +97,9 @@ def add(model: nn.Module, rank: Size = 4, alpha: Positive | None = None, targets
     `train`: parts that learn as a whole, as a fresh head must. `alpha`: None for 2 * rank. ValueError for a model
     that is adapted already, and for targets that are in no name.
     """
-    if adapters(model):
-        raise ValueError(f"The {type(model).__name__} is adapted already: merge it first, or load it anew.")
+    require(not adapters(model), "model", type(model).__name__, "merged or loaded anew first: it is adapted already")
     names = _wanted(model, targets, train)
-    if not names:
-        raise ValueError(f"The {type(model).__name__} has no linear layer to adapt for targets={tuple(targets)!r}: "
-                         "give parts of the names in model.named_modules(), and a model of float numbers.")  # fmt: skip
+    require(bool(names), "targets", targets, "parts of the names of linear layers, in a model of float numbers")
     model.requires_grad_(False)
     generator, alpha = torch.Generator().manual_seed(seed), 2 * rank if alpha is None else alpha
     for name in names:
@@ -144,8 +140,7 @@ def merge(model: nn.Module) -> nn.Module:
 def save(model: nn.Module, file: str | Path) -> int:
     """Write what learned, and nothing else; returns the bytes of the file. ValueError for a model without adapters."""
     found = adapters(model)
-    if not found:
-        raise ValueError(f"The {type(model).__name__} has no adapters to save: call add first.")
+    require(bool(found), "model", type(model).__name__, "adapted first, by add: it has no adapters to save")
     tensors = {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
     scales = {f"scale.{name}": repr(part.scale) for name, part in found.items()}
     write_whole(file, safetensors.torch.save(tensors, scales | {"sum": _sum(scales, tensors)}))
@@ -169,20 +164,13 @@ def load(model: nn.Module, file: str | Path) -> nn.Module:
                   if key.startswith("scale.")}  # fmt: skip
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise ValueError(f"{file} holds no adapter ({error}): give a file that lora.save wrote.") from None
-    shapes = {name: tuple(part.weight.shape) for name, part in model.named_modules() if isinstance(part, nn.Linear)}
-    for name in sorted(scales):
-        A, B = tensors.get(f"{name}.A"), tensors.get(f"{name}.B")
-        if A is None or B is None or shapes.get(name) != (len(B), A.shape[1]):
-            theirs = "incomplete" if A is None or B is None else f"({len(B)}, {A.shape[1]})"
-            raise ValueError(f"{file} is of another model: its {name} is {theirs} and this model's "
-                             f"{shapes.get(name, 'none')}.")  # fmt: skip
+    require(bool(scales), "file", str(file), "one that lora.save wrote: it holds no adapter")
     whole = {key: value for key, value in tensors.items() if key.rpartition(".")[0] not in scales}
+    pairs = {name: [tensors.get(f"{name}.{part}", torch.empty(0, 0)) for part in "BA"] for name in scales}
+    found = whole | {name: torch.empty(len(B), A.shape[1], device="meta") for name, (B, A) in pairs.items()}
     own = dict(model.named_parameters())
-    for key, value in whole.items():
-        if key not in own or own[key].shape != value.shape:
-            raise ValueError(f"{file} is of another model: its {key} is {tuple(value.shape)} and does not fit.")
-    if not scales:
-        raise ValueError(f"{file} holds no adapter: give a file that lora.save wrote.")
+    places = own | {name: part.weight for name, part in model.named_modules() if isinstance(part, nn.Linear)}
+    require_tensors(found, {name: places[name] for name in found if name in places}, str(file))
     model.requires_grad_(False)
     for name, scale in scales.items():
         rank = len(tensors[f"{name}.A"])

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int, Integer
+from jaxtyping import Bool, Float, Int, Integer, Real
 from torch import Tensor, nn
 
 from course_lib.settings import Rule, number, require, whole
@@ -28,7 +28,7 @@ IGNORED = -100  # torch's own default
 Loss = tuple[Float[Tensor, ""], Int[Tensor, ""]]  # (the mean, over how many answers)
 LossFunction = Callable[[nn.Module, Any], Tensor | tuple[Tensor, float | Tensor]]
 AnyWhole = Annotated[int, Rule(lambda value: whole(value, -(2**63)), "a whole number")]
-NOTHING = "loss_fn returned a mean over 0 things: a batch must hold at least one that counts."
+COUNTED = "a mean over something, not over 0 things: a batch must hold at least one that counts"
 
 
 def loss_and_count(answer: Tensor | tuple[Tensor, float | Tensor]) -> tuple[Tensor, float | Tensor]:
@@ -37,16 +37,14 @@ def loss_and_count(answer: Tensor | tuple[Tensor, float | Tensor]) -> tuple[Tens
     A mean on its own counts once. ValueError for what is no mean, and for a count that is no number of 0 or more.
     """
     loss, count = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, 1.0)
-    if not isinstance(loss, Tensor) or loss.numel() != 1:
-        got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
-        raise ValueError(f"loss_fn returned {got}: it must return one number as a tensor, the mean loss of the batch.")
+    one = isinstance(loss, Tensor) and loss.numel() == 1
+    require(one, "what loss_fn returned", loss, "one number as a tensor, the mean loss of the batch")
     loss = loss.reshape(())
     if number(count) and count > 0:
         return loss, float(count)
     count = torch.zeros((), device=loss.device) if number(count) and count == 0 else count
-    if not isinstance(count, Tensor) or count.numel() != 1 or count.is_complex():
-        got = count if isinstance(count, float | int) else f"a {type(count).__name__}"
-        raise ValueError(f"loss_fn returned {got} beside the loss: return the mean, or with it how many things count.")
+    fits = isinstance(count, Tensor) and count.numel() == 1 and not count.is_complex()
+    require(fits, "what loss_fn returned beside the loss", count, "one number, how many things count in the mean")
     count = count.detach().reshape(()).to(loss.device, non_blocking=loss.is_cuda)
     return loss.masked_fill(count == 0, 0.0), count  # the mean over nothing is NaN
 
@@ -73,8 +71,10 @@ def mean_cross_entropy(
     return mean, (labels != ignore_index).sum()
 
 
+@shaped
 def perplexity(
-    log_probs: Float[Tensor, "..."] | Float[np.ndarray, "..."], mask: Bool[Tensor, "..."] | None = None
+    log_probs: Real[Tensor, "*N"] | Real[np.ndarray, "*N"],
+    mask: Bool[Tensor, "*N"] | Bool[np.ndarray, "*N"] | None = None,
 ) -> float:
     """exp of the mean of -log p, p in nats: among how many equally likely symbols the model is, on average, in doubt.
 
@@ -84,16 +84,9 @@ def perplexity(
     4.0
     """
     log_probs = torch.as_tensor(log_probs).double()
-    if mask is not None:
-        mask = torch.as_tensor(mask)
-        if mask.dtype != torch.bool or mask.shape != log_probs.shape:
-            got, wanted = f"{mask.dtype} of shape {tuple(mask.shape)}", tuple(log_probs.shape)
-            raise ValueError(f"mask is {got}: give booleans of the shape of log_probs, {wanted}.")
-        log_probs = log_probs[mask]
-    if not log_probs.numel():
-        raise ValueError("There is no symbol to take the perplexity of: none was given, or all of it is masked.")
-    if (log_probs > 1e-6).any():
-        raise ValueError(f"log_probs holds {log_probs.max():.4g}, and none is above 0: give log p and not -log p.")
+    log_probs = log_probs if mask is None else log_probs[torch.as_tensor(mask)]
+    require(log_probs.numel() > 0, "mask", mask, "True for a symbol at least, and not all of it is masked")
+    require(not (log_probs > 1e-6).any(), "log_probs", log_probs.max().item(), "0 or less: give log p and not -log p")
     return float(torch.exp(-log_probs.mean()))
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import optimize, sparse
 
-from course_lib.settings import Count, Positive, Size, require
+from course_lib.settings import Count, Positive, Size, require, require_as_many
 from course_lib.shapes import shaped
 from course_lib.vocab import Vocab
 
@@ -86,10 +86,8 @@ class Neuron:
     def fit(self, X: Table, labels: Int[np.ndarray, " N"]) -> "Neuron":
         """Finds the weights; returns itself. ValueError where lengths differ or one of the two labels is missing."""
         X, labels = _table(X), np.asarray(labels)
-        if X.shape[0] != len(labels) or set(labels.tolist()) != {0, 1}:
-            kinds = sorted(set(labels.tolist()))
-            raise ValueError(f"{X.shape[0]} rows came with {len(labels)} labels, of the kinds {kinds}: give a label "
-                             "for each row, and both 0 and 1.")  # fmt: skip
+        require_as_many(rows=range(X.shape[0]), labels=labels)
+        require(set(labels.tolist()) == {0, 1}, "labels", sorted(set(labels.tolist())), "0 and 1, both of them")
         self.C = self._chosen(X[:TRIED], labels[:TRIED]) if self.given is None else self.given
         sign, turned, C = np.where(labels == 1, 1, -1), X.T, self.C
 

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from course_lib.losses import perplexity
-from course_lib.settings import Count, Size
+from course_lib.settings import Count, Size, require
 from course_lib.shapes import plain, shaped
 
 PIECE = 1 << 20  # symbols scored at once, to bound the memory
@@ -220,10 +220,7 @@ class NgramModel:
 def _symbols(text: Sequence, name: str) -> Sequence:
     """The text as Python's own strings or numbers, or a ValueError."""
     text = plain(text)
-    if not isinstance(text, Sequence):
-        raise ValueError(f"The {name} is a {type(text).__name__}: give a string, or a list of words or numbers.")
-    if not text:
-        raise ValueError(f"The {name} is empty: give at least one symbol.")
-    if not isinstance(text[0], Hashable):
-        raise ValueError(f"The {name} is a list of lists: join the sentences into one list first.")
+    fits = isinstance(text, Sequence) and len(text) > 0
+    require(fits, name, text, "a string, or a list of words or numbers, with one symbol at least")
+    require(isinstance(text[0], Hashable), name, text, "one list, and not one of lists: join the sentences first")
     return text

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
+from course_lib.settings import require
 from course_lib.shapes import shaped
 
 
@@ -18,10 +19,9 @@ def lengths_of(attention_mask: Bool[Tensor, "B T"] | None) -> Int[Tensor, " B"] 
     if attention_mask is None:
         return None
     lengths = attention_mask.sum(1)
-    if not all_hold(lengths > 0):
-        raise ValueError(f"Sequence {lengths.tolist().index(0)} is empty: leave it out, or give it a token.")
-    if not all_hold(~(attention_mask[:, 1:] & ~attention_mask[:, :-1]).any(1)):
-        raise ValueError("attention_mask has True after False: a sequence's padding must come after its text.")
+    require(all_hold(lengths > 0), "lengths", lengths, "1 or more: leave an empty sequence out, or give it a token")
+    ends = all_hold(~(attention_mask[:, 1:] & ~attention_mask[:, :-1]).any(1))
+    require(ends, "attention_mask", attention_mask, "without True after False: padding comes after a text")
     return lengths
 
 

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from course_lib.settings import Count, Rule, Size, whole
+from course_lib.settings import Count, Rule, Size, require, require_context, whole
 from course_lib.shapes import shaped
 
 Even = Annotated[int, Rule(lambda value: whole(value, 2) and value % 2 == 0, "an even whole number: sines, cosines")]
@@ -35,10 +35,10 @@ def _angles(context_length: Size, size: Even) -> Float[Tensor, "context_length s
     return torch.arange(context_length, dtype=torch.float64)[:, None] * frequencies
 
 
-def _require_positions(length: int, context_length: int) -> None:
-    if length > context_length:
-        raise ValueError(f"The sequence has {length} positions and the model knows {context_length}: cut the sequence, "
-                         "or make the model with a larger context_length.")  # fmt: skip
+def require_so_far(attention_mask: Bool[Tensor, "B S"], length: int) -> None:
+    """ValueError for a mask of other places than those so far."""
+    what = f"of shape {(len(attention_mask), length)}, one boolean for each token so far"
+    require(attention_mask.shape[1] == length, "attention_mask", tuple(attention_mask.shape), what)
 
 
 def _rows(length: int, start: int, attention_mask: Bool[Tensor, "B S"] | None) -> slice | Int[Tensor, "B T"]:
@@ -46,9 +46,7 @@ def _rows(length: int, start: int, attention_mask: Bool[Tensor, "B S"] | None) -
     here = slice(start, start + length)
     if attention_mask is None:
         return here
-    if attention_mask.shape[1] != start + length:
-        got, wanted = tuple(attention_mask.shape), (len(attention_mask), start + length)
-        raise ValueError(f"attention_mask has shape {got}: give {wanted}, one boolean for each token so far.")
+    require_so_far(attention_mask, start + length)
     return (attention_mask.cumsum(1) - 1).clamp(min=0)[:, here]
 
 
@@ -64,7 +62,7 @@ class SinusoidalPositions(nn.Module):
         self, length: Size, start: Count = 0, attention_mask: Bool[Tensor, "B S"] | None = None
     ) -> Float[Tensor, "*B length d_model"]:
         """The rows of `length` places from `start` on. With a mask of all places so far padding does not count."""
-        _require_positions(start + length, len(self.table))
+        require_context(start + length, len(self.table))
         return self.table[_rows(length, start, attention_mask)]
 
 
@@ -80,7 +78,7 @@ class LearnedPositions(nn.Module):
         self, length: Size, start: Count = 0, attention_mask: Bool[Tensor, "B S"] | None = None
     ) -> Float[Tensor, "*B length d_model"]:
         """As `SinusoidalPositions.forward`."""
-        _require_positions(start + length, self.table.num_embeddings)
+        require_context(start + length, self.table.num_embeddings)
         return self.table.weight[_rows(length, start, attention_mask)]
 
 
@@ -103,9 +101,9 @@ class RotaryPositions(nn.Module):
     def forward(self, x: Float[Tensor, "*batch T D"], start: Count = 0) -> Float[Tensor, "*batch T D"]:
         """The vectors of positions start, start + 1, ..., each turned by its own angles; ValueError beyond the last."""
         T, D = x.shape[-2:]
-        if self.head_size != D:  # by hand, as attention calls this from within its own door, and size 2 would broadcast
-            raise ValueError(f"The vectors have size {D}: these positions turn vectors of size {self.head_size}.")
-        _require_positions(start + T, len(self.cos))
+        # By hand, as attention calls this from within its own door, and size 2 would broadcast.
+        require(self.head_size == D, "x", tuple(x.shape), f"vectors of size {self.head_size}")
+        require_context(start + T, len(self.cos))
         cos, sin = (table[start : start + T].to(x.dtype) for table in (self.cos, self.sin))  # (T, D / 2)
         even, odd = x[..., 0::2], x[..., 1::2]  # (..., T, D / 2)
         return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)  # (..., T, D)

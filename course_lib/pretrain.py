@@ -41,6 +41,8 @@ from torch import Tensor, nn
 from course_lib import bert, data, device, files, gpt, tokenizers, training, training_files
 from course_lib.files import existing, write_whole
 from course_lib.head_start import begin, log_frequencies, look_around, look_at, look_back, skipgram_table  # noqa: F401
+from course_lib.settings import require
+from course_lib.shapes import require_tensors
 from course_lib.tokenizers import BPETokenizer, CharacterTokenizer, Tokenizer, WordPieceTokenizer
 from course_lib.wordpiece import count_score
 
@@ -188,9 +190,7 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokeniz
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a model ({error}): copy it again.") from None
     tensors = training_files.read_tensors(weights, card.get("sha256"))  # folders of before have no sum
-    if len(tokenizer) != config.vocab_size:
-        pieces = f"{len(tokenizer)} pieces and its model {config.vocab_size}"
-        raise ValueError(f"The tokenizer in {folder} has {pieces}: they belong to two runs.")
+    require(len(tokenizer) == config.vocab_size, "tokenizer", tokenizer, f"that of the model in {folder}, of one run")
     if isinstance(config, gpt.GPTConfig) and "tokens.weight" in tensors:
         tensors["head.weight"] = tensors["tokens.weight"]  # the file holds what is tied once
     origin = f"The model in {folder}"
@@ -198,7 +198,7 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokeniz
         if config.num_layers > len(tensors):
             raise RuntimeError
         with torch.device("meta"):  # before any memory is taken
-            training_files.require_fitting(tensors, build(config), origin)
+            require_tensors(tensors, build(config).state_dict(), origin)
     except (RuntimeError, TypeError):  # a table of more numbers than torch can count
         raise ValueError(f"{path} speaks of a larger model than {weights} holds: they belong to two runs.") from None
     model = build(config)

@@ -34,14 +34,13 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from course_lib.intervals import ranks
-from course_lib.settings import Count, NotNegative, Positive, Rule, Settings, Size, number, require, whole
+from course_lib.settings import Count, NotNegative, Portion, Positive, Rule, Settings, Size, number, require, whole
 from course_lib.shapes import shaped, wide
 from course_lib.training import evaluation_mode
 
 PADDING = -100  # behind the end of a short line: no token, and nothing that a loss counts
 ORDERS = (*range(2, 65), 80, 96, 128, 192, 256, 512)
 
-Part = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "a share above 0 and up to 1")]
 Delta = Annotated[float, Rule(lambda value: number(value) and 0 < value < 1, "a share between 0 and 1, as 1e-5")]
 Order = Annotated[int, Rule(lambda value: whole(value, 2), "a whole number of 2 or more")]
 Orders = Annotated[Sequence[int], Rule(lambda some: len(some) > 0 and all(whole(one, 2) for one in some),
@@ -218,7 +217,7 @@ def step_gradient(model, rows, plan: Plan, chance: torch.Generator, losses: Call
 
 
 @shaped
-def rdp(rate: Part, noise: Positive, order: Order) -> float:
+def rdp(rate: Portion, noise: Positive, order: Order) -> float:
     """Renyi divergence of one step: how far apart its results can be with and without one line, at a whole order.
 
     `rate`: the chance of a line to be in a batch; `noise`: sigma in units of the clip. Mironov, Talwar, Zhang (2019):
@@ -234,13 +233,13 @@ def rdp(rate: Part, noise: Positive, order: Order) -> float:
 
 
 @shaped
-def epsilon(rate: Part, noise: Positive, steps: Size, delta: Delta, orders: Orders = ORDERS) -> float:
+def epsilon(rate: Portion, noise: Positive, steps: Size, delta: Delta, orders: Orders = ORDERS) -> float:
     """The smallest epsilon that the orders give for so many steps (Mironov 2017, proposition 3)."""
     return min(steps * rdp(rate, noise, order) + math.log(1 / delta) / (order - 1) for order in orders)
 
 
 @shaped
-def noise_for(target: Positive, rate: Part, steps: Size, delta: Delta) -> float:
+def noise_for(target: Positive, rate: Portion, steps: Size, delta: Delta) -> float:
     """The least noise, to a thousandth, with which so many steps cost at most `target`."""
     low, high = 0.05, 0.1
     while epsilon(rate, high, steps, delta) > target:

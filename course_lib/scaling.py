@@ -29,7 +29,7 @@ from scipy import optimize, stats
 
 from course_lib.gpt import GPTConfig
 from course_lib.intervals import Confidence, Interval
-from course_lib.settings import Positive, require, require_context, require_sizes
+from course_lib.settings import Positive, Size, number, require, require_context
 from course_lib.shapes import shaped
 
 # --- Counts -----------------------------------------------------------------------------------------------------------
@@ -49,7 +49,8 @@ def parameters(config: GPTConfig) -> int:
     return tables + config.num_layers * (attention + network + 2 * norm) + norm
 
 
-def forward_flops(config: GPTConfig, batch_size: int, length: int | None = None) -> int:
+@shaped
+def forward_flops(config: GPTConfig, batch_size: Size, length: Size | None = None) -> int:
     """Additions and multiplications in the matrix products of one reading; `length` None for a full context."""
     T = _length(config, batch_size, length)
     D, F = config.d_model, config.d_ff or 4 * config.d_model
@@ -58,7 +59,8 @@ def forward_flops(config: GPTConfig, batch_size: int, length: int | None = None)
     return 2 * batch_size * T * (weights + attention)
 
 
-def training_flops(config: GPTConfig, batch_size: int, length: int | None = None, checkpointing: bool = False) -> int:
+@shaped
+def training_flops(config: GPTConfig, batch_size: Size, length: Size | None = None, checkpointing: bool = False) -> int:
     """Those of one training step: there, and twice as many on the way back; with checkpointing the blocks once more.
 
     (All but each block's last product: the way back needs nothing that comes out of it, and torch stops there.)
@@ -86,8 +88,9 @@ class Memory(NamedTuple):
         return sum(self)
 
 
+@shaped
 def training_memory(
-    config: GPTConfig, batch_size: int, length: int | None = None, checkpointing: bool = False
+    config: GPTConfig, batch_size: Size, length: Size | None = None, checkpointing: bool = False
 ) -> Memory:
     """Bytes of one training step without dropout, with the fused attention kernel, which keeps no T x T scores.
 
@@ -104,7 +107,6 @@ def training_memory(
 
 
 def _length(config: GPTConfig, batch_size: int, length: int | None) -> int:
-    require_sizes(batch_size=batch_size, length=config.context_length if length is None else length)
     require_context(length or 1, config.context_length)
     return config.context_length if length is None else length
 
@@ -152,12 +154,12 @@ def fit_power_law(sizes: Real[np.ndarray, " N"], losses: Real[np.ndarray, " N"],
     ValueError for numbers that are not above 0, and for fewer runs or sizes than there are numbers to find.
     """
     sizes, losses = np.asarray(sizes, np.float64), np.asarray(losses, np.float64)
-    for name, values in (("sizes", sizes), ("losses", losses)):
-        bad = values[~((values > 0) & np.isfinite(values))]
-        require(not len(bad), name, float(bad[0]) if len(bad) else None, "numbers above 0")
+    for size, loss in zip(sizes.tolist(), losses.tolist()):
+        require(number(size) and size > 0, "sizes", size, "numbers above 0")
+        require(number(loss) and loss > 0, "losses", loss, "numbers above 0")
     found = 3 if floor else 2
-    require(len(set(sizes)) >= found and len(sizes) > found, "sizes", len(set(sizes)),
-            f"at least {found} different ones, and more than {found} runs, for a law of {found} numbers")  # fmt: skip
+    fit = len(set(sizes)) >= found < len(sizes)
+    require(fit, "sizes", len(set(sizes)), f"at least {found} different ones, in more than {found} runs")
     middle = np.exp(np.log(sizes).mean())
 
     def law(x, *numbers):  # in units of the middle size, so that the numbers can be told apart

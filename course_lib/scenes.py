@@ -16,12 +16,12 @@ Shapes: N scenes, pictures of 24 x 24 dots with red, green and blue.
 """
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int64
 
-from course_lib.settings import Count, Size, require
+from course_lib.settings import Count, Part, Rule, Size, require, require_rules, rules_of
 from course_lib.shapes import shaped
 
 SIDE = 24
@@ -40,17 +40,19 @@ SEEN = tuple(name for name in NAMES if name not in NEVER_SEEN)
 
 WORDS = ("", "a", *COLOURS, *SHAPES, *"at the left right of above below top centre bottom".split())  # 0 fills up
 LENGTH = 8
+KNOWN = f"one of {', '.join(WORDS[1:])}"
 
 
 class Thing(NamedTuple):
     """One thing of a scene; `place` counts the nine places row by row, from 0 to 8."""
 
-    colour: str
-    shape: str
-    place: int
+    colour: Literal[tuple(COLOURS)]
+    shape: Literal[SHAPES]
+    place: Annotated[int, Rule(range(9).__contains__, "a whole number from 0 to 8")]
 
 
-Scene = Sequence[Thing]
+OF_A_THING = rules_of(Thing.__annotations__)
+Scene = Annotated[Sequence[Thing], Rule(lambda scene: len(scene) in (1, 2), "a list of one Thing or two")]
 
 
 # --- Words ------------------------------------------------------------------------------------------------------------
@@ -63,20 +65,20 @@ def relation(one: Thing, other: Thing) -> str:
     'left of'
     """
     (row, column), (other_row, other_column) = divmod(one.place, 3), divmod(other.place, 3)
-    if (row == other_row) == (column == other_column):
-        raise ValueError(f"Places {one.place} and {other.place} have no relation: give two of one row or one column.")
+    require((row == other_row) != (column == other_column), "other", other, f"in a row or a column with {one}")
     if row == other_row:
         return "left of" if column < other_column else "right of"
     return "above" if row < other_row else "below"
 
 
+@shaped
 def caption(scene: Scene) -> str:
     """What is true of a scene of one thing or two; of two, the first is named first.
 
     >>> caption([Thing("red", "circle", 3), Thing("blue", "ring", 5)])
     'a red circle left of a blue ring'
     """
-    _require(scene)
+    _require_things(scene)
     first = scene[0]
     if len(scene) == 1:
         return f"a {first.colour} {first.shape} at the {PLACES[first.place]}"
@@ -87,15 +89,15 @@ def _told(one: Thing, words: str, other: Thing) -> str:
     return f"a {one.colour} {one.shape} {words} a {other.colour} {other.shape}"
 
 
-def false_caption(scene: Scene, change: str) -> str:
+@shaped
+def false_caption(scene: Scene, change: Literal[CHANGES]) -> str:
     """The caption with one `change` (one of CHANGES) after which it is no longer true. For a scene of two things whose
     colours differ, and their shapes, as `sample` draws them.
 
     >>> false_caption([Thing("red", "circle", 3), Thing("blue", "ring", 5)], "order")
     'a blue ring left of a red circle'
     """
-    require(change in CHANGES, "change", change, f"one of {', '.join(CHANGES)}")
-    _require(scene)
+    _require_things(scene)
     unlike = len(scene) == 2 and scene[0].colour != scene[1].colour and scene[0].shape != scene[1].shape
     require(unlike, "scene", scene, "two things of unlike colours and unlike shapes")
     (one, other), words = scene, relation(*scene)
@@ -120,17 +122,14 @@ def encode(captions: Sequence[str]) -> Int64[np.ndarray, "N 8"]:
         words = text.split()
         require(0 < len(words) <= LENGTH, "caption", text, f"a text of 1 to {LENGTH} words")
         for place, word in enumerate(words):
-            require(word in WORDS, "word", word, f"one of {', '.join(WORDS[1:])}")
+            require(word in WORDS, "word", word, KNOWN)
             row[place] = WORDS.index(word)
     return ids
 
 
-def _require(scene: Scene) -> None:
-    require(len(scene) in (1, 2), "scene", scene, "a list of one Thing or two")
-    for colour, shape, place in scene:
-        require(colour in COLOURS, "colour", colour, f"one of {', '.join(COLOURS)}")
-        require(shape in SHAPES, "shape", shape, f"one of {', '.join(SHAPES)}")
-        require(place in range(9), "place", place, "a whole number from 0 to 8")
+def _require_things(scene: Scene) -> None:
+    for thing in scene:
+        require_rules(OF_A_THING, Thing(*thing)._asdict())
 
 
 # --- Pictures ---------------------------------------------------------------------------------------------------------
@@ -145,10 +144,11 @@ def inside(shape: str, across: Float[np.ndarray, "*dots"], down: Float[np.ndarra
             "triangle": (down <= 0.8) & (np.abs(across) <= (down + 1) / 1.7)}[shape]  # fmt: skip
 
 
+@shaped
 def draw(scene: Scene, rng: np.random.Generator | int) -> Float[np.ndarray, "24 24 3"]:
     """A picture of a scene, numbers from 0 to 1. What the caption does not say is drawn by chance, or by a seed."""
     rng = np.random.default_rng(rng)
-    _require(scene)
+    _require_things(scene)
     picture = np.full((SIDE, SIDE, 3), rng.uniform(0.05, 0.25))
     dots = (np.arange(3 * SIDE) + 0.5) / 3  # nine points a dot: edges are as soft as in a photograph
     for colour, shape, place in scene:
@@ -173,12 +173,12 @@ class Sample(NamedTuple):
 
 
 @shaped
-def sample(count: Size, seed: Count, pairs: float = 0.7, names: Collection[Name] = SEEN) -> Sample:
+def sample(count: Size, seed: Count, pairs: Part = 0.7, names: Collection[Name] = SEEN) -> Sample:
     """Scenes by chance, of things with these (colour, shape); about a share `pairs` of them has two things.
 
     Two things stand in one row or one column, and differ in colour and in shape. ValueError where no two names do.
     """
-    require(0 <= pairs <= 1, "pairs", pairs, "a share from 0 to 1")
+
     rng, names = np.random.default_rng(seed), list(names)
     twos = [(one, other) for one in names for other in names if one[0] != other[0] and one[1] != other[1]]
     require(bool(twos or (names and not pairs)), "names", names, "(colour, shape)s of which two differ in both")

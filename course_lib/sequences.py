@@ -27,7 +27,7 @@ from course_lib.convolution import CNNClassifier  # noqa: F401  (lessons)
 from course_lib.losses import accuracy, classification_loss, next_token_loss, perplexity  # noqa: F401  (lessons)
 from course_lib.ngram import NgramModel  # noqa: F401  (lessons)
 from course_lib.padding import all_hold, lengths_of, reverse
-from course_lib.settings import Count, Rule, Share, Size, Token, number
+from course_lib.settings import Count, Rule, Share, Size, Token, number, require
 from course_lib.shapes import look_up, shaped
 
 # --- Recurrent cells, by hand (lesson 09) ---------------------------------------------------------------------------
@@ -147,10 +147,10 @@ class Recurrent(nn.Module):
     @shaped
     def forward(self, inputs: Float[Tensor, "B T input_size"], lengths: Int[Tensor, " B"] | None = None,
                 state: State | None = None) -> tuple[Float[Tensor, "B T H"], State]:  # fmt: skip
-        if lengths is not None and not all_hold((lengths >= 1) & (lengths <= inputs.shape[1])):
-            raise ValueError(f"lengths is {lengths.tolist()}: give whole numbers from 1 to {inputs.shape[1]}.")
-        if state is not None and len(state) != len(self.cells):
-            raise ValueError(f"The state is one of {len(state)} cells, not {len(self.cells)}: give what this returned.")
+        fit = lengths is None or all_hold((lengths >= 1) & (lengths <= inputs.shape[1]))
+        require(fit, "lengths", lengths, f"whole numbers from 1 to {inputs.shape[1]}")
+        cells = len(self.cells) if state is None else len(state)
+        require(cells == len(self.cells), "state", state, f"what this gave, {len(self.cells)} and not {cells} cells")
         x, new_state = inputs, []
         for first in range(0, len(self.cells), self.directions):
             outputs = []
@@ -294,8 +294,8 @@ class RecurrentEncoderDecoder(nn.Module):
 
         The mask is True for text, then False for padding. ValueError where the weights are asked of a model without.
         """
-        if return_attention and self.attention is None:
-            raise ValueError("This model was made with attention=False: it has no weights to return.")
+        has = self.attention is not None or not return_attention
+        require(has, "return_attention", return_attention, "False for a model that was made with attention=False")
         logits, _, weights = self._write(target_ids, *self._read(source_ids, source_mask), source_mask)
         return (logits, weights) if return_attention else logits
 

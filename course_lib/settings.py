@@ -7,25 +7,42 @@ What a setting may be stands in its annotation, and the annotation is the check:
         rows: Size = 4                        # GardenConfig(rows=0) is a ValueError: "rows=0 cannot be used: ..."
         order: Literal["sun", "rain"] = "sun"
         most: Size | None = None
+        shade: Annotated[Count, at_most("rows")] = 1
 
-`Settings` reads the annotations of a dataclass, `shapes.shaped` those of a function. What is left out: settings that
-must fit together, which `require` is for.
+`Settings` reads the annotations of a dataclass, `shapes.shaped` those of a function. What is left out: whatever more
+than two settings say together, which `require` is for.
 """
 
 import dataclasses
 import math
 import numbers
+import operator
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Sized
 from typing import Annotated, Any, NamedTuple
 
 
 class Rule(NamedTuple):
-    """What a value must be: a test, and the same in words."""
+    """What a value must be: a test, and the same in words. With `other`, beside the value of that name, in words {}."""
 
-    holds: Callable[[Any], bool]
+    holds: Callable[..., bool]
     words: str
+    other: str = ""
+
+
+def at_most(other: str) -> Rule:
+    return Rule(operator.le, f"at most {other}={{}}", other)
+
+
+def multiple_of(other: str, times: int = 1) -> Rule:
+    factor = f"{times} * " if times > 1 else ""
+    return Rule(lambda value, size: value % (times * size) == 0, f"a multiple of {factor}{other}={{}}", other)
+
+
+def divisor_of(other: str) -> Rule:
+    return Rule(lambda value, size: size % value == 0, f"a divisor of {other}={{}}", other)
 
 
 def whole(value: object, least: int) -> bool:
@@ -44,19 +61,20 @@ Token = Annotated[int, Rule(lambda value: isinstance(value, numbers.Integral), "
 Positive = Annotated[float, Rule(lambda value: number(value) and value > 0, "a number above 0")]
 NotNegative = Annotated[float, Rule(lambda value: number(value) and value >= 0, "a number of 0 or more")]
 Share = Annotated[float, Rule(lambda value: number(value) and 0 <= value < 1, "a share from 0 to below 1")]
+Part = Annotated[float, Rule(lambda value: number(value) and 0 <= value <= 1, "a share from 0 to 1")]
+Portion = Annotated[float, Rule(lambda value: number(value) and 0 < value <= 1, "a number above 0 and at most 1")]
 Texts = Annotated[Sequence[str], Rule(lambda value: not isinstance(value, str), "a list of texts, in brackets")]
+Width = Annotated[Size, multiple_of("num_heads")]  # of a vector, which is cut into heads of one size
 
 
-def rule_of(hint: Any) -> Rule | None:
-    """What an annotation asks of a value; `| None` admits None as well."""
-    parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    rules = [rule for part in parts for rule in _rules(part)]
-    if not rules:
-        return None
-    (rule,) = rules
-    if type(None) in parts:
-        return Rule(lambda value: value is None or rule.holds(value), f"None or {rule.words}")
-    return rule
+def rules_of(hints: Mapping[str, Any]) -> list[tuple[str, Rule]]:
+    """What annotations ask, by name: first of each value by itself. `| None` admits None as well."""
+    found = []
+    for name, hint in hints.items():
+        parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+        for rule in (rule for part in parts for rule in _rules(part)):
+            found.append((name, _or_none(rule) if type(None) in parts else rule))
+    return sorted(found, key=lambda pair: bool(pair[1].other))
 
 
 def _rules(part: Any) -> list[Rule]:
@@ -64,6 +82,18 @@ def _rules(part: Any) -> list[Rule]:
         choices = typing.get_args(part)
         return [Rule(choices.__contains__, " or ".join(map(repr, choices)))]
     return [rule for rule in getattr(part, "__metadata__", ()) if isinstance(rule, Rule)]
+
+
+def _or_none(rule: Rule) -> Rule:
+    return Rule(lambda value: value is None or rule.holds(value), f"None or {rule.words}")
+
+
+def require_rules(rules: list[tuple[str, Rule]], values: Mapping[str, Any]) -> None:
+    """ValueError for the first value that is not as its rule says."""
+    for name, (holds, words, other) in rules:
+        if {name, other or name} <= values.keys():
+            beside = [values[other]] if other else []
+            require(holds(values[name], *beside), name, values[name], words.format(*beside) if other else words)
 
 
 def require(holds: bool, name: str, value: object, what: str) -> None:
@@ -74,25 +104,36 @@ def require(holds: bool, name: str, value: object, what: str) -> None:
     ValueError: window=0 cannot be used: window must be a whole number of 1 or more.
     """
     if not holds:
-        raise ValueError(f"{name}={value!r:.60} cannot be used: {name} must be {what}.")
+        raise ValueError(f"{name}={' '.join(repr(value).split()):.60} cannot be used: {name} must be {what}.")
 
 
-def require_sizes(**sizes: object) -> None:
-    """ValueError for the first that is no whole number of 1 or more."""
-    for name, size in sizes.items():
-        require(whole(size, 1), name, size, "a whole number of 1 or more")
+def require_as_many(least: int = 0, /, **things: Sized) -> None:
+    """ValueError unless there are as many of each, and at least so many."""
+    sizes = [len(some) for some in things.values()]
+    if len(set(sizes)) > 1 or min(sizes) < least:
+        found = " and ".join(f"{size} {name.replace('_', ' ')}" for size, name in zip(sizes, things))
+        raise ValueError(f"There are {found}: give as many of each, at least {max(1, least)}.")
 
 
-def require_heads(d_model: int, num_heads: int) -> None:
-    """ValueError unless a vector can be cut into as many heads of one size."""
-    require(d_model % num_heads == 0, "d_model", d_model, f"a multiple of num_heads={num_heads}")
+def require_ids(ids: Iterable[int], size: int, what: str) -> None:
+    """ValueError for the first that is none of 0 to size - 1."""
+    for number in ids:
+        if not 0 <= number < size or number % 1:
+            raise ValueError(f"There is no {what} {number}: ids go from 0 to {size - 1}.")
+
+
+def require_once(names: Iterable[Hashable], what: str, where: str = "") -> None:
+    """ValueError for a name that comes again."""
+    name, times = next(iter(Counter(names).most_common(1)), ("", 0))
+    if times > 1:
+        raise ValueError(f"The {what} {name!r} comes {times} times{where}: keep one of them.")
 
 
 def require_context(length: int, context_length: int) -> None:
     """ValueError for a text that a model has no positions for."""
     if length > context_length:
-        raise ValueError(f"A text has {length} tokens and the model reads {context_length}: cut it, or make a model "
-                         "with a larger context_length.")  # fmt: skip
+        raise ValueError(f"The sequence has {length} positions and the model knows {context_length}: cut the sequence, "
+                         "or make the model with a larger context_length.")  # fmt: skip
 
 
 class Settings:
@@ -107,7 +148,4 @@ class Settings:
     """
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            if rule := rule_of(field.type):
-                value = getattr(self, field.name)
-                require(rule.holds(value), field.name, value, rule.words)
+        require_rules(rules_of({field.name: field.type for field in dataclasses.fields(self)}), vars(self))

@@ -22,7 +22,7 @@ import re
 import threading
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Integer, Real, Shaped, jaxtyped, print_bindings
 from torch import Tensor, nn
 
-from course_lib.settings import require, rule_of
+from course_lib.settings import require_rules, rules_of
 
 
 class _Doors(threading.local):
@@ -46,16 +46,16 @@ def shaped(function: Callable) -> Callable:
     hints = {name: parts for name, parameter in parameters.items() if (parts := _parts(parameter.annotation))}
     axes = {axis.lstrip("*#") for parts in hints.values() for part in parts for axis in _axes_of(part)}
     names = list(itertools.takewhile(lambda name: parameters[name].kind in BY_POSITION, parameters))
-    rules = {name: rule for name, parameter in parameters.items() if (rule := rule_of(parameter.annotation))}
+    rules = rules_of({name: parameter.annotation for name, parameter in parameters.items()})
+    defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
 
     @functools.wraps(function)
     def checked(*args, **kwargs):
         if _doors.entered or torch.compiler.is_compiling():
             return function(*args, **kwargs)
         given = dict(zip(names, args)) | kwargs
-        for name, rule in rules.items():
-            if name in given:
-                require(rule.holds(given[name]), name, given[name], rule.words)
+        if rules:
+            require_rules(rules, defaults | given)
         if hints and (arrays := _check_shapes(given, hints, axes)):
             args = (*(arrays.get(name, value) for name, value in zip(names, args)), *args[len(names) :])
             kwargs = {name: arrays.get(name, value) for name, value in kwargs.items()}
@@ -132,6 +132,14 @@ def look_up(table: nn.Embedding, ids: Int[Tensor, "*B T"], what: str = "token") 
         raise ValueError(f"There is no {what} {wrong}: ids go from 0 to {len(table.weight) - 1}.") from None
 
 
+def require_tensors(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str) -> None:
+    """ValueError, with `origin` in it, unless there is a tensor of its shape for each that is wanted, and no other."""
+    for name in sorted(tensors.keys() | wanted.keys()):
+        a, b = (tuple(part[name].shape) if name in part else "none" for part in (tensors, wanted))
+        if a != b:
+            raise ValueError(f"{origin} is of another model, its {name} is {a} and this model's {b}: take one's.")
+
+
 def wide(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """In 32 bits where it is in 16, in which squares and products overflow and sums lose digits."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
@@ -177,11 +185,9 @@ def _refuse(name: str, given: dict[str, object], hints: dict[str, tuple]) -> Non
         print_bindings()  # a line for each axis that has a size by now: T=5, or batch=torch.Size([2])
     lines = re.sub(r"torch\.Size\(\[(.*)\]\)", r"(\1)", printed.getvalue()).splitlines()
     sizes = dict(line.split("=") for line in lines if "=" in line and not line.endswith("=0"))
-    shapes = [[(axis, sizes.get(axis.lstrip("*#"))) for axis in _axes_of(part)] for part in parts]
-    texts = [", ".join(f"{axis}={size}" if size else axis for axis, size in shape) for shape in shapes]
-    wanted = " or ".join(f"({text})" for text in texts)
+    known = {mark + axis: f"{mark}{axis}={size}" for axis, size in sizes.items() for mark in ("", "*", "#", "*#")}
+    wanted = " or ".join(f"({', '.join(known.get(axis, axis) for axis in _axes_of(part))})" for part in parts)
     notes = (", where # may be 1" if "#" in wanted else "") + (", each 1 or more" if 0 in value.shape else "")
-    earlier = list(hints)[: list(hints).index(name)]
-    beside = [f"{other} {tuple(given[other].shape)}" for other in earlier if hasattr(given.get(other), "shape")]
-    beside = f" beside {', '.join(beside)}" if beside else ""
+    earlier = [other for other in itertools.takewhile(name.__ne__, hints) if hasattr(given.get(other), "shape")]
+    beside = (" beside " if earlier else "") + ", ".join(f"{other} {tuple(given[other].shape)}" for other in earlier)
     raise ValueError(f"{name} has shape {tuple(value.shape)}{beside}: give {wanted}{notes}.")

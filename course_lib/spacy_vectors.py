@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt64
 
-from course_lib.files import existing
+from course_lib.files import existing, require_whole
 from course_lib.keyed_vectors import KeyedVectors
 
 MIX, SHIFT = np.uint64(0xC6A4A7935BD1E995), np.uint64(47)  # MurmurHash64A's two constants
@@ -88,9 +88,7 @@ def _first_keys(file: Path, count: int) -> UInt64[np.ndarray, " V"]:
             found, at = _number(read, at)
         except (KeyError, IndexError, struct.error):
             raise ValueError(f"{file} is damaged, or no map of hashes to rows: it ends before row {row}.") from None
-        if found != row:
-            raise ValueError(f"{file} has row {found} where row {row} was due: is it of pruned vectors, as those of "
-                             "spaCy's md models?")  # fmt: skip
+        require_whole(found == row, file, f"has row {found} where row {row} was due, as pruned vectors (md) do")
         keys.append(key)
     return np.array(keys, np.uint64)
 

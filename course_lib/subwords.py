@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from course_lib import bpe, wordpiece
-from course_lib.settings import Size, require, whole
+from course_lib.settings import Rule, Size, require, whole
 from course_lib.shapes import shaped
 from course_lib.tokenizer_base import Cache, Cut, Tokenizer
 from course_lib.tokenizer_files import (
@@ -28,10 +28,11 @@ from course_lib.tokenizer_files import (
     read_json,
     read_lines,
     read_tokenizer_json,
+    require_kind,
     write_tokenizer_json,
 )
 
-NOTHING = "The texts hold no word, so there is nothing to learn from: give some (a generator can be read once)."
+WITH_WORDS = "texts with words in them, to learn from (a generator can be read once)"
 
 # ---- GPT-2's tokenizer -----------------------------------------------------------------------------------------------
 
@@ -95,8 +96,7 @@ class BPETokenizer(Tokenizer):
         least = len(bpe.ALPHABET) + len(special_tokens)
         require(whole(vocab_size, least), "vocab_size", vocab_size, f"{least} or more (256 bytes, special tokens)")
         words = bpe.count_words(texts, self.digits)
-        if not words:
-            raise ValueError(NOTHING)
+        require(bool(words), "texts", texts, WITH_WORDS)
         merges = bpe.learn_merges(words, vocab_size - len(special_tokens), min_count)
         self._take(merges, special_tokens, None)
         return self
@@ -171,8 +171,7 @@ class BPETokenizer(Tokenizer):
         wrong += [f"{key}={model[key]!r}" for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix",
                   "byte_fallback", "ignore_merges") if model.get(key)]  # fmt: skip
         wrong += [f"normalizer {content['normalizer'].get('type')}"] if content.get("normalizer") else []
-        if wrong:
-            raise ValueError(f"{path} does not cut as GPT-2's ({', '.join(wrong)}): BPETokenizer reads no other.")
+        require_kind(wrong, path, cls.__name__)
         merges = [tuple(pair.split(" ") if isinstance(pair, str) else pair) for pair in model["merges"]]
         unknown = model.get("unk_token") if model.get("unk_token") in special_tokens else None
         return cls(checked_merges(merges, path, 0), special_tokens, names, digits, unknown)
@@ -216,8 +215,7 @@ class WordPieceTokenizer(Tokenizer):
         self._take(list(names))
 
     def _take(self, names: list[str]) -> None:
-        missing = [token for token in BERT_SPECIAL if token not in names]
-        if missing:
+        if missing := [token for token in BERT_SPECIAL if token not in names]:
             raise ValueError(f"The vocabulary lacks {', '.join(missing)}: it is none of BERT's.")
         self._know(names, BERT_SPECIAL)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = self.special_tokens.values()
@@ -230,7 +228,7 @@ class WordPieceTokenizer(Tokenizer):
     def train(
         self,
         texts: Iterable[str],
-        vocab_size: int,
+        vocab_size: Annotated[int, Rule(lambda size: whole(size, 6), "6 or more (five are special)")],
         score: wordpiece.Score = wordpiece.textbook_score,
         min_count: Size = 1,
     ) -> Self:
@@ -238,10 +236,8 @@ class WordPieceTokenizer(Tokenizer):
 
         vocab_size: how many tokens there shall be, the five special ones (which come first) included.
         """
-        require(whole(vocab_size, 6), "vocab_size", vocab_size, "6 or more (five are special)")
         words = wordpiece.count_words(texts, self.lowercase)
-        if not words:
-            raise ValueError(NOTHING)
+        require(bool(words), "texts", texts, WITH_WORDS)
         self._take([*BERT_SPECIAL, *wordpiece.learn_pieces(words, vocab_size - len(BERT_SPECIAL), score, min_count)])
         return self
 
@@ -314,8 +310,7 @@ class WordPieceTokenizer(Tokenizer):
         wrong += differences(content.get("pre_tokenizer") or {}, type="BertPreTokenizer")
         wrong += differences(model, unk_token="[UNK]", continuing_subword_prefix="##")
         wrong += differences(model, max_input_chars_per_word=wordpiece.LONGEST_WORD)
-        if wrong:
-            raise ValueError(f"{path} is not cut as BERT's ({', '.join(wrong)}): WordPieceTokenizer reads no other.")
+        require_kind(wrong, path, cls.__name__)
         return cls(names, bool(cleaning.get("lowercase")))
 
 

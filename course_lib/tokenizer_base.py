@@ -10,7 +10,6 @@ Shapes: B texts, T tokens of the longest row.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
@@ -22,7 +21,7 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from course_lib import bpe
-from course_lib.settings import Size, Texts
+from course_lib.settings import Size, Texts, require, require_as_many, require_ids, require_once
 from course_lib.shapes import shaped
 
 Cut = tuple[int, int, int]  # a token's id, and the places in the text where it starts and ends
@@ -86,9 +85,7 @@ class Tokenizer:
 
     def _know(self, names: Sequence[str], special_tokens: Sequence[str]) -> None:
         """Take over a vocabulary, its names in the order of their ids. ValueError for a name that comes twice."""
-        (name, times), *_ = Counter(names).most_common(1) or [("", 0)]
-        if times > 1:
-            raise ValueError(f"The token {name!r} comes {times} times in the vocabulary: each name has one id.")
+        require_once(names, "token")
         self._names = list(names)
         self.vocab = {name: i for i, name in enumerate(names)}
         self.special_tokens = {name: self.token_to_id(name) for name in special_tokens}
@@ -113,14 +110,12 @@ class Tokenizer:
 
     def token_to_id(self, token: str) -> int:
         """The id of a token's name. ValueError where there is no such token."""
-        if token not in self.vocab:
-            raise ValueError(f"{token!r} is no token of this vocabulary: see the names in tokenizer.vocab.")
+        require(token in self.vocab, "token", token, "in this vocabulary: see the names in tokenizer.vocab")
         return self.vocab[token]
 
     def id_to_token(self, token_id: int) -> str:
         """The name of an id. ValueError where there is no such id."""
-        if not 0 <= token_id < len(self):
-            raise ValueError(f"There is no token with the id {token_id}: ids go from 0 to {len(self) - 1}.")
+        require_ids([token_id], len(self), "token")
         return self._names[token_id]
 
     def encode(self, text: str, special: bool = True) -> list[int]:
@@ -198,10 +193,8 @@ class Tokenizer:
         Raises ValueError where max_length leaves no room for a token of the text, or texts and pairs do not match.
         """
         texts, pairs = list(texts), None if pairs is None else list(pairs)
-        if pairs is not None and len(pairs) != len(texts):
-            raise ValueError(f"There are {len(texts)} texts and {len(pairs)} pairs: give a second text for each.")
-        if padding == "max_length" and max_length is None:
-            raise ValueError("padding='max_length' needs a max_length: say how long the rows are to be.")
+        require_as_many(texts=texts, pairs=texts if pairs is None else pairs)
+        require(padding == "longest" or max_length, "max_length", max_length, "said, for padding='max_length'")
         before, between, after = self.frame if add_special_tokens else ([], [], [])
         after = after if pairs else []
         room = self._room(max_length, len(before) + len(between) + len(after), 2 if pairs else 1)
@@ -222,19 +215,19 @@ class Tokenizer:
 
     def _room(self, max_length: int | None, added: int, texts: int) -> int | None:
         """How many tokens of the texts themselves fit."""
-        if max_length is not None and max_length < added + texts:
-            what = "a token of the text" if texts == 1 else "a token of each text"
-            raise ValueError(f"max_length={max_length} has no room for the {added} special tokens and {what}: "
-                             f"it must be {added + texts} or more.")
-        return None if max_length is None else max_length - added
+        if max_length is None:
+            return None
+        what = f"{added + texts} or more, for {added} special tokens and one of each text"
+        require(max_length >= added + texts, "max_length", max_length, what)
+        return max_length - added
 
     def _padded(self, flat: list, firsts: list[int], lengths: list[int], width: int | None, offsets: bool) -> Batch:
         """Rows that lie end to end in `flat` as the tensors of a batch."""
         width = max(lengths, default=0) if width is None else width
         places, ends = np.arange(width), np.array(lengths, dtype=np.int64)[:, None]
         mask = places < ends  # [B, T]
-        if self.pad_id is None and not mask.all():
-            raise ValueError(f"{self!r} has no padding token, and the rows have {min(lengths)} to {width} tokens.")
+        pads = self.pad_id is not None or mask.all()
+        require(pads, "lengths", lengths, f"all {width}, as {self!r} has no padding token")
         values = np.array(flat, dtype=np.int64).reshape(len(flat), 3 if offsets else 1)
         input_ids = np.full(mask.shape, self.pad_id or 0, dtype=np.int64)
         input_ids[mask] = values[:, 0]

@@ -5,11 +5,11 @@ truncation and padding, which belong to a call and not to a vocabulary.
 """
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from course_lib.files import read_text
+from course_lib.files import read_text, require_whole
+from course_lib.settings import require, require_once
 
 
 def file_in(path: Path, older: str, others: str, other: str) -> Path:
@@ -32,17 +32,14 @@ def read_json(path: Path) -> dict:
     """The object in a JSON file. ValueError for anything else, and for a key that comes twice."""
 
     def once(pairs):
-        for key, times in Counter(key for key, _ in pairs).items():
-            if times > 1:
-                raise ValueError(f"{key!r} comes {times} times in {path}: each name has one id.")
+        require_once((key for key, _ in pairs), "name", f" in {path}")
         return dict(pairs)
 
     try:
         content = json.loads("\n".join(read_lines(path)), object_pairs_hook=once)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is no whole JSON file ({error}).") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a {type(content).__name__}, not the names and ids of a vocabulary.")
+    require(isinstance(content, dict), str(path), content, "names and what they mean, in braces")
     return content
 
 
@@ -54,10 +51,8 @@ def differences(found: Mapping[str, object], **expected: object) -> list[str]:
 def names_by_id(vocab: Mapping[str, int], path: Path) -> list[str]:
     """The names in the order of their ids. ValueError unless the ids are 0, 1, 2, ..., each once."""
     names = {token_id: name for name, token_id in vocab.items() if isinstance(token_id, int)}
-    missing = [i for i in range(len(vocab)) if i not in names]
-    if missing:
-        raise ValueError(f"{path} has {len(vocab)} tokens and none with the id {missing[0]}: ids must be whole numbers "
-                         "from 0, each once and without a gap.")
+    if missing := [i for i in range(len(vocab)) if i not in names]:
+        raise ValueError(f"{path} has {len(vocab)} tokens and none with the id {missing[0]}: ids must be 0, 1, 2, ...")
     return [names[i] for i in range(len(vocab))]
 
 
@@ -78,9 +73,7 @@ def read_tokenizer_json(path: Path, kind: str) -> tuple[dict, list[str], list[st
     content = read_json(path)
     model = _part(content, "model", dict, path)
     found = model.get("type") or ("BPE" if "merges" in model else "WordPiece")
-    if found != kind:
-        also = f": load it with {found}Tokenizer" if found in ("BPE", "WordPiece") else ""
-        raise ValueError(f"{path} holds a {found} tokenizer, not {kind}{also}.")
+    require(found == kind, "type", found, f"{kind} in {path}: try tokenizers.load")
     if kind == "BPE":
         _part(model, "merges", list, path)
     vocab, special_tokens = dict(_part(model, "vocab", dict, path)), []
@@ -93,8 +86,13 @@ def read_tokenizer_json(path: Path, kind: str) -> tuple[dict, list[str], list[st
     return model, special_tokens, names_by_id(vocab, path), content
 
 
+def require_kind(wrong: Sequence[str], path: Path, kind: str) -> None:
+    """ValueError for whatever of a file is not as a kind of tokenizer has it."""
+    if wrong:
+        raise ValueError(f"{path} is not cut as {kind} ({', '.join(wrong)}), which reads no other: take another file.")
+
+
 def _part(content: Mapping, name: str, form: type, path: Path):
     """A part that a file must have."""
-    if not isinstance(content.get(name), form):
-        raise ValueError(f"{path} has no {name}: it is no whole tokenizer.json.")
+    require_whole(isinstance(content.get(name), form), path, f"has no {name}")
     return content[name]

@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Self
 
 from course_lib import bpe
+from course_lib.settings import require
 from course_lib.subwords import BERT_SPECIAL, DIGITS, BPETokenizer, WordPieceTokenizer, checked_merges  # noqa: F401
 from course_lib.tokenizer_base import Batch, Cut, Tokenizer, truncated  # noqa: F401  (to be had from here, too)
-from course_lib.tokenizer_files import differences, read_json, read_tokenizer_json, write_tokenizer_json
+from course_lib.tokenizer_files import differences, read_json, read_tokenizer_json, require_kind, write_tokenizer_json
 from course_lib.vocab import Vocab
 
 # ---- words and characters behind the same interface ------------------------------------------------------------------
@@ -80,8 +81,7 @@ class CharacterTokenizer(Tokenizer):
         return cls(sorted(set().union(*map(bpe.checked_text, texts))), special_tokens)
 
     def _cut(self, chunk: str) -> list[Cut]:
-        if chunk not in self.vocab:
-            raise ValueError(f"{chunk!r} is no character of this vocabulary of {len(self)}: train it on such a text.")
+        require(chunk in self.vocab, "character", chunk, f"one of {len(self)} that it knows: train it on such a text")
         return [(self.vocab[chunk], 0, 1)]
 
     def _join(self, names: list[str]) -> str:
@@ -101,10 +101,9 @@ class CharacterTokenizer(Tokenizer):
         path = Path(path)
         path = path / "tokenizer.json" if path.is_dir() else path
         _, special_tokens, names, content = read_tokenizer_json(path, "WordLevel")
-        if differences(content.get("pre_tokenizer") or {}, type="Split", pattern={"Regex": "[\\s\\S]"}):
-            raise ValueError(f"{path} does not cut a text into its characters: CharacterTokenizer reads no other.")
-        if names[: len(special_tokens)] != special_tokens:
-            raise ValueError(f"The special tokens of {path} do not come first: CharacterTokenizer needs them there.")
+        wrong = differences(content.get("pre_tokenizer") or {}, type="Split", pattern={"Regex": "[\\s\\S]"})
+        first = names[: len(special_tokens)] == special_tokens
+        require_kind(wrong if first else ["special tokens that do not come first"], path, cls.__name__)
         return cls(names[len(special_tokens) :], special_tokens)
 
 
@@ -128,9 +127,8 @@ def chat(
     """
     turns = [(message.get("role"), message.get("content")) for message in messages]
     for role, content in turns:
-        if role not in ROLES or not isinstance(content, str):
-            raise ValueError(f"A message has the role {role!r} and the content {content!r:.40}: give a text, and one "
-                             f"of {', '.join(ROLES)}.")  # fmt: skip
+        require(role in ROLES, "role", role, f"one of {', '.join(ROLES)}")
+        require(isinstance(content, str), "content", content, "a text")
     if system is not None and (not turns or turns[0][0] != "system"):
         turns.insert(0, ("system", system))
     start, end = (tokenizer.token_to_id(mark) for mark in ("<|im_start|>", "<|im_end|>"))
@@ -146,6 +144,5 @@ def load(folder: str | Path) -> Tokenizer:
     model = read_json(path).get("model")
     kind = model.get("type") if isinstance(model, dict) else None
     kinds = {"BPE": BPETokenizer, "WordPiece": WordPieceTokenizer, "WordLevel": CharacterTokenizer}
-    if kind not in kinds:
-        raise ValueError(f"{path} holds a tokenizer of the kind {kind!r}, not one of {', '.join(kinds)}.")
+    require(kind in kinds, "kind", kind, f"one of {', '.join(kinds)} in {path}")
     return kinds[kind].load(folder)

@@ -34,9 +34,9 @@ from course_lib import device as devices
 from course_lib import training_files as files
 from course_lib.batches import Batches, BatchStream, epoch_of, moved, shuffled  # noqa: F401  (lessons)
 from course_lib.distributed import Team
-from course_lib.losses import NOTHING, LossFunction, loss_and_count
+from course_lib.losses import COUNTED, LossFunction, loss_and_count
 from course_lib.progress import Listener, Progress, reporter  # noqa: F401
-from course_lib.settings import Count, NotNegative, Positive, Rule, Settings, Size, number, require, whole
+from course_lib.settings import Count, NotNegative, Positive, Rule, Settings, Size, at_most, number, require, whole
 from course_lib.training_files import load_weights, read_checkpoint, write_checkpoint  # noqa: F401  (lessons)
 
 # How much of the way down is still to go, when a share `done` of it, from 0 to 1, lies behind.
@@ -67,8 +67,8 @@ class TrainingConfig(Settings):
 
     steps: Size = 1000
     learning_rate: Positive = 1e-3
-    min_learning_rate: NotNegative = 0.0
-    warmup_steps: Count = 0
+    min_learning_rate: Annotated[NotNegative, at_most("learning_rate")] = 0.0
+    warmup_steps: Annotated[Count, at_most("steps")] = 0
     decay: Literal[tuple(DECAYS)] = "cosine"
     weight_decay: NotNegative = 0.01
     betas: Betas = (0.9, 0.999)
@@ -80,12 +80,6 @@ class TrainingConfig(Settings):
     checkpoint_every: Count = 0
     log_every: Size = 1
     seed: Seed = 1
-
-    def __post_init__(self):
-        super().__post_init__()
-        low, high = self.min_learning_rate, self.learning_rate
-        require(self.warmup_steps <= self.steps, "warmup_steps", self.warmup_steps, f"at most steps ({self.steps})")
-        require(low <= high, "min_learning_rate", low, f"at most learning_rate ({high})")
 
 
 # --- The pieces (lesson 08) -----------------------------------------------------------------------------------------
@@ -120,8 +114,8 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
         if parameter.requires_grad:
             decays = parameter.ndim >= 2 and "bias" not in name.rsplit(".", 1)[-1] and id(parameter) not in spared
             (decayed if decays else others).append(parameter)
-    if not decayed and not others:
-        raise ValueError(f"The {type(model).__name__} has no parameter to train: set requires_grad=True for some.")
+    least = "one with a parameter to train: set requires_grad=True for some"
+    require(bool(decayed or others), "model", type(model).__name__, least)
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
@@ -149,10 +143,8 @@ def _evaluate(model: nn.Module, batches: Batches, loss_fn: LossFunction, mixed_p
     for loss, count in zip(devices.as_numbers(losses), devices.as_numbers(counts)):
         total, weight = total + loss * count, weight + count
     total, weight, batches_read = team.sum(torch.tensor([total, weight, len(losses)], dtype=torch.float64)).tolist()
-    if not batches_read:
-        raise ValueError("There is no held-out batch to evaluate on: the collection is empty, or was read before.")
-    if not weight:
-        raise ValueError(NOTHING)
+    require(batches_read > 0, "batches", batches, "one held-out batch at least (what was read before may be empty)")
+    require(weight != 0, "what loss_fn returned", weight, COUNTED)
     return total / weight
 
 
@@ -210,8 +202,7 @@ def train(
     config = config or TrainingConfig()
     run = Run(model, batches, config)
     store = None if checkpoint is None else Path(checkpoint)
-    if resume and store is None:
-        raise ValueError("resume=True needs a checkpoint to go on from: name its folder with checkpoint=.")
+    require(store is not None or not resume, "checkpoint", checkpoint, "a folder, for resume=True to go on from")
     writes = store is not None and run.team.rank == 0
     with devices.own_random_numbers(run.device, config.seed), files.alone(store) if writes else nullcontext():
         if resume and (store / files.RECORD).exists():
@@ -265,9 +256,8 @@ class Run:
     def __init__(self, model: nn.Module, batches: Batches, config: TrainingConfig):
         self.model, self.config, self.device = model, config, devices.of(model)
         self.team = Team(self.device)
-        if config.accumulate < self.team.size:
-            raise ValueError(f"accumulate={config.accumulate} leaves some of the {self.team.size} processes without a "
-                             f"batch: give accumulate={self.team.size} or more, and smaller batches.")  # fmt: skip
+        least = f"{self.team.size} or more, a batch for each process"
+        require(config.accumulate >= self.team.size, "accumulate", config.accumulate, least)
         groups = decay_groups(model, config.weight_decay)
         half = config.mixed_precision and devices.autocast_dtype(self.device) == torch.float16
         # One kernel a step: faster, and where a float16 gradient has overflowed it finds out without the host waiting.
@@ -295,19 +285,16 @@ class Run:
                 devices.start_random_numbers(self.device, int(chance.generate_state(1)[0]))
             with devices.autocast(self.device, self.config.mixed_precision):
                 loss, count = loss_and_count(loss_fn(self.model, moved(batch, self.device)))
-            if not loss.requires_grad:
-                raise ValueError("The loss depends on no parameter: loss_fn must call the model, and detach nothing.")
+            require(loss.requires_grad, "loss", loss, "dependent on parameters: loss_fn must call the model")
             if unit is None:
                 unit = torch.where(count > 0, count, 1) if isinstance(count, Tensor) else count
             share = count / unit  # 1 where counts are alike; the mean over all is taken once the last is in
             self.scaler.scale(loss * share).backward()
             total, weight = total + loss.detach() * share, weight + share
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        if not gradients:
-            raise ValueError("The loss depends on no parameter of this model: loss_fn must call the model it is given, "
-                             "not another of the same name.")  # fmt: skip
-        if any(gradient.is_sparse for gradient in gradients):
-            raise ValueError("A gradient is sparse, which AdamW cannot read: make the embedding without sparse=True.")
+        require(bool(gradients), "loss", total, "dependent on this model: loss_fn must call the one it is given")
+        sparse = any(gradient.is_sparse for gradient in gradients)
+        require(not sparse, "sparse", sparse, "False in an embedding, as AdamW reads no sparse gradient")
         if self.team.together:
             sums = [torch.as_tensor(x, dtype=torch.float64, device=self.device) for x in (total * unit, weight * unit)]
             total, weight = self.team.sum(torch.stack(sums))
@@ -342,8 +329,7 @@ class Run:
                 "learning_rate": rate, "held_out": held_out[-1][1] if held_out else None}  # fmt: skip
 
     def _check(self, loss: float, norm: float, weight: float) -> None:
-        if not weight:
-            raise ValueError(NOTHING)
+        require(weight != 0, "what loss_fn returned", weight, COUNTED)
         for what, value in (("loss", loss), ("gradient's length", 0.0 if self.scaler.is_enabled() else norm)):
             if not math.isfinite(value):
                 step, rate = len(self.history.losses) + 1, self.config.learning_rate

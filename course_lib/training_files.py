@@ -24,6 +24,10 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from course_lib.files import require_folder
+from course_lib.settings import require
+from course_lib.shapes import require_tensors
+
 RECORD = "checkpoint.json"
 UNFINISHED = f"{RECORD}.part"  # a folder, while a checkpoint is being written
 LOCK = f"{RECORD}.lock"  # a file, while a run may write
@@ -89,8 +93,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 def make_folder(folder: Path) -> None:
     """ValueError where no checkpoint can be written: `train` asks before its first step, not after its last."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file: a checkpoint is a folder; give another name.")
+    require_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -139,8 +142,7 @@ def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, Tensor]]:
         text = (folder / RECORD).read_text("utf-8")
         record = json.loads(text)
         del record["sum"]
-        if _sealed(record) != text:
-            raise ValueError
+        require(_sealed(record) == text, "sum", None, "that of the record")
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{folder / RECORD} {DAMAGED}") from None
     return record, read_tensors(folder / record["tensors"], record["sha256"])
@@ -153,8 +155,7 @@ def read_tensors(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     """The tensors of a file. ValueError for one that is damaged (has another sum), or gone though a record names it."""
     try:
         content = path.read_bytes()
-        if sha256 not in (None, hashlib.sha256(content).hexdigest()):
-            raise ValueError
+        require(sha256 in (None, hashlib.sha256(content).hexdigest()), "sha256", sha256, "that of the file")
         return safetensors.torch.load(content)
     except (OSError, SafetensorError, ValueError):
         damage = DAMAGED if path.is_file() else DAMAGED.replace("damaged or cut off", "not there")
@@ -175,19 +176,9 @@ def load_model(folder: str | Path, tensors: dict[str, Tensor], model: nn.Module)
 
 
 def load_tensors(tensors: dict[str, Tensor], model: nn.Module, origin: str) -> None:
-    """Put tensors into the model, every one by its name. ValueError as `require_fitting`."""
-    require_fitting(tensors, model, origin)
+    """Put tensors into the model, every one by its name. ValueError as `require_tensors`."""
+    require_tensors(tensors, model.state_dict(), origin)
     model.load_state_dict(tensors)
-
-
-def require_fitting(tensors: dict[str, Tensor], model: nn.Module, origin: str) -> None:
-    """ValueError, with `origin` in it, unless there is a tensor of its shape for each of the model's, and no other."""
-    wanted = model.state_dict()
-    for name in sorted(tensors.keys() | wanted.keys()):
-        a, b = (f"{tuple(part[name].shape)}" if name in part else "none" for part in (tensors, wanted))
-        if a != b:
-            raise ValueError(f"{origin} is of another model, its {name} is {a} and this model's {b}: "
-                             "build the model that was saved, or name another folder.")  # fmt: skip
 
 
 MAY_CHANGE = {"evaluate_every", "checkpoint_every", "log_every"}  # they change no weight
@@ -196,7 +187,6 @@ MAY_CHANGE = {"evaluate_every", "checkpoint_every", "log_every"}  # they change 
 def require_same(folder: str | Path, saved: dict, config: object) -> None:
     """ValueError, with its name, for a setting by which the run of a checkpoint would go on differently."""
     now = json.loads(_json(asdict(config)))  # tuples become lists, as in the file
-    for name in now:
-        if name not in MAY_CHANGE and saved.get(name) != now[name]:
-            raise ValueError(f"The checkpoint in {folder} was made with {name}={saved.get(name)!r}, not {now[name]!r}: "
-                             "resume with the same settings, or name another folder.")  # fmt: skip
+    for name in (name for name in now if name not in MAY_CHANGE):
+        was = f"{saved.get(name)!r} again: with it the checkpoint in {folder} was made"
+        require(saved.get(name) == now[name], name, now[name], was)

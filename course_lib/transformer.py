@@ -29,9 +29,10 @@ from course_lib.positions import (  # noqa: F401  (lessons)
     LearnedPositions,
     RotaryPositions,
     SinusoidalPositions,
+    require_so_far,
     sinusoidal_positions,
 )
-from course_lib.settings import Count, Positive, Settings, Share, Size, Token, require, require_heads
+from course_lib.settings import Count, Positive, Settings, Share, Size, Token, Width, require
 from course_lib.shapes import look_up, shaped
 
 NORMS = ("pre", "post")
@@ -51,7 +52,7 @@ class TransformerConfig(Settings):
     vocab_size: Size = 37_000
     target_vocab_size: Size | None = None
     context_length: Size = 512
-    d_model: Size = 512
+    d_model: Width = 512
     num_layers: Size = 6
     num_heads: Size = 8
     d_ff: Size | None = None
@@ -64,7 +65,6 @@ class TransformerConfig(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        require_heads(self.d_model, self.num_heads)
         fits = self.positions != "sinusoidal" or self.d_model % 2 == 0
         require(fits, "d_model", self.d_model, "even for sinusoidal positions, in which sines come with cosines")
 
@@ -86,7 +86,7 @@ class Block(nn.Module):
     """
 
     @shaped
-    def __init__(self, d_model: Size, num_heads: Size, d_ff: Size | None = None, *, norm: Norm = "pre",
+    def __init__(self, d_model: Width, num_heads: Size, d_ff: Size | None = None, *, norm: Norm = "pre",
                  dropout: Share = 0.0, activation: Activation = "relu", eps: Positive = 1e-5, bias: bool = True,
                  cross: bool = False):  # fmt: skip
         super().__init__()
@@ -112,9 +112,7 @@ class Block(nn.Module):
 
         `mask`, `is_causal` and the cache as in `MultiHeadAttention.forward`; `memory_mask` hides parts of the memory.
         """
-        if self.cross != (memory is not None):
-            wants = "needs a memory: give one" if self.cross else "takes no memory: leave it out"
-            raise ValueError(f"A block with cross={self.cross} {wants}.")
+        require(self.cross == (memory is not None), "cross", self.cross, "True where there is a memory, and only there")
         cache, cross_weights = cache or BlockCache(None, None), None
         y = self.attention(self._before(self.attention_norm, x), mask=mask, is_causal=is_causal,
                            cache=cache.attention, return_attention=return_attention)  # fmt: skip
@@ -196,15 +194,12 @@ class Stack(nn.Module):
         """The mask for all blocks. Padding alone stays (B, 1, 1, S), small; the causal mask makes it (B, 1, T, S)."""
         if cache is not None and not (isinstance(cache, list) and len(cache) == len(self.blocks)):
             raise ValueError(f"The cache does not fit these {len(self.blocks)} blocks: make one with new_cache().")
-        if cache and not is_causal:
-            raise ValueError("With a cache no position sees a later one: add is_causal=True, or leave the cache out.")
+        require(is_causal or not cache, "is_causal", is_causal, "True with a cache, where no position sees a later one")
         if attention_mask is None:
             return None, is_causal
-        B, T, _ = x.shape
+        T = x.shape[1]
         S = T + (cache[0].attention.length if cache else 0)
-        if attention_mask.shape[1] != S:
-            got = tuple(attention_mask.shape)
-            raise ValueError(f"attention_mask has shape {got}: give ({B}, {S}), one boolean for each token so far.")
+        require_so_far(attention_mask, S)
         if is_causal and T > 1:
             return padding_mask(attention_mask) & causal_mask(T, S, x.device), False
         return padding_mask(attention_mask), is_causal

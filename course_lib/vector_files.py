@@ -25,8 +25,8 @@ from typing import IO, Literal
 import numpy as np
 from jaxtyping import Float
 
-from course_lib.files import complete_or_absent, existing, to_bytes
-from course_lib.settings import Size
+from course_lib.files import complete_or_absent, existing, require_whole, to_bytes
+from course_lib.settings import Size, require
 from course_lib.shapes import shaped
 
 LONGEST_WORD = 4096  # bytes; a "word" beyond this is not a word but the middle of a vector
@@ -42,8 +42,7 @@ Vectors = Float[np.ndarray, "V D"]
 def write_word2vec(path: str | os.PathLike, words: Sequence[str], vectors: Vectors, binary: bool) -> None:
     """Text keeps nine significant digits, so that float32 comes back bit for bit (word2vec.c keeps six decimals)."""
     if odd := list(filter(SPACE.search, words)):
-        raise ValueError(f"the word {odd[0]!r} holds white space or a zero byte, which ends a word in the word2vec "
-                         "format: join its parts first, for instance with '_'.")
+        raise ValueError(f"the word {odd[0]!r} holds white space or a zero byte, which would end it: put in '_'.")
     words = list(map(to_bytes, words))
     template = b" ".join([b"%.9g"] * vectors.shape[1])
     with complete_or_absent(path) as file:
@@ -63,14 +62,11 @@ def read_word2vec(path: str | os.PathLike, binary: bool = False, limit: Size | N
         asked = min(count, limit or count)
         room = path.stat().st_size // (2 + (4 if binary else 2) * size)  # rows that fit, whatever the header says
         vectors = np.empty((min(asked, room), size), dtype=np.float32)
-        if _is_binary(file, size) not in (binary, None):
-            kind, other = ("text", "binary") if binary else ("binary", "text")
-            raise ValueError(f"{path} is a {kind} file, opened as a {other} one: pass binary={not binary}.")
+        require(_is_binary(file, size) in (binary, None), "binary", binary, f"{not binary} for {path}")
         rows = (_binary_rows if binary else _text_rows)(file, path, count, size, asked)
         words = _fill(vectors, rows, path, unicode_errors)
-        if asked == count and _more(file):
-            raise ValueError(f"{path} holds more than the {count} rows of {size} numbers that its first line promises: "
-                             "correct that line, or pass limit= to read so many.")
+        whole = asked < count or not _more(file)
+        require_whole(whole, path, f"holds more than the {count} rows of {size} numbers of its first line (see limit=)")
     return words, vectors[:len(words)]
 
 
@@ -78,10 +74,8 @@ def _read_header(file: IO[bytes], path: Path) -> tuple[int, int]:
     """The two numbers of the first line: how many words, how many numbers each."""
     line = file.readline(1000)
     found = re.fullmatch(rb"\s*(\d{1,15})\s+(\d{1,15})\s*\n", line)
-    if not found or 0 in map(int, found.groups()):
-        what = f"the first line of {path} is {line[:40]!r}" if line else f"{path} is empty"
-        raise ValueError(f"{what}: expected two whole numbers above 0, how many words and how many numbers a word "
-                         "(GloVe's own files lack this line).")
+    fits = found and 0 not in map(int, found.groups())
+    require(fits, f"line 1 of {path}", line, "how many words and how many numbers a word (which GloVe's files lack)")
     return int(found[1]), int(found[2])
 
 
@@ -110,9 +104,8 @@ def _text_rows(file: IO[bytes], path: Path, count: int, size: int, asked: int) -
         except ValueError:
             row = []
         if not word.strip() or len(row) != size:
-            end = "" if line.endswith(b"\n") else f"; the file ends there, after {number - 2} of {count} words"
-            raise ValueError(f"line {number} of {path} is {line[:40]!r}: its first line promises a word and {size} "
-                             f"numbers{end}.")
+            end = "" if line.endswith(b"\n") else f" (the file ends there, after {number - 2} of {count} words)"
+            raise ValueError(f"line {number} of {path} is {line[:40]!r}: it needs a word and {size} numbers{end}.")
         yield word, row
     if not line.endswith(b"\n"):
         warnings.warn(f"the last line of {path} has no line end: its last number may be cut short.", stacklevel=6)
@@ -129,9 +122,8 @@ def _binary_rows(file: IO[bytes], path: Path, count: int, size: int, asked: int)
             word, end = raw[place:max(space, place)], space + 1 + 4 * size
             if not word or end > len(raw) or re.search(b"[\0\n]", word):
                 cut = len(raw) < (place + LONGEST_WORD if space < 0 else end)
-                raise ValueError(f"row {row} of {path} {'is cut off' if cut else 'does not start with a word'}: it is "
-                                 f"truncated, damaged, or does not hold the {count} rows of {size} numbers that its "
-                                 "first line promises.")
+                what = "is cut off" if cut else "does not start with a word"
+                raise ValueError(f"row {row} of {path} {what}: its first line promises {count} rows of {size} numbers.")
             yield word, np.frombuffer(raw[space + 1:end], dtype="<f4")
             place = end
     file.seek(place)
@@ -175,8 +167,7 @@ def write_npz(path: str | os.PathLike, words: Sequence[str], vectors: Vectors,
         stored = vectors.astype(dtype)
     if not np.isfinite(stored).all():
         word = words[int(np.flatnonzero(~np.isfinite(stored).all(axis=1))[0])]
-        raise ValueError(f"the vector of {word!r} holds a number that float16 cannot (beyond 65,504): "
-                         'save it with dtype="float32".')
+        raise ValueError(f"the vector of {word!r} holds a number beyond 65,504: save it with dtype='float32'.")
     raw = list(map(to_bytes, words))
     arrays = {"words": np.frombuffer(b"".join(raw), dtype=np.uint8),
               "lengths": np.array([len(word) for word in raw], dtype=np.uint32)}  # of each word, in bytes
@@ -193,8 +184,7 @@ def read_npz(path: str | os.PathLike) -> tuple[Words, Vectors]:
                 letters, lengths, vectors = (_array(archive, path.stat().st_size, *part) for part in (
                     ("words", "u", 1), ("lengths", "u", 1), ("vectors", "f", 2)))  # fmt: skip
             ends = np.cumsum(lengths, dtype=np.int64)
-            if not len(ends) == len(vectors) or not ends[-1] == len(letters):
-                raise ValueError
+            require(len(ends) == len(vectors) and ends[-1] == len(letters), "lengths", ends[-1], "of all words")
             raw = letters.tobytes()
             words = [raw[end - length:end].decode("utf-8") for end, length in zip(ends.tolist(), lengths.tolist())]
         except Exception:  # of a dozen kinds, as zipfile and NumPy meet what they did not write
@@ -208,12 +198,10 @@ def _array(archive: zipfile.ZipFile, length: int, name: str, kind: str, axes: in
     info = archive.getinfo(f"{name}.npy")
     room = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_AT_MOST}[info.compress_type] * length
     with archive.open(info) as member:
-        if np.lib.format.read_magic(member) != (1, 0):
-            raise ValueError
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        version, (shape, _, dtype) = np.lib.format.read_magic(member), np.lib.format.read_array_header_1_0(member)
         size = math.prod(shape) * dtype.itemsize
-        if (dtype.kind, len(shape)) != (kind, axes) or not size == info.file_size - member.tell() <= room:
-            raise ValueError
+        whole = size == info.file_size - member.tell() <= room
+        require((version, dtype.kind, len(shape), whole) == ((1, 0), kind, axes, True), name, shape, "whole")
     with archive.open(info) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
 

@@ -8,12 +8,13 @@ words of equal count keep the order in which the text first used them. What is l
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice, repeat
 
 import numpy as np
 from jaxtyping import Int32, Int64
 
-from course_lib.settings import Size
+from course_lib.settings import Size, require, require_ids, require_once
 from course_lib.shapes import shaped
 
 
@@ -38,13 +39,10 @@ class Vocab:
     ):
         pairs = list(counts.items() if isinstance(counts, Mapping) else counts)
         pairs.sort(key=lambda pair: -pair[1])  # a stable sort: equal counts keep their order
-        if strange := [word for word, count in pairs[-1:] if count < 0] or _repeated(pairs):
-            raise ValueError(f"The word {strange[0]!r} has a count below 0, or two of them: give each word one count.")
-        word, most = pairs[0] if pairs else ("", 0)
-        if most < min_count:
-            found = f"the most frequent, {word!r}, comes {most} times" if pairs else "the counts are empty"
-            raise ValueError(f"No word comes {min_count} times or more: {found}; lower min_count or give more text.")
+        require_once((word for word, _ in pairs), "word")
+        require(not pairs or pairs[-1][1] >= 0, "counts", pairs[-1:], "0 or more")
         kept = [pair for pair in pairs[:max_size] if pair[1] >= min_count]
+        require(bool(kept), "min_count", min_count, f"lower, or the text longer: its most frequent word is {pairs[:1]}")
         self.index_to_key = [word for word, _ in kept]
         self.key_to_index = {word: index for index, word in enumerate(self.index_to_key)}
         self.counts = np.array([count for _, count in kept], dtype=np.int64)
@@ -56,8 +54,7 @@ class Vocab:
         for number, sentence in enumerate(_sentences(corpus), start=1):
             _check_words(sentence, number)
             counts.update(sentence)
-        if not counts:
-            raise ValueError("The corpus is empty: it has no sentence with a word in it; give it some text.")
+        require(bool(counts), "corpus", corpus, "not empty: give it some text, a sentence with a word at least")
         return cls(counts, min_count, max_size)
 
     def __len__(self) -> int:
@@ -71,17 +68,14 @@ class Vocab:
 
     def encode(self, words: Sequence[str]) -> Int32[np.ndarray, " num_known"]:
         """The ids of the words; words that the vocabulary lacks are dropped."""
-        if isinstance(words, str):
-            raise ValueError(f"encode wants a list of words, not the string {_short(words)}: split it first.")
+        require(not isinstance(words, str), "words", words, "a list of words: split the string first")
         index = self.key_to_index
         return np.array([index[word] for word in words if word in index], dtype=np.int32)
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """The words of the ids. ValueError for an id that is none."""
         ids = [int(i) for i in ids]
-        for i in ids:
-            if not 0 <= i < len(self):
-                raise ValueError(f"There is no word with the id {i}: ids go from 0 to {len(self) - 1}.")
+        require_ids(ids, len(self), "word")
         return [self.index_to_key[i] for i in ids]
 
     def encode_corpus(
@@ -104,32 +98,18 @@ class Vocab:
         return np.asarray(all_ids), np.asarray(starts)
 
 
-def _repeated(pairs: list[tuple[str, int]]) -> list[str]:
-    return [word for word, times in Counter(word for word, _ in pairs).items() if times > 1]
-
-
 def _sentences(corpus: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
     """The corpus as it is, unless it is a string, or its sentences are: those would be read letter by letter."""
     for sentence in [corpus] if isinstance(corpus, str) else corpus:
-        if isinstance(sentence, str):
-            raise ValueError(f"A corpus is a list of sentences, each a list of words, not the string "
-                             f"{_short(sentence)}: split each sentence, or wrap a single one in a list.")  # fmt: skip
+        require(not isinstance(sentence, str), "sentence", sentence, "a list of words: split it, and list the lists")
         yield sentence
 
 
 def _check_words(sentence: Sequence[str], number: int) -> None:
     """ValueError for the first that is no word, by its place; C looks at the others, of which there are millions."""
-    try:
-        "".join(sentence)
-        if all(sentence):
+    with suppress(TypeError):
+        if all(sentence) and "".join(sentence):
             return
-    except TypeError:
-        if not hasattr(sentence, "__len__"):
-            kind = type(sentence).__name__
-            raise ValueError(f"Sentence {number} of the corpus is a {kind}: give lists of words.") from None
-    place, word = next((i, word) for i, word in enumerate(sentence, 1) if not (isinstance(word, str) and word))
-    raise ValueError(f"Word {place} of sentence {number} of the corpus is {word!r}: give strings that are not empty.")
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 30 else text[:27] + "...")
+    require(hasattr(sentence, "__len__"), f"sentence {number}", sentence, "a list of words")
+    for word in sentence:
+        require(isinstance(word, str) and word, f"a word of sentence {number}", word, "a string that is not empty")

@@ -38,7 +38,7 @@ from torch import Tensor
 from course_lib import device as devices
 from course_lib.keyed_vectors import KeyedVectors
 from course_lib.progress import Listener, Progress, reporter  # noqa: F401  (what a listener is called with)
-from course_lib.settings import Count, Rule, Settings, Share, Size, number, require, whole
+from course_lib.settings import Count, NotNegative, Rule, Settings, Share, Size, at_most, number, require, whole
 from course_lib.shapes import plain, shaped
 from course_lib.vocab import Vocab
 
@@ -68,14 +68,14 @@ class Word2VecConfig(Settings):
     ns_exponent: Finite = 0.75
     sample: Share = 1e-3
     alpha: Rate = 0.025
-    min_alpha: float = 1e-4
+    min_alpha: Annotated[NotNegative, at_most("alpha")] = 1e-4
     epochs: Size = 5
     seed: Count = 1
     workers: Size = 1
 
     def __post_init__(self):
         super().__post_init__()
-        require(0 <= self.min_alpha <= self.alpha, "min_alpha", self.min_alpha, f"between 0 and alpha ({self.alpha})")
+
         require(self.negative > 0 or self.hs, "negative", self.negative, "1 or more unless hs=True: or nothing learns")
 
 
@@ -231,13 +231,12 @@ def train(
 
 def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable, name: str) -> tuple[Vocab, "Tables"]:
     """What word2vec and fastText share: read the corpus, make the tables, train them."""
-    if config.workers > 1 and torch.device(device or "cpu").type != "cpu":
-        raise ValueError(f"workers={config.workers} processes share tables on the CPU only: use workers=1 on {device}.")
+    one = config.workers == 1 or torch.device(device or "cpu").type == "cpu"
+    require(one, "workers", config.workers, f"1 on {device}, as processes share tables on the CPU alone")
     where = devices.pick(device or "cpu")
     vocab = Vocab.from_corpus(corpus, min_count=config.min_count)
     ids, starts = vocab.encode_corpus(corpus)
-    if not len(ids):
-        raise ValueError("The corpus gave nothing when it was read a second time: give a list, not a generator.")
+    require(len(ids) > 0, "corpus", corpus, "a list and not a generator: it gave nothing when it was read again")
     with devices.one_thread(), reporter(progress, config.epochs * len(ids), unit="words", name=name) as report:
         tables = new_tables(vocab, config, where)
         run = _epochs if config.workers == 1 else _hogwild
@@ -246,9 +245,8 @@ def _fit(corpus, config: Word2VecConfig, device, progress, new_tables: Callable,
                 raise RuntimeError(f"The loss is {loss} after {done:,} words: lower alpha={config.alpha}.")
             report(done, loss)
     if not (tables.w_tree if config.hs else tables.w_out).any():  # it starts as zeros, and whatever is learned moves it
-        raise ValueError(f"There was nothing to learn from: of {len(ids):,} words that are frequent enough none was "
-                         f"left with a neighbour; raise sample={config.sample} (0 thins nothing out), lower "
-                         f"min_count={config.min_count} or give longer sentences.")  # fmt: skip
+        lower = f"raise sample={config.sample} or lower min_count={config.min_count}"
+        raise ValueError(f"There was nothing to learn from: of {len(ids):,} words none has a neighbour: {lower}.")
     return vocab, tables
 
 

@@ -30,6 +30,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from course_lib.bpe import count_chunks, join_pair
+from course_lib.settings import require
 
 LONGEST_WORD = 100  # characters
 CHUNKS = re.compile("[^\t\n\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")  # what BERT's spaces part
@@ -179,8 +180,8 @@ def learn_pieces(
     words = {word: count for word, count in words.items() if 0 < len(word) <= LONGEST_WORD}
     spelled = [[word[0], *("##" + character for character in word[1:])] for word in words]
     pieces = sorted(set().union(*spelled))
-    if len(pieces) > num_pieces:
-        raise ValueError(f"The texts have {len(pieces)} different characters, ##x beside x: {num_pieces} is too few.")
+    what = f"{len(pieces)} or more, as the texts have so many characters, ##x beside x"
+    require(len(pieces) <= num_pieces, "num_pieces", num_pieces, what)
     ids = {piece: i for i, piece in enumerate(pieces)}
     texts = ["".join(chr(ids[piece]) for piece in word) for word in spelled]  # a piece is one character: chr(id)
     repeats = list(words.values())

@@ -84,7 +84,7 @@ def test_a_lexicon_holds_what_both_know_once():
     assert list(zip(lexicon.rows.tolist(), lexicon.partners.tolist())) == [(0, 1), (1, 2), (1, 3), (2, 3), (3, 4)]
     assert lexicon.gold == {0: {1}, 1: {2, 3}, 2: {3}, 3: {4}}
     assert len(lexicon) == 5
-    with pytest.raises(ValueError, match="none of the pairs"):
+    with pytest.raises(ValueError, match="pairs=.* words with vectors on both sides"):
         alignment.Lexicon.of([("q", "r")], ENGLISH, FRENCH)
 
 
@@ -122,7 +122,7 @@ def test_precision_counts_words_not_translations():
     gold = [{2, 1}, {4}, {9}, {7}]
     assert alignment.precision(found, gold, 1).value == 0.5
     assert alignment.precision(found, gold, 2).value == 0.75
-    with pytest.raises(ValueError, match="one a query"):
+    with pytest.raises(ValueError, match="queries and .* gold"):
         alignment.precision(found, gold[:2])
 
 

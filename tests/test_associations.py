@@ -111,11 +111,11 @@ def test_missing_words_are_named_and_small_letters_found(fan):
 
 @pytest.mark.parametrize(("lists", "says"), [
     (("ab", ["c", "d"], ["e"], ["b"]), "targets_x must be a list of texts, in brackets"),
-    ((["a", "unseen"], ["c", "d"], ["e"], ["b"]), r"of targets_x only \['a'\] have a vector.* missing are unseen"),
-    ((["a", "b"], ["c", "d"], ["e"], ["b", "c"]), r"of attributes_a only \['e'\] have a vector.* missing are none"),
+    ((["a", "unseen"], ["c", "d"], ["e"], ["b"]), r"targets_x=\['a'\] .* two words .*, not \['unseen'\]"),
+    ((["a", "b"], ["c", "d"], ["e"], ["b", "c"]), r"attributes_a=\['e'\] .* vector or more, not \[\]"),
     ((["a", "b"], ["b", "d"], ["e", "a"], ["c", "d"]), "b is in targets_x and in targets_y"),
     ((["A", "b"], ["a", "d"], ["e", "a"], ["c", "d"]), "A is in targets_x and in targets_y"),
-    ((["A", "a"], ["c", "d"], ["e", "a"], ["b", "c"]), r"of targets_x only \['A'\] have a vector"),
+    ((["A", "a"], ["c", "d"], ["e", "a"], ["b", "c"]), r"targets_x=\['A'\] cannot"),
     ((["a", "b"], ["c", "d"], ["e", "a"], ["e", "a"]), "every target word has the same association"),
 ])
 def test_weat_refuses(fan, lists, says):

@@ -22,7 +22,7 @@ def test_every_card_of_every_lesson_has_its_verdict():
 def test_a_card_is_read_across_its_lines():
     assert beliefs.cards_of(SOURCE) == ["Longer is always better.", "Two."]
     assert beliefs.cards_of('# > **Common belief:** *"x = 1"* **makes y**. So?') == ["x = 1 makes y"]
-    with pytest.raises(ValueError, match="quotes no belief"):
+    with pytest.raises(ValueError, match="a belief in quotes first"):
         beliefs.cards_of("# > **Common belief:** that is so.")
 
 
@@ -47,10 +47,10 @@ def test_cards_and_verdicts_meet(small):
 
 
 @pytest.mark.parametrize(("cards", "words"), [
-    ([("07", "Longer", "true")], 'a card "Two.", and data/beliefs.toml has 0'),
-    ([("07", "Longer", "true"), ("07", "Two", "true"), ("07", "Three", "true")], '"Three" in lesson 07'),
+    ([("07", "Longer", "true")], "card='Two.' cannot"),
+    ([("07", "Longer", "true"), ("07", "Two", "true"), ("07", "Three", "true")], "begins='Three' cannot"),
     ([("07", "Longer", "maybe"), ("07", "Two", "true")], "'maybe'"),
-    ([("08", "Longer", "true"), ("07", "Two", "true")], "has 0 verdicts"),
+    ([("08", "Longer", "true"), ("07", "Two", "true")], "where it has 0"),
 ])  # fmt: skip
 def test_what_does_not_meet_is_named(small, cards, words):
     with pytest.raises(ValueError) as caught:

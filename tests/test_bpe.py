@@ -97,7 +97,7 @@ def test_each_digit_alone_by_hand():
 def test_one_string_is_one_text():
     assert bpe.count_words("a b") == bpe.count_words(["a b"]) == {"a": 1, " b": 1}
     for wrong in (["a", None], [b"a"], [["a"]]):
-        with pytest.raises(ValueError, match=r"^A text is a string, not .*: give strings\.$"):
+        with pytest.raises(ValueError, match=r"^text=.* cannot be used: text must be a string\.$"):
             bpe.count_words(wrong)
 
 

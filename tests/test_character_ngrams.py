@@ -80,8 +80,8 @@ def test_a_word_of_ten_thousand_characters():
     [
         (lambda: character_ngrams.ngrams("cat", 5, 4), "min_n=5 cannot be used: min_n must be at most max_n=4"),
         (lambda: character_ngrams.ngrams("cat", 0, 4), "min_n=0"),
-        (lambda: character_ngrams.ngrams(""), "'' is no word: give a string"),
-        (lambda: character_ngrams.ngrams(7), "7 is no word"),
+        (lambda: character_ngrams.ngrams(""), "word='' cannot be used"),
+        (lambda: character_ngrams.ngrams(7), "word=7 cannot be used"),
         (lambda: character_ngrams.ngrams("\ud83d"), "half a character"),
         (lambda: character_ngrams.ngram_ids("cat", 3, 6, 0), "bucket=0"),
     ],

@@ -89,7 +89,7 @@ def test_a_committed_file_is_there_or_missed(shop):
 def test_weights_and_unions_say_how_they_are_read(shop):
     with pytest.raises(ValueError, match=r"load_word2vec_format\(data.path\(\"vectors\"\), binary=True\)"):
         data.load("vectors")
-    with pytest.raises(ValueError, match=r"'both' is 2 files \(plays, toy\)"):
+    with pytest.raises(ValueError, match=r"name='both' cannot .* one file, not plays, toy: use data.load"):
         data.path("both")
 
 

@@ -125,9 +125,9 @@ def test_every_character_is_used_and_the_order_is_fixed():
 
 
 def test_texts_that_cannot_be_encoded():
-    with pytest.raises(ValueError, match=r"got the text '3 March': put it in brackets, \[text\]\."):
+    with pytest.raises(ValueError, match=r"texts='3 March' cannot be used: texts must be a list of texts"):
         dates.Characters().encode("3 March")
-    with pytest.raises(ValueError, match="'é' is no character of these dates: use ' ,-./0123"):
+    with pytest.raises(ValueError, match="character='é' cannot be used: character must be one of ' ,-./0123"):
         dates.Characters().encode(["3 février"])
 
 
@@ -135,5 +135,5 @@ def test_numbers_that_are_no_characters():
     characters = dates.Characters()
     assert characters.decode([[3, 2, 3], [4]]) == [characters.symbols[3], characters.symbols[4]]  # rows of any length
     for wrong in (-1, len(characters)):
-        with pytest.raises(ValueError, match=f"no character {wrong}: numbers go from 0 to {len(characters) - 1}"):
+        with pytest.raises(ValueError, match=f"no character {wrong}: ids go from 0 to {len(characters) - 1}"):
             characters.decode([[3, wrong]])

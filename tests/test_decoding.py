@@ -175,7 +175,7 @@ def test_every_new_token_is_told_at_once():
 def test_past_the_window_it_slides_or_refuses():
     ids = ids_of(1, 10)
     assert generate(OURS, ids, 7, temperature=0).shape == (1, 17), "the last token is never read"
-    with pytest.raises(ValueError, match="10 tokens and 8 new ones do not fit into a context of 16"):
+    with pytest.raises(ValueError, match="max_new_tokens=8 cannot .* must be at most 7 here, or slide=True"):
         generate(OURS, ids, 8, temperature=0)
     long = generate(OURS, ids, 20, temperature=0, slide=True)
     for t in range(17, 30):
@@ -196,10 +196,10 @@ NO = torch.tensor([[True, False, True]])
     ({"temperature": -1}, "temperature=-1"), ({"temperature": math.nan}, "temperature=nan"),
     ({"top_p": 0}, "top_p=0"), ({"top_p": 1.1}, "top_p=1.1"), ({"top_k": 0}, "top_k=0"),
     ({"num_beams": 0}, "num_beams=0"), ({"repetition_penalty": 0}, "repetition_penalty=0"),
-    ({"max_new_tokens": 0}, "max_new_tokens=0"), ({"eos_token_id": 23}, "eos_token_id=23"),
+    ({"max_new_tokens": 0}, "max_new_tokens=0"), ({"eos_token_id": 23}, "no eos_token_id 23: ids go"),
     ({"num_beams": 2, "top_k": 3}, "leave out"), ({"max_new_tokens": 99}, "slide=True"),
     ({"input_ids": torch.zeros(1, 0, dtype=torch.int64)}, "each 1 or more"), ({"input_ids": [[1]]}, "list"),
-    ({"attention_mask": NO}, "The mask of prompt 0 has a hole"), ({"attention_mask": ~NO & NO}, "all padding"),
+    ({"attention_mask": NO}, "without a hole"), ({"attention_mask": ~NO & NO}, "all padding"),
     ({"attention_mask": NO.long()}, "booleans"), ({"attention_mask": NO[:, :2]}, "shape"),
 ])  # fmt: skip
 def test_input_that_does_not_fit(settings, words):

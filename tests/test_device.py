@@ -29,14 +29,14 @@ def test_pick_takes_the_best_that_is_there(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert device.pick("cpu") == torch.device("cpu")
     assert device.pick(torch.device("cuda:0")) == torch.device("cuda:0")
-    with pytest.raises(ValueError, match="no device 'cuda:7': it has cuda, mps, cpu"):
+    with pytest.raises(ValueError, match="device='cuda:7' .* this machine has: cuda, mps, cpu"):
         device.pick("cuda:7")
 
 
 def test_pick_refuses_what_is_not_there(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="no device 'cuda': it has cpu"):
+    with pytest.raises(ValueError, match="device='cuda' .* this machine has: cpu"):
         device.pick("cuda")
     with pytest.raises(ValueError, match="'gpu' names no device"):
         device.pick("gpu")
@@ -61,7 +61,7 @@ def test_seeds_out_of_range_are_refused_before_anything_is_seeded(seed):
     device.seed_everything(7)
     first = draws()
     device.seed_everything(7)
-    with pytest.raises(ValueError, match=f"The seed is {seed}"):
+    with pytest.raises(ValueError, match=f"seed={seed} cannot be used"):
         device.seed_everything(seed)
     assert draws() == first
 

@@ -64,8 +64,8 @@ def test_pair_scores_equal_keyed_vectors():
 
 
 @pytest.mark.parametrize(("pairs", "says"), [
-    ([("x", "y", 1), ("a", "y", 2)], "only 0 of the 2 pairs have both words"),
-    ([("a", "b", 1), ("a", "y", 2)], "only 1 of the 2 pairs have both words"),
+    ([("x", "y", 1), ("a", "y", 2)], "only 0 of the 2 pairs have all words"),
+    ([("a", "b", 1), ("a", "y", 2)], "only 1 of the 2 pairs have all words"),
     ([], "only 0 of the 0 pairs"),
     ([("a", "b", 1), ("a", "c", 1)], "all values of one side are equal"),
 ])
@@ -120,7 +120,7 @@ def test_a_section_without_a_known_question_has_no_accuracy(court):
     scores = score_analogies(court, ROYAL | {"strange": [("w", "x", "y", "z")], "empty": []})
     assert math.isnan(scores["strange"].accuracy)
     assert scores["empty"].asked == 0
-    with pytest.raises(ValueError, match="none of the 1 questions has all its words"):
+    with pytest.raises(ValueError, match="only 0 of the 1 questions have all words"):
         score_analogies(court, {"strange": [("w", "x", "y", "z")]})
 
 
@@ -314,7 +314,7 @@ def test_zero_vectors_are_far_from_everything(compass):
 
 
 @pytest.mark.parametrize(("pairs", "expected"), [
-    ([], "only 0 of the 0 pairs have both words"),
+    ([], "only 0 of the 0 pairs have all words"),
     ([("up", "down", 1), ("left", "right", 2)], "only 0 of the 2 pairs"),
     ([("north", "east", 1), ("left", "right", 2)], "only 1 of the 2 pairs"),
     ([("north", "east", 1), ("north", "northeast", 1)], "all values of one side are equal"),
@@ -355,16 +355,16 @@ def test_a_limit_that_leaves_no_word_is_refused(compass, limit):
 
 def test_a_word_that_is_no_string_is_named(compass):
     for ask in (compass.evaluate_word_pairs, compass.pair_cosines):
-        with pytest.raises(ValueError, match="nan is a float among the words of a set"):
+        with pytest.raises(ValueError, match="word=nan cannot be used: word must be a string"):
             ask([("north", math.nan, 1), ("north", "east", 2), ("north", "south", 3)])
-    with pytest.raises(ValueError, match="7 is a int among"):
+    with pytest.raises(ValueError, match="word=7 cannot"):
         compass.answer_analogies([("north", 7, "east")])
 
 
 def test_analogies_that_cannot_be_asked(compass, tmp_path):
-    with pytest.raises(ValueError, match="no question of the set has all four words"):
+    with pytest.raises(ValueError, match="only 0 of the .* questions have all words"):
         compass.evaluate_word_analogies({"other": [("left", "right", "up", "down")]})
-    with pytest.raises(ValueError, match="must be four words"):
+    with pytest.raises(ValueError, match="question=.* must be four words"):
         compass.evaluate_word_analogies({"short": [("north", "east", "south")]})
     (tmp_path / "set").write_text("north east south west\n")
     with pytest.raises(ValueError, match="line 1 of .* before any ': section' line"):
@@ -416,7 +416,7 @@ def test_answers_are_words_in_their_first_spelling():
     assert vectors.answer_analogies(asked, case_insensitive=False) == [None, None, None]
     assert vectors.answer_analogies([("Man", "woman", "king")], restrict_vocab=3) == [None]  # nobody is left to answer
     assert vectors.answer_analogies([]) == []
-    for questions, says in (([("a", "b")], r"three or four words .* not \('a', 'b'\)"), (["abc"], "not 'abc'")):
+    for questions, says in (([("a", "b")], r"question=\('a', 'b'\) .* three words"), (["abc"], "question='abc'")):
         with pytest.raises(ValueError, match=says):
             vectors.answer_analogies(questions)
     for ask in (vectors.answer_analogies, lambda questions, method: vectors.evaluate_word_analogies(

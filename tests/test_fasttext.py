@@ -40,8 +40,8 @@ def model():
         (lambda: FastTextConfig(bucket=-1), "bucket=-1"),
         (lambda: FastTextConfig(workers=2), "workers=2"),
         (lambda: FastTextConfig(window=0), "window=0"),
-        (lambda: fasttext.train([["a"]], word2vec.Word2VecConfig()), "needs a FastTextConfig"),
-        (lambda: fasttext.train([["", "a"]], FastTextConfig(min_count=1), progress=False), "Word 1 of sentence 1 .*''"),
+        (lambda: fasttext.train([["a"]], word2vec.Word2VecConfig()), "must be a FastTextConfig"),
+        (lambda: fasttext.train([["", "a"]], FastTextConfig(min_count=1), progress=False), "a word of sentence 1=''"),
     ],
 )
 def test_bad_input_is_a_sentence(call, said):
@@ -102,18 +102,18 @@ def test_a_file_that_is_no_whole_model_is_a_sentence(tmp_path):
         return str(error.value)
 
     for length in (0, 7, 30, 70, 100, 200, 3000, len(whole) // 2):
-        assert "ends after" in refusal(whole[:length]) or "cut short" in refusal(whole[:length])
-    assert "is not a fastText model" in refusal(b"2 3\nking 1 2 3\nqueen 4 5 6\n")
-    assert "is not a fastText model" in refusal(whole[:4] + struct.pack("<i", 13) + whole[8:])
+        assert "ends after" in refusal(whole[:length]) or "cut off" in refusal(whole[:length])
+    assert "must be a fastText model" in refusal(b"2 3\nking 1 2 3\nqueen 4 5 6\n")
+    assert "must be a fastText model" in refusal(whole[:4] + struct.pack("<i", 13) + whole[8:])
     flag = whole.index(struct.pack("<?qq", False, len(ANSWERS["words"]) + 211, 8))
     assert "quantised" in refusal(whole[:flag] + b"\1" + whole[flag + 1 :])
-    assert "is quantised" in refusal(whole[:84] + struct.pack("<q", 3) + whole[92:])
+    assert "='quantised' cannot" in refusal(whole[:84] + struct.pack("<q", 3) + whole[92:])
     wrong = struct.pack("<?qq", False, len(ANSWERS["words"]) + 210, 8)
-    assert "buckets need" in refusal(whole[:flag] + wrong + whole[flag + 17 :])
+    assert "buckets" in refusal(whole[:flag] + wrong + whole[flag + 17 :])
     count = len(ANSWERS["words"])
     for bucket in (0, -1):
         assert f"holds {count} words and {bucket} buckets" in refusal(with_argument("bucket", bucket))
-    assert "promises 9 numbers a word" in refusal(with_argument("dim", 9))
+    assert "promises 9 numbers" in refusal(with_argument("dim", 9))
     assert "promises 9 words" in refusal(whole[:68] + struct.pack("<i", 9) + whole[72:])
     nothing = struct.pack("<iiiqq?qq", 0, 0, 0, 0, -1, False, 211, 8) + bytes(211 * 32)
     assert "holds 0 words" in refusal(whole[:64] + nothing)
@@ -214,7 +214,7 @@ def test_a_word_too_short_for_an_ngram_is_a_sentence():
         few.get_vector("ab")
     with pytest.raises(UnknownWordError, match="has no n-gram"):
         fasttext.word_vector("ab", {}, np.ones((10, 2)), 5, 6, 10)
-    with pytest.raises(ValueError, match="11 rows"):
+    with pytest.raises(ValueError, match="table=10 cannot .* words and .* buckets long"):
         FastTextKeyedVectors(["word"], np.ones((10, 2)), bucket=10)
 
 

@@ -111,8 +111,8 @@ def test_the_tokenizer_of_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    ({"tokenizer_model": "llama"}, "the kind 'llama', 'smollm'"),
-    ({"tokenizer_pre": "llama-bpe"}, "the kind 'gpt2', 'llama-bpe'"),
+    ({"tokenizer_model": "llama"}, "tokenizer=\\('llama', 'smollm'\\)"),
+    ({"tokenizer_pre": "llama-bpe"}, "tokenizer=\\('gpt2', 'llama-bpe'\\)"),
     ({"token_merges": ["x"]}, "Merge 1"), ({"token_list": NAMES[:-1]}, "which its merges need"),
     ({"token_list": [*NAMES[:-1], NAMES[5]]}, "comes 2 times"),
 ])  # fmt: skip

@@ -265,7 +265,7 @@ def test_a_cell_that_is_no_count(value):
     matrix, vocab = symmetric()
     dense = matrix.toarray()
     dense[2, 5] = dense[5, 2] = value
-    with pytest.raises(ValueError, match=f"cell in row 2, column 5 is {value}: counts are finite"):
+    with pytest.raises(ValueError, match=rf"cell \(2, 5\)=.*{value}.* a finite number of 0 or more"):
         train_counts(sp.csr_array(dense), vocab, SMALL, progress=False)
 
 
@@ -284,7 +284,7 @@ def test_an_empty_matrix_and_one_of_another_size():
     matrix, vocab = symmetric()
     with pytest.raises(ValueError, match="empty"):
         train_counts(sp.csr_array((40, 40)), vocab, SMALL, progress=False)
-    with pytest.raises(ValueError, match="39 x 39 but the vocabulary has 40 words"):
+    with pytest.raises(ValueError, match=r"matrix=\(39, 39\) .* each of 40 words"):
         train_counts(matrix[:39, :39], vocab, SMALL, progress=False)
 
 
@@ -293,7 +293,7 @@ def test_corpora_without_anything_to_learn():
         train([], SMALL, progress=False)
     with pytest.raises(ValueError, match="no two words meet"):
         train([["a"], ["b"], ["a"]], SMALL, progress=False)
-    with pytest.raises(ValueError, match="lower min_count"):
+    with pytest.raises(ValueError, match="min_count must be lower"):
         train([["a", "b"]], replace(SMALL, min_count=5), progress=False)
 
 

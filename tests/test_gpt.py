@@ -146,7 +146,7 @@ def test_windows_read_the_text_once_an_epoch_at_new_places():
     assert int(asked[0]) <= 10
     assert int(asked[-1]) >= 103 - 10
     assert len(next(iter(gpt.windows(text[:11], 10, 3)(torch.Generator())))) == 1
-    with pytest.raises(ValueError, match="The text has 10 tokens, and a row takes 11"):
+    with pytest.raises(ValueError, match="ids=10 cannot be used: ids must be 11 tokens or more"):
         gpt.windows(text[:10], 10, 3)
     for ids, said in ((text.tolist(), "ids is a list: give a tensor"), (text.numpy(), "ids is a ndarray"),
                       (text.float(), "ids is of type torch.float32"), (text[None], r"ids .* shape \(1, 103\)")):
@@ -177,7 +177,7 @@ def test_one_batch_is_learned_by_heart():
 
 
 @pytest.mark.parametrize(("call", "words"), [
-    (lambda m: m(ids_of(1, 17)), "A text has 17 tokens and the model reads 16"),
+    (lambda m: m(ids_of(1, 17)), "The sequence has 17 positions and the model knows 16"),
     (lambda m: m(torch.tensor([[37]])), "There is no token 37: ids go from 0 to 36"),
     (lambda m: m(torch.tensor([[-1]])), "There is no token -1"),
     (lambda m: m(torch.tensor([1, 2])), "input_ids"),

@@ -49,7 +49,7 @@ def test_spearman_by_hand():
 @pytest.mark.parametrize(("x", "y", "says"), [
     ([1, 2], [1, 2, 3], r"y has shape \(3,\): give \(N=2\)"),
     ([1], [2], "all values of one side are equal"),
-    ([1, math.nan], [1, 2], "hold nan at place 1"),
+    ([1, math.nan], [1, 2], "\\[1\\]=nan cannot"),
     ([[1, 2]], [1, 2], r"x has shape \(1, 2\): give \(N\)"),
 ])
 def test_what_has_no_correlation(x, y, says):
@@ -66,8 +66,8 @@ def test_students_interval_by_hand_and_as_scipys():
         peer = stats.t.interval(confidence, 6, values.mean(), stats.sem(values))
         assert seed_interval(values, confidence)[1:] == pytest.approx(peer)
     assert seed_interval([1, 1, 1]) == (1, 1, 1)
-    for values, confidence, says in (([0.6], 0.95, "two or more, and there are 1"), ([1, 2], 95, "confidence=95"),
-                                     ([1, math.nan], 0.95, "hold nan at place 1")):
+    for values, confidence, says in (([0.6], 0.95, "values=.* two seeds"), ([1, 2], 95, "confidence=95"),
+                                     ([1, math.nan], 0.95, "\\[1\\]=nan cannot")):
         with pytest.raises(ValueError, match=says):
             seed_interval(values, confidence)
 
@@ -113,7 +113,7 @@ def test_the_difference_of_two_models_on_the_same_pairs():
 
 
 @pytest.mark.parametrize(("scores", "options", "says"), [
-    ([1, 2, math.nan], {}, "hold nan at place 2: leave out the pairs"),
+    ([1, 2, math.nan], {}, "\\[2\\]=nan cannot .* leave out the pairs"),
     ([1, 2], {}, r"gold has shape \(3,\): give \(N=2\)"),
     ([1, 2, 3], {"samples": 0}, "samples=0 cannot be used"),
     ([1, 2, 3], {"confidence": 1}, "confidence=1 cannot be used"),
@@ -136,7 +136,7 @@ def test_wilsons_interval_is_scipys(right, asked, confidence):
 
 def test_wilsons_interval_refuses_more_right_than_asked():
     for right in (-1, 11):
-        with pytest.raises(ValueError, match=f"{right} of 10"):
+        with pytest.raises(ValueError, match=f"right={right} cannot be used"):
             intervals.wilson_interval(right, 10)
 
 
@@ -144,5 +144,5 @@ def test_mcnemar_counts_coins():
     assert intervals.mcnemar(1, 6) == pytest.approx(16 / 128)
     assert intervals.mcnemar(6, 1) == pytest.approx(16 / 128)
     assert intervals.mcnemar(0, 0) == intervals.mcnemar(3, 3) == 1
-    with pytest.raises(ValueError, match="not below 0"):
+    with pytest.raises(ValueError, match="=-1 cannot be used: only_.* 0 or more"):
         intervals.mcnemar(-1, 2)

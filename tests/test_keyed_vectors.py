@@ -129,10 +129,10 @@ def test_near_spellings_are_looked_for_when_they_are_read(monkeypatch):
     (["a"], np.zeros((1, 0)), r"shape \(1, 0\)"),
     (["a", "b"], [[1, 2], [3]], "vectors is a list: give an array, or lists of numbers of equal lengths"),
     (["a", "b"], [["x"], ["y"]], "vectors is of type <U1: give numbers"),
-    (["a", "b", "c"], np.eye(2), "3 words but 2 vectors"),
-    (["a", "b", "a"], np.eye(3), "'a' appears twice, as number 0 and 2"),
-    (["a", ""], np.eye(2), "word number 1 is ''"),
-    (["a", 7], np.eye(2), "word number 1 is 7"),
+    (["a", "b", "c"], np.eye(2), "3 words and 2 vectors"),
+    (["a", "b", "a"], np.eye(3), "The word 'a' comes 2 times"),
+    (["a", ""], np.eye(2), "words=\\[''\\] cannot"),
+    (["a", 7], np.eye(2), "words=\\[7\\] cannot"),
 ])
 def test_bad_vectors_are_refused(keys, vectors, expected):
     with pytest.raises(ValueError, match=expected):
@@ -145,13 +145,13 @@ def test_bad_vectors_are_refused(keys, vectors, expected):
     ({"positive": "north", "topn": 2.5}, "topn=2.5 cannot be used"),
     ({"positive": "north", "restrict_vocab": 0}, "restrict_vocab=0 cannot be used: restrict_vocab must be None or"),
     ({"positive": "north", "restrict_vocab": -1}, "restrict_vocab=-1 cannot be used"),
-    ({}, "adds up to a zero vector"),
-    ({"positive": "nowhere"}, "adds up to a zero vector"),
-    ({"positive": "north", "negative": "north"}, "adds up to a zero vector"),
-    ({"positive": np.array([1.0, np.nan])}, r"2 finite numbers, not of ndarray array\(\[ 1., nan\]\)"),
-    ({"positive": np.ones(3)}, r"vectors of 2 finite numbers, not of ndarray array\(\[1., 1., 1.\]\)"),
-    ({"positive": 7}, "not of int 7"),
-    ({"positive": [None]}, "not of NoneType None"),
+    ({}, "does not add up to a zero vector"),
+    ({"positive": "nowhere"}, "does not add up to a zero vector"),
+    ({"positive": "north", "negative": "north"}, "does not add up to a zero vector"),
+    ({"positive": np.array([1.0, np.nan])}, r"question=array\(\[ 1., nan\]\) .* 2 finite numbers"),
+    ({"positive": np.ones(3)}, r"question=array\(\[1., 1., 1.\]\).*vectors of 2 finite numbers"),
+    ({"positive": 7}, "question=7 cannot"),
+    ({"positive": [None]}, "question=None cannot"),
 ])
 def test_bad_questions_are_refused(compass, question, expected):
     with pytest.raises(ValueError, match=expected):
@@ -200,8 +200,8 @@ def test_multiplied_neighbours_equal_gensims(gensims_epsilon, only):
 
 
 @pytest.mark.parametrize(("question", "expected"), [
-    ({"positive": "north", "topn": 0}, "topn=0 cannot be used"), ({}, "no word and no vector that points anywhere"),
-    ({"positive": "nowhere"}, "no word and no vector that points"), ({"positive": 7}, "not of int 7")])
+    ({"positive": "north", "topn": 0}, "topn=0 cannot be used"), ({}, "a word or a vector that points"),
+    ({"positive": "nowhere"}, "a word or a vector that points"), ({"positive": 7}, "question=7 cannot")])
 def test_bad_multiplied_questions_are_refused(compass, question, expected):
     with pytest.raises(ValueError, match=expected):
         compass.most_similar_cosmul(**question)

@@ -25,7 +25,7 @@ def test_who_is_asked_is_held_out_and_who_is_learned_from_is_not():
     assert known.texts[:50] != last_table.labelled(50, seed=2).texts
     assert asked.texts[:200] == last_table.asked(200).texts
     assert 0.4 < np.mean(asked.labels) < 0.6
-    with pytest.raises(ValueError, match="only 1,000"):
+    with pytest.raises(ValueError, match="1 to 1,000, which are asked"):
         last_table.asked(1001)
     with pytest.raises(ValueError, match="20,000"):
         last_table.labelled(20_001)
@@ -67,8 +67,8 @@ def test_where_a_row_stands():
     assert told.splitlines() == [
         "mine: 50.0% [15.0%, 85.0%] of 4 reviews, 5 labels, 1.0 CPU-seconds",
         "  place 2 among the 3 rows of the table",
-        "  against low (10 labels): alone right 1, the other alone 0, p = 1.00: a tie",
-        "  against high (10 labels): alone right 0, the other alone 2, p = 0.50: a tie",
+        "  against low (10 labels): alone right 1, the other alone 0, p = 1.000: a tie",
+        "  against high (10 labels): alone right 0, the other alone 2, p = 0.500: a tie",
     ]
     assert last_table.standing(row("mine", [1]), []).count("\n") == 0
 
@@ -79,10 +79,19 @@ def test_a_row_of_ones_own(capsys):
     assert "praise" in capsys.readouterr().out
 
 
+def test_a_new_row_is_set_against_methods_and_not_against_controls(capsys):
+    last_table.add_row("praise", lambda texts: [1] * len(texts), number=200)
+    told = capsys.readouterr().out
+    assert told.count("against") == 2
+    assert not any(f"against {control} (" in told for control in last_table.CONTROLS)
+    assert {row.method for row in last_table.saved_rows()} >= {*last_table.CONTROLS}
+
+
+
 @pytest.mark.parametrize(("predict", "words"), [
-    (lambda texts: [1], "1 answers for 10 texts"),
-    (lambda texts: [2] * 10, "answered 2"),
-    (lambda texts: ["good"] * 10, "answered 'good'"),
+    (lambda texts: [1], "1 answers and 10 texts"),
+    (lambda texts: [2] * 10, "answer=2 cannot"),
+    (lambda texts: ["good"] * 10, "answer='good' cannot"),
 ])  # fmt: skip
 def test_answers_that_are_none_are_refused(predict, words):
     with pytest.raises(ValueError, match=words):

@@ -121,6 +121,13 @@ def test_between_two_and_six_exercises_with_hints(name):
 
 
 @each_lesson
+def test_an_exercise_imports_nothing_for_the_cells_below(name):
+    """Where a learner's answer is gone or no Python, the next exercise is still graded as it stands."""
+    for cell in (cell for cell in read(name).cells if cell.has("exercise")):
+        assert not [node for node in ast.parse(cell.source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+@each_lesson
 def test_a_myth_is_settled_by_a_run(name):
     cells = [cell for cell in read(name).cells if not cell.has("instructor")]
     cards = [i for i, cell in enumerate(cells) if cell.kind == "markdown" and "> **Common belief:**" in cell.source]

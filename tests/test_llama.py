@@ -274,7 +274,7 @@ def test_dropout_falls_on_attention_in_training_alone():
 
 
 @pytest.mark.parametrize(("call", "words"), [
-    (lambda m: m(ids_of(1, 17)), "A text has 17 tokens and the model reads 16"),
+    (lambda m: m(ids_of(1, 17)), "The sequence has 17 positions and the model knows 16"),
     (lambda m: m(torch.tensor([[37]])), "There is no token 37: ids go from 0 to 36"),
     (lambda m: m(torch.tensor([[-1]])), "There is no token -1"),
     (lambda m: m(torch.tensor([1, 2])), "input_ids"),
@@ -283,7 +283,7 @@ def test_dropout_falls_on_attention_in_training_alone():
     (lambda m: m(ids_of(1, 3), torch.ones(1, 4, dtype=torch.bool)), "attention_mask"),
     (lambda m: m(ids_of(1, 5), cache=m.new_cache(1, 4)), "room for 4 tokens and 5 came"),
     (lambda m: m(ids_of(2, 3), cache=m.new_cache(1, 4)), "holds 1 texts and 2 came"),
-    (lambda m: m(ids_of(1, 17), cache=m.new_cache(1, 20)), "A text has 17 tokens and the model reads 16"),
+    (lambda m: m(ids_of(1, 17), cache=m.new_cache(1, 20)), "The sequence has 17 positions and the model knows 16"),
 ])  # fmt: skip
 def test_input_that_does_not_fit(call, words):
     with torch.no_grad(), pytest.raises(ValueError, match=words):
@@ -297,8 +297,8 @@ def test_a_cache_keeps_no_gradients():
 
 
 @pytest.mark.parametrize(("settings", "words"), [
-    ({"vocab_size": 0}, "vocab_size=0"), ({"d_model": 10, "num_heads": 4}, "multiple of 8"),
-    ({"d_model": 9, "num_heads": 3, "num_kv_heads": 3}, "multiple of 6, for num_heads of pairs"),
+    ({"vocab_size": 0}, "vocab_size=0"), ({"d_model": 10, "num_heads": 4}, "multiple of 2 \\* num_heads=4"),
+    ({"d_model": 9, "num_heads": 3, "num_kv_heads": 3}, "multiple of 2 \\* num_heads=3"),
     ({"num_heads": 9, "num_kv_heads": 2}, "num_kv_heads=2"), ({"num_kv_heads": 0}, "num_kv_heads=0"),
     ({"dropout": 1.0}, "dropout=1.0"), ({"d_ff": None}, "d_ff=None"), ({"num_layers": True}, "num_layers=True"),
     ({"rope_theta": 0}, "rope_theta=0"), ({"rope_theta": "1e4"}, "rope_theta='1e4'"), ({"tied": "yes"}, "tied='yes'"),

@@ -74,11 +74,11 @@ def test_what_cannot_be_learned_is_refused():
             Neuron(C)
     with pytest.raises(ValueError, match="a table of finite numbers"):
         Neuron(1.0).fit([[1.0, np.nan], [0.0, 1.0]], [0, 1])
-    with pytest.raises(ValueError, match="3 rows came with 2 labels"):
+    with pytest.raises(ValueError, match="There are 3 rows and 2 labels"):
         Neuron(1.0).fit(np.eye(3), [0, 1])
-    with pytest.raises(ValueError, match=r"kinds \[1\]"):
+    with pytest.raises(ValueError, match=r"labels=\[1\] cannot"):
         Neuron(1.0).fit(np.eye(2), [1, 1])
-    with pytest.raises(ValueError, match="No word comes 5 times"):
+    with pytest.raises(ValueError, match="min_count=5 cannot be used"):
         TfIdf(5).fit(TEXTS)
     with pytest.raises(RuntimeError, match="fit"):
         TfIdf()(TEXTS)

@@ -135,7 +135,7 @@ def test_texts_that_cannot_be_read(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="There is no file .*nowhere.txt"):
         run(monkeypatch, tmp_path / "b", *SMALL_GPT, "--text", tmp_path / "nowhere.txt")
     (tmp_path / "short.txt").write_text("short")
-    with pytest.raises(ValueError, match="The text has . tokens, and a row takes 33"):
+    with pytest.raises(ValueError, match="ids=. cannot be used: ids must be 33 tokens or more"):
         run(monkeypatch, tmp_path / "c", *SMALL_GPT, "--tokens", "characters", "--text", tmp_path / "short.txt")
 
 

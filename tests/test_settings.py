@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pytest
@@ -14,11 +14,16 @@ from course_lib.settings import (
     Settings,
     Share,
     Size,
+    Width,
+    at_most,
+    divisor_of,
+    multiple_of,
     number,
     require,
+    require_as_many,
     require_context,
-    require_heads,
-    rule_of,
+    require_ids,
+    rules_of,
     whole,
 )
 
@@ -76,8 +81,7 @@ def test_a_dataclass_of_settings_checks_its_annotations(setting, value, words):
 
 def test_good_settings_pass():
     assert Garden(rows=np.int64(2), most=7, rate=1, order="rain", owner=3).owner == 3
-    assert rule_of(str) is None
-    assert rule_of(int | None) is None
+    assert rules_of({"owner": str, "most": int | None}) == []
     with pytest.raises(ValueError, match="height"):
         WalledGarden(height=-1)
 
@@ -98,10 +102,43 @@ def test_shares_and_what_is_not_below_zero(setting, value, words):
         Shed(**{setting: value})
 
 
-def test_what_several_models_ask_of_their_settings_and_texts():
-    require_heads(12, 3)
+@dataclasses.dataclass(frozen=True)
+class Beds(Settings):
+    width: Width = 12
+    pairs: Annotated[Size, multiple_of("num_heads", 2)] = 12
+    warm: Annotated[Count, at_most("rows")] = 2
+    side: Annotated[Size, divisor_of("rows")] = 2
+    num_heads: Size = 3
+    rows: Size = 8
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    ({"width": 10}, "width=10 cannot be used: width must be a multiple of num_heads=3."),
+    ({"pairs": 9}, "pairs=9 cannot be used: pairs must be a multiple of 2 * num_heads=3."),
+    ({"warm": 9}, "warm=9 cannot be used: warm must be at most rows=8."),
+    ({"side": 3}, "side=3 cannot be used: side must be a divisor of rows=8."),
+    ({"rows": 1}, "warm=2 cannot be used: warm must be at most rows=1."),
+    ({"num_heads": 0}, "num_heads=0 cannot be used: num_heads must be a whole number of 1 or more."),
+    ({"side": 0}, "side=0 cannot be used: side must be a whole number of 1 or more."),
+])  # fmt: skip
+def test_settings_that_stand_beside_others(settings, words):
+    assert Beds(warm=8, side=8).warm == 8
+    with pytest.raises(ValueError) as error:
+        Beds(**settings)
+    assert str(error.value) == words
+
+
+def test_what_several_modules_ask():
+    require_as_many(texts=[1, 2], labels="ab")
+    require_as_many(texts=[], labels=[])
+    require_ids([0, 4], 5, "token")
     require_context(8, 8)
-    with pytest.raises(ValueError, match="d_model=12 cannot be used: d_model must be a multiple of num_heads=5"):
-        require_heads(12, 5)
-    with pytest.raises(ValueError, match="A text has 9 tokens and the model reads 8: cut it, or make a model with a l"):
+    with pytest.raises(ValueError, match="^There are 1 texts and 2 right answers: give as many of each, at least 1.$"):
+        require_as_many(texts=[1], right_answers=[2, 3])
+    with pytest.raises(ValueError, match="^There are 0 texts and 0 labels: give as many of each, at least 1.$"):
+        require_as_many(1, texts=[], labels=[])
+    for wrong in (-1, 5):
+        with pytest.raises(ValueError, match=f"^There is no token {wrong}: ids go from 0 to 4.$"):
+            require_ids([0, wrong], 5, "token")
+    with pytest.raises(ValueError, match="The sequence has 9 positions and the model knows 8: cut the"):
         require_context(9, 8)

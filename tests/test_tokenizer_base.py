@@ -48,34 +48,36 @@ def test_texts_that_are_none(gpt2, small):
     for tokenizer in (gpt2, small["wordpiece"]):
         for call in (tokenizer.encode, tokenizer.cuts, tokenizer.tokens):
             sentence(call, "a\ud800b", says="holds the surrogate '.ud800', half a character")
-            sentence(call, 7, says="^A text is a string, not 7: give strings.$")
+            sentence(call, 7, says="^text=7 cannot be used: text must be a string.$")
         sentence(tokenizer.encode_batch, "text", says="^texts='text' cannot .* must be a list of texts")
         sentence(tokenizer.encode_batch, ["a"], "b", says="^pairs='b' cannot .* must be None or a list")
         sentence(tokenizer.encode_batch, ["a"], ["b", "c"], says="^There are 1 texts and 2 pairs")
-        sentence(tokenizer.encode_batch, ["a", None], says="^A text is a string, not None")
-    sentence(BPETokenizer().train, ["a", 3], 300, says="^A text is a string, not 3")
+        sentence(tokenizer.encode_batch, ["a", None], says="^text=None cannot")
+    sentence(BPETokenizer().train, ["a", 3], 300, says="^text=3 cannot")
     sentence(BPETokenizer().train, ["a\udfff"], 300, says="holds the surrogate")
 
 
 def test_ids_and_names_that_are_none(gpt2, small):
-    sentence(gpt2.decode, [0, 50257], says="^There is no token with the id 50257: ids go from 0 to 50256.$")
-    sentence(gpt2.decode, [-1], says="^There is no token with the id -1")
-    sentence(gpt2.token_to_id, "<|im_start|>", says=r"^'<\|im_start\|>' is no token of this vocabulary")
-    sentence(small["wordpiece"].token_to_id, "[mask]", says=r"^'\[mask\]' is no token")
+    sentence(gpt2.decode, [0, 50257], says="^There is no token 50257: ids go from 0 to 50256.$")
+    sentence(gpt2.decode, [-1], says="^There is no token -1")
+    sentence(gpt2.token_to_id, "<|im_start|>", says=r"^token='<\|im_start\|>' cannot be used")
+    sentence(small["wordpiece"].token_to_id, "[mask]", says=r"^token='\[mask\]' cannot")
 
 
 def test_lengths_without_room(small):
     pieces = small["wordpiece"]
-    says = "^max_length=2 has no room for the 2 special tokens and a token of the text: it must be 3 or more.$"
+    says = "^max_length=2 cannot be used: max_length must be 3 or more, for 2 special tokens and one of each text.$"
     sentence(pieces.encode_batch, ["a"], max_length=2, says=says)
-    says = "^max_length=4 has no room for the 3 special tokens and a token of each text: it must be 5 or more.$"
+    says = "^max_length=4 cannot be used: max_length must be 5 or more, for 3 special tokens and one of each text.$"
     sentence(pieces.encode_batch, ["a"], ["b"], max_length=4, says=says)
     assert pieces.encode_batch(["a"], ["b"], max_length=5).input_ids.shape == (1, 5)
     assert small["bpe"].encode_batch(["abc"], max_length=1).input_ids.shape == (1, 1)
     for wrong in (0, 2.5, True):
         sentence(pieces.encode_batch, ["a"], max_length=wrong, says=f"^max_length={wrong} cannot be used")
-    sentence(pieces.encode_batch, ["a"], padding="max_length", says="^padding='max_length' needs a max_length")
+    says = "^max_length=None cannot be used: max_length must be said, for padding='max_length'"
+    sentence(pieces.encode_batch, ["a"], padding="max_length", says=says)
     sentence(pieces.encode_batch, ["a"], padding=True, says="^padding=True cannot be used")
     letters = CharacterTokenizer("ab")
     assert letters.encode_batch(["ab", "ba"]).input_ids.tolist() == [[0, 1], [1, 0]]
-    sentence(letters.encode_batch, ["a", "ab"], says=r"has no padding token, and the rows have 1 to 2 tokens.$")
+    says = r"^lengths=\[1, 2\] cannot .* must be all 2, as .* has no padding token.$"
+    sentence(letters.encode_batch, ["a", "ab"], says=says)

@@ -42,6 +42,20 @@ def _check_all(rows):  #!
 def _no_number(x) -> ValueError:  #!
     return ValueError(x)  #!
 
+def _pip_failed(output) -> Exception:  #?
+    if "full" in output:  #?
+        return OSError("The disk is full.")  #?
+    return FetchError(output)  #?
+
+def check_of(source: str) -> str | None:
+    return source.split()[0]
+
+def _check_loss(loss):  #?
+    if not loss.weight:  #!
+        raise ValueError("Nothing counts.")  #!
+    if not math.isfinite(loss):  #?
+        raise RuntimeError(loss)  #?
+
 class Model:
     def __post_init__(self):  #!
         require(self.size > 0, "size", self.size, "above 0")  #!
@@ -52,6 +66,7 @@ class Model:
     @shaped
     def forward(self, x: Float[Tensor, "B T"]):
         checked = self.check(x)
+        process(x).check_returncode()
         try:
             return checked
         except RuntimeError:

@@ -31,16 +31,20 @@ def test_ways_that_cannot_be_drawn_are_refused(paths, words):
 
 def test_shots_have_their_intervals():
     rows = {"right": {0: (0.5, 0.4, 0.6), 8: (0.8, 0.7, 0.9)}, "coin": {8: (0.6, 0.5, 0.7)}}
-    figure, alt = pictures.shots(rows, "Shots")
-    assert list(figure.axes[0].get_xticks()) == [0, 8]
-    assert alt == ("Shots. Right answers in per cent: right 50 with 0 (from 40 to 60), 80 with 8 (from 70 to 90); coin "
-                   "60 with 8 (from 50 to 70). The dotted line is a coin, 50.")  # fmt: skip
+    figure, alt = pictures.shots({"Answers": rows, "Pairs": {"right": {8: (0.9, 0.8, 1.0)}}}, "Shots")
+    assert [list(axes.get_xticks()) for axes in figure.axes] == [[0, 8], [8]]
+    assert [axes.get_title() for axes in figure.axes] == ["Answers", "Pairs"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["right", "coin"]
+    assert alt == ("Shots. Answers, in per cent: right 50 with 0 (from 40 to 60), 80 with 8 (from 70 to 90); coin 60 "
+                   "with 8 (from 50 to 70). Pairs, in per cent: right 90 with 8 (from 80 to 100). The dotted line is a "
+                   "coin, 50.")  # fmt: skip
     assert figure.get_size_inches()[0] * figure.dpi == 800
 
 
-@pytest.mark.parametrize(("rows", "words"), [
-    ({}, "nothing to draw"), ({"a": {2: (0.5, 0.6, 0.7)}}, "'a' with 2 examples has 0.5, from 0.6 to 0.7"),
+@pytest.mark.parametrize(("panels", "words"), [
+    ({}, "nothing to draw"), ({"_": {}}, "nothing to draw"),
+    ({"_": {"a": {2: (0.5, 0.6, 0.7)}}}, "'a' with 2 examples has 0.5, from 0.6 to 0.7"),
 ])  # fmt: skip
-def test_shots_that_cannot_be_drawn_are_refused(rows, words):
+def test_shots_that_cannot_be_drawn_are_refused(panels, words):
     with pytest.raises(ValueError, match=words):
-        pictures.shots(rows, "_")
+        pictures.shots(panels, "_")

@@ -217,7 +217,7 @@ def test_a_new_text_gets_a_new_picture_and_an_error_leaves_the_last(make):
         assert view.picture["number"] == 1
     small = make(model_of(context=8))
     small.wanted = {"number": 1, "text": "abcdefghab", "position": 0}
-    assert "A text has 10 tokens and the model reads 8" in small.problem["text"]
+    assert "The sequence has 10 positions and the model knows 8" in small.problem["text"]
     small.wanted = {"number": 2, "text": "ab", "position": -3}
     assert (small.picture["number"], repr(view)) == (2, words), "what was said stays"
 
@@ -332,7 +332,7 @@ def test_the_script_and_the_style_ship_and_need_no_network():
     ((model_of(), LETTERS, ""), {}, "The text is '': give one with a token or more"),
     ((model_of(), LETTERS, None), {}, "The text is None"),
     ((model_of(), Words([]), "a" * 65), {}, "The text has 65 tokens, and the X-ray shows at most 64"),
-    ((model_of(), LETTERS, "abz"), {}, "'z' is no character"),
+    ((model_of(), LETTERS, "abz"), {}, "character='z' cannot be used"),
     ((lambda ids: None, LETTERS, "abc"), {}, "returned a NoneType without input_ids: it needs all of"),
     ((changed(logits=None), LETTERS, "abc"), {}, "returned a SimpleNamespace without logits"),
     ((changed(query=torch.ones(2, 2, 4, 8)), LETTERS, "abc"), {},
@@ -343,7 +343,7 @@ def test_the_script_and_the_style_ship_and_need_no_network():
     ((model_of(), LETTERS, "abc"), {"layer": 2}, "layer=2: there are 2, numbered 0 to 1"),
     ((model_of(), LETTERS, "abc"), {"head": -3}, "head=-3: there are 2"),
     ((model_of(), LETTERS, "abc"), {"position": 3}, "position=3: there are 3, numbered 0 to 2"),
-    ((model_of(context=2), LETTERS, "abc"), {}, "A text has 3 tokens and the model reads 2"),
+    ((model_of(context=2), LETTERS, "abc"), {}, "The sequence has 3 positions and the model knows 2"),
 ])
 def test_each_bad_input_is_one_sentence(arguments, options, words):
     with pytest.raises(ValueError, match=words) as caught:

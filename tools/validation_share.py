@@ -5,17 +5,17 @@
 A code line has a token of Python that is neither comment nor docstring; `checks` and `viz` are left out. Of these, the
 syntax tree finds as validation:
 
-- every `raise` of a ValueError or TypeError, with the whole `if` that leads to nothing else; every `assert`;
-- every call, as a statement, of a function that is called `require...`, `check...` or `refuse...`, and all of the
-  functions of these names, and of functions annotated to return an error;
+- every `assert`; every `raise` or `return` of a ValueError or TypeError, with the `if` that leads to nothing else;
+- every call, as a statement, of a function or a method of somebody's that is called `require...`, `check...` or
+  `refuse...`, and all of the functions of these names that give nothing back and raise nothing but these two;
 - every assignment whose names are read by counted lines alone, and every loop, `with`, `else` or function that holds
-  nothing but counted lines.
+  nothing but counted lines (a function that makes an error, for one).
 
 So a condition that is worked out beforehand counts, and so does a sentence that is put together in several lines. An
 annotation under `@shaped` or in `Settings` is not counted: it tells the reader, with or without the check.
 
 A second column counts every error: also those that say what went wrong outside (a file that is damaged or not there, no
-network, a package, a loss that is no number), which are `raise`s of other errors and `except`s that lead to a `raise`.
+network, a package, a loss that is no number): `raise`s and `return`s of other errors, `except`s that lead to a `raise`.
 """
 
 import argparse
@@ -30,6 +30,7 @@ LEFT_OUT = ("checks", "viz")
 VALIDATOR = re.compile(r"_*(require|check|refuse)(_|$)")
 OF_ARGUMENTS = {"ValueError", "TypeError"}
 NO_ERRORS = {"NotImplementedError", "StopIteration", "SystemExit"}
+ERROR = re.compile(r"\w*(Error|Exception)$")
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 BLOCKS = ("body", "orelse", "finalbody")
 
@@ -73,14 +74,19 @@ def _counted(node: ast.stmt, function: ast.AST, found: set[int], all_errors: boo
 
 
 def _complains(node: ast.stmt, all_errors: bool) -> bool:
-    if isinstance(node, ast.Raise):
-        name = None if node.exc is None else _name(node.exc)
-        return name in OF_ARGUMENTS or (all_errors and name is not None and name not in NO_ERRORS)
+    if isinstance(node, ast.Raise) and node.exc:
+        return _name(node.exc) in OF_ARGUMENTS or (all_errors and _name(node.exc) not in NO_ERRORS)
+    if isinstance(node, ast.Return) and isinstance(node.value, ast.Call):
+        name = _name(node.value)
+        return name in OF_ARGUMENTS or (all_errors and bool(ERROR.match(name)))
     if isinstance(node, ast.FunctionDef):
-        returned = ast.unparse(node.returns) if node.returns else ""
-        return bool(VALIDATOR.match(node.name)) or returned.endswith(("ValueError", "Exception"))
-    calls = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-    return isinstance(node, ast.Assert) or (calls and bool(VALIDATOR.match(_name(node.value))))
+        gives = node.returns is not None and ast.unparse(node.returns) != "None"
+        raised = {_name(part.exc) for part in ast.walk(node) if isinstance(part, ast.Raise) and part.exc}
+        return bool(VALIDATOR.match(node.name)) and not gives and raised <= OF_ARGUMENTS
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        owner = getattr(node.value.func, "value", None)  # of a method: a name, and not the result of another call
+        return bool(VALIDATOR.match(_name(node.value))) and isinstance(owner, ast.Name | None)
+    return isinstance(node, ast.Assert)
 
 
 def _serves(node: ast.stmt, function: ast.AST, found: set[int]) -> bool:

@@ -26,14 +26,22 @@ _SHOT, _ASK = 'f"Review: {review}\\nSentiment: {label}\\n\\n"', 'f"Review: {text
 few_shot = Exercise(
     _few_shot,
     Round([
-        Case(([("a delight", "positive"), ("far too long", "negative")], "see it twice"), "two examples"),
-        Case(([("dull", "negative")], "nobody laughed"), "one example"),
+        Case(([("dull", "negative")], "so so"), "one example"),  # short: the reply shows the whole prompt
+        Case(([("a joy", "positive"), ("thin", "negative")], "warm"), "two examples"),
         Case(([("bright", "positive"), ("thin", "negative"), ("warm", "positive")], "so so"), "three examples"),
     ], [
         slip("space-at-the-end", "the prompt ends with a space. The word that is to come is one token, *space and "
              "positive*: lesson 20 showed what such a space does", 'Sentiment:" -> Sentiment: "'),
         slip("no-empty-line", "there is no empty line between two examples: each ends with two new lines",
              "{label}\\n\\n -> {label}\\n"),
+        slip("question-glued-on", "nothing parts the last example from the question: an empty line ends every example, "
+             "the last one too",
+             lambda examples, text: "\n\n".join(f"Review: {review}\nSentiment: {label}" for review, label in examples)
+             + f"Review: {text}\nSentiment:"),
+        slip("ends-with-a-new-line", "the prompt ends with a new line: the answer is to follow the colon at once",
+             'Sentiment:" -> Sentiment:\\n"'),
+        slip("space-and-new-line", "a space and a new line follow the last colon: the prompt ends with the colon",
+             'Sentiment:" -> Sentiment: \\n"'),
         slip("no-new-line", "review and sentiment stand in one line: a new line belongs between them",
              ("{review}\\nSentiment -> {review} Sentiment", "{text}\\nSentiment -> {text} Sentiment")),
         slip("question-without-form", "the question does not have the form of the examples: it is what the model has "
@@ -54,7 +62,12 @@ few_shot = Exercise(
         slip("question-is-missing", "the question is missing: only the examples are there",
              f"return shots + {_ASK} -> return shots"),
     ]),
-    Round([Case(([], "what a film"), "no example at all")], held="with examples all is right"),
+    Round([Case(([], "what a film"), "no example at all")], [
+        slip("empty-line-first", "an empty line stands in front of the question. It belongs to each example, and there "
+             "is none",
+             lambda examples, text: "\n\n".join(f"Review: {review}\nSentiment: {label}" for review, label in examples)
+             + f"\n\nReview: {text}\nSentiment:"),
+    ], held="with examples all is right"),
 )  # fmt: skip
 
 
@@ -87,6 +100,8 @@ lora_layer = Exercise(
              "alpha / len(A) -> len(A) / alpha"),
         slip("wrong-size", "the product was divided by a size that is not the rank: A is [r, D] and B [N, r], so r is "
              "the number of rows of A", "len(A) -> len(B)", "len(A) -> A.shape[1]"),
+        slip("whole-numbers", "the scale was cut down to a whole number: // throws away what / keeps",
+             "alpha / len(A) -> alpha // len(A)"),
         slip("root-of-rank", "the scale has the root of the rank. That is another paper's (rsLoRA); here it is alpha / "
              "r", "len(A) -> len(A) ** 0.5"),
         slip("W-is-gone", "the large matrix is gone: B A is *added* to what it says",
@@ -124,6 +139,8 @@ merged = Exercise(
         slip("wrong-size", "the product was divided by a size that is not the rank: r is the number of rows of A",
              "len(A) -> len(B)", "len(A) -> A.shape[1]"),
         slip("W-is-gone", "this is the new part alone: it is added to the old weight", "W + ->"),
+        slip("W-scaled-too", "the old weight was scaled, too: the scale belongs to B A alone",
+             "W + alpha / len(A) * (B @ A) -> alpha / len(A) * (W + B @ A)"),
         slip("thin-is-gone", "this is the old weight: the thin matrices are missing",
              "+ alpha / len(A) * (B @ A) ->"),
         slip("taken-away", "the product was taken away: that is how one gets *out* of a merged weight again",

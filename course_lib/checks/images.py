@@ -28,6 +28,14 @@ def _unfolded(pictures, side):
     return F.unfold(pictures.permute(0, 3, 1, 2), side, stride=side).transpose(1, 2)
 
 
+def _a_dot_on(pictures, side):
+    """As many squares as there should be, but each begins one dot after the last."""
+    B, height, width, _ = pictures.shape
+    squares = [pictures[:, y : y + side, x : x + side].reshape(B, -1)
+               for y in range(height // side) for x in range(width // side)]  # fmt: skip
+    return torch.stack(squares, 1)
+
+
 _CUT = "x = pictures.reshape(B, height // side, side, width // side, side, C)"
 _LAID = "x.transpose(2, 3).reshape(B, -1, side * side * C)"
 patches = Exercise(
@@ -51,6 +59,12 @@ patches = Exercise(
              "numbers of one dot belong together", _unfolded),
         slip("one-dot-of-each", "a patch holds one dot of every square: the axes inside a square and those of the "
              "squares changed places", f"{_LAID} -> x.permute(0, 2, 4, 1, 3, 5).reshape(B, side * side, -1)"),
+        slip("cut-the-other-way", "an axis was cut the wrong way: of H dots there are first H / side squares, and then "
+             "the side dots of each", f"{_CUT} -> x = pictures.reshape(B, side, height // side, side, width // side, "
+             "C)"),
+        slip("other-axes", "other axes changed places: side by side belong the two that count the *squares*, down and "
+             "across, so it is 2 and 3", "x.transpose(2, 3) -> x.transpose(1, 2)", "x.transpose(2, 3) -> "
+             "x.transpose(3, 4)"),
         slip("not-flat", "a patch is still a small picture: lay its dots in one row",
              f"{_LAID} -> x.transpose(2, 3).reshape(B, -1, side, side, C)"),
         slip("one-list", "the patches of all pictures stand in one list: each picture keeps its own",
@@ -63,7 +77,7 @@ patches = Exercise(
         slip("mean-of-the-square", "each patch was made one dot, the mean of its square: what is inside it is gone",
              f"return {_LAID} -> return x.mean((2, 4)).reshape(B, -1, C)"),
         slip("overlap", "the squares overlap: the next one begins where the last one ends",
-             lambda pictures, side: F.unfold(pictures.permute(0, 3, 1, 2), side).transpose(1, 2)),
+             lambda pictures, side: F.unfold(pictures.permute(0, 3, 1, 2), side).transpose(1, 2), _a_dot_on),
     ]),
 )  # fmt: skip
 
@@ -106,6 +120,12 @@ contrastive_loss = Exercise(
              "taken over the last axis", "dim=-1 -> dim=0"),
         slip("squared-length", "the vectors were divided by their squared length",
              (".norm(dim=-1, keepdim=True) -> .square().sum(-1, keepdim=True)",)),
+        slip("one-length-for-all", "the whole table was divided by one number: each vector has a length of its own",
+             (".norm(dim=-1, keepdim=True) -> .norm()",)),
+        slip("sum-for-length", "the vectors were divided by the sum of their numbers: the length is the root of the "
+             "sum of their squares", (".norm(dim=-1, keepdim=True) -> .sum(-1, keepdim=True)",)),
+        slip("numbers-compared", "the table compares the D numbers of a vector with one another: it is to compare "
+             "the B pictures with the B texts", "pictures @ texts.T -> pictures.T @ texts"),
         slip("temperature-multiplied", "the scores were multiplied by the temperature: a small one is to make them "
              "large", "/ temperature -> * temperature"),
         slip("no-temperature", "the temperature is missing", "/ temperature ->"),
@@ -135,7 +155,7 @@ def _retrieval_at(scores, k):
     return (ahead < k).float().mean()
 
 
-_TABLE = torch.tensor([[0.9, 0.1, 0.3, 0.2], [0.8, 0.5, 0.1, 0.6], [0.2, 0.7, 0.6, 0.1], [0.9, 0.8, 0.7, 0.1]])
+_TABLE = torch.tensor([[0.9, 0.1, 0.3, 0.2], [0.8, 0.5, 0.1, 0.6], [0.2, 0.7, 0.6, 0.1], [0.85, 0.8, 0.7, 0.1]])
 _WIDE = torch.tensor([[-0.1, -0.5, -0.2, -0.9, -0.3], [0.2, 0.1, 0.9, 0.8, -0.3], [0.1, 0.3, 0.2, 0.9, 0.7],
                       [0.9, 0.2, 0.1, 0.5, 0.4], [0.9, 0.8, 0.3, 0.2, 0.1]])  # fmt: skip
 _TIES = torch.tensor([[0.5, 0.5, 0.2, 0.1], [0.4, 0.4, 0.1, 0.3], [0.3, 0.2, 0.7, 0.1], [0.9, 0.8, 0.2, 0.1]])
@@ -155,6 +175,8 @@ retrieval_at = Exercise(
              ("scores.diagonal()[:, None] -> scores.diagonal()[None, :]", "sum(1) -> sum(0)")),
         slip("wrong-right", "a row was compared with the right scores of the other rows: its own is in its own row",
              "[:, None] -> [None, :]"),
+        slip("added-up-downwards", "who is ahead was added up down the columns: for each row it is counted across",
+             "sum(1) -> sum(0)"),
         slip("worst", "the smallest scores come first: the best is the largest", ">= right -> <= right"),
         slip("count", "hits were counted and not divided by the rows: it is a share",
              "(ahead < k).float().mean() -> (ahead < k).sum()"),
@@ -218,7 +240,10 @@ zero_shot = Exercise(
         slip("picture-for-a-name", "for each name a picture was chosen: it is for each picture a name",
              ".argmax(1) -> .argmax(0)"),
         slip("least", "the least similar name was chosen", ".argmax(1) -> .argmin(1)"),
-        slip("scores", "these are the scores: asked is the number of the best name", ".argmax(1) ->"),
+        slip("scores", "these are the scores: asked is the number of the best name", ".argmax(1) ->",
+             ".argmax(1) -> .amax(1)"),
+        slip("both-of-max", "`max(1)` gives two things, the best scores and their numbers: asked are the numbers",
+             ".argmax(1) -> .max(1)"),
         slip("best-text", "the single best text decides, and not the mean over a name's texts",
              lambda pictures, prompts: (pictures @ prompts.flatten(0, 1).T).view(len(pictures), *prompts.shape[:2])
              .amax(2).argmax(1)),

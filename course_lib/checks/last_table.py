@@ -29,6 +29,9 @@ wilson = Exercise(
         slip("wald", "this is the textbook's interval, share ± z · error: good for many answers near a half, bad at "
              "the edges",
              lambda right, asked: tuple(right / asked + sign * 1.96 * math.sqrt(right * (asked - right) / asked**3)
+                                        for sign in (-1, 1)),
+             lambda right, asked: tuple(min(1, max(0, right / asked + sign * 1.96
+                                                   * math.sqrt(right * (asked - right) / asked**3)))
                                         for sign in (-1, 1))),
         slip("middle-is-the-share", "the middle is the share itself: Wilson's is drawn towards a half",
              "(share + z**2 / (2 * asked)) / (1 + z**2 / asked) -> share"),
@@ -36,12 +39,31 @@ wilson = Exercise(
              "(2 * asked)) / (1 + z**2 / asked) -> (2 * asked))"),
         slip("not-divided-half", "half the width was not divided by 1 + z²/n",
              "(4 * asked**2)) / (1 + z**2 / asked) -> (4 * asked**2))"),
+        slip("nothing-divided", "neither the middle nor half the width was divided by 1 + z²/n",
+             ("(2 * asked)) / (1 + z**2 / asked) -> (2 * asked))", "(4 * asked**2)) / (1 + z**2 / asked) -> "
+              "(4 * asked**2))")),
+        slip("half-of-the-middle", "of the middle only z²/2n was divided by 1 + z²/n: put brackets round the sum",
+             "(share + z**2 / (2 * asked)) / (1 -> share + z**2 / (2 * asked) / (1"),
+        slip("divided-inside", "1 + z²/n was divided by under the root: it belongs below the root as a whole",
+             "(4 * asked**2)) / (1 + z**2 / asked) -> (4 * asked**2) / (1 + z**2 / asked))",
+             "math.sqrt(share * (1 - share) / asked + z**2 / (4 * asked**2)) / (1 + z**2 / asked) -> "
+             "math.sqrt((share * (1 - share) / asked + z**2 / (4 * asked**2)) / (1 + z**2 / asked))"),
+        slip("brackets", "a pair of brackets is missing: z**2 / 4 * n**2 divides by 4 and *multiplies* by n squared "
+             "(and z**2 / 2 * n by n)", "(4 * asked**2)) -> 4 * asked**2)", "(2 * asked)) -> 2 * asked)",
+             ("(4 * asked**2)) -> 4 * asked**2)", "(2 * asked)) -> 2 * asked)")),
+        slip("z-unsquared", "somewhere z stands where z² belongs",
+             "z**2 / (2 * asked) -> z / (2 * asked)", "z**2 / (4 * asked**2) -> z / (4 * asked**2)",
+             "1 + z**2 / asked -> 1 + z / asked", "z**2 -> z"),
+        slip("rounded", "the ends were rounded: give them with all their digits",
+             *[lambda right, asked, digits=digits: tuple(round(end, digits) for end in _wilson(right, asked))
+               for digits in (2, 3)]),
         slip("no-root", "the square root is missing", "math.sqrt(share * (1 - share) / asked + z**2 / (4 * asked**2)) "
              "-> (share * (1 - share) / asked + z**2 / (4 * asked**2))"),
         slip("z-one", "z is 1: that interval holds the truth in two of three cases, not in 95 of 100", "1.96 -> 1"),
         slip("two", "z was rounded to 2: here it is 1.96", "1.96 -> 2"),
         slip("no-second-term", "under the root z²/4n² is missing", "+ z**2 / (4 * asked**2)) / (1 ->) / (1"),
-        slip("n-not-squared", "under the root stands z²/4n², n squared", "4 * asked**2 -> 4 * asked"),
+        slip("n-not-squared", "in the last term under the root n is not squared: it is z²/4n²",
+             "4 * asked**2 -> 4 * asked"),
         slip("z-missing", "half the width is z times the root: the z in front is missing",
              "half = z * math -> half = math"),
         slip("n-less-one", "the spread was divided by n - 1; here it is n",
@@ -95,16 +117,25 @@ mcnemar = Exercise(
              "min(1, 2 * tail) -> 1 - min(1, 2 * tail)"),
         slip("both-right", "the questions that both have right were counted, not those on which they differ",
              ("sum(a and not b for -> sum(a and b for", "sum(b and not a for -> sum(not a and not b for")),
-        slip("one-sided-by-sign", "3 against 9 and 9 against 3 are as uneven: the sum runs up to the smaller number",
-             "min(only_one, only_other) -> only_one"),
+        slip("one-sided-by-sign", "the sum runs up to the first method's number, whichever is smaller. 3 against 9 and "
+             "9 against 3 are as uneven: it runs up to the smaller number",
+             "min(only_one, only_other) -> only_one", "min(only_one, only_other) -> only_other",
+             ("min(only_one, only_other) -> only_one", "min(1, 2 * tail) -> 2 * tail"),
+             ("min(only_one, only_other) -> only_other", "min(1, 2 * tail) -> 2 * tail")),
+        slip("up-to-the-larger", "the sum runs up to the larger of the two numbers, and holds more than half of all "
+             "orders: it runs up to the smaller one",
+             ("min(only_one, only_other) -> max(only_one, only_other)", "min(1, 2 * tail) -> 2 * tail")),
         slip("unpaired", "all right answers of the one were set against all of the other: paired are only those "
              "questions on which they differ",
              ("sum(a and not b for -> sum(a for", "sum(b and not a for -> sum(b for")),
         slip("chi-squared", "this is McNemar's test by the chi-squared curve, which is for many; here coins are "
              "counted",
              lambda one, other: math.erfc(abs(sum(one) - sum(other))
+                                          / math.sqrt(2 * sum(a != b for a, b in zip(one, other)))),
+             lambda one, other: math.erfc((abs(sum(one) - sum(other)) - 1)
                                           / math.sqrt(2 * sum(a != b for a, b in zip(one, other))))),
-    ]),
+    ], hints=[("every number of your answer is 1,", "Something was above 1 before `min`: is the number of orders "
+               "divided by 2**thrown, and does the sum run up to the *smaller* number?", None)]),
     Round([Case(_answers(2, 3, 3, 1), "3 against 3"), Case(_answers(3, 0, 0, 2), "no question on which they differ"),
            Case(_answers(1, 0, 5, 0), "0 against 5"), Case(_answers(1, 5, 0, 2), "5 against 0")], [
         slip("above-one", "a chance came out above 1: at most it is 1", "min(1, 2 * tail) -> 2 * tail"),
@@ -141,9 +172,12 @@ front = Exercise(
         slip("score-per-cost", "the best score for a unit of cost was sought: that is one point of the front, not the "
              "front",
              lambda costs, scores: [s / c == max(b / a for a, b in zip(costs, scores)) for c, s in zip(costs, scores)]),
-        slip("better-in-one", "to be better in one of the two is not enough to beat somebody: one must be no worse in "
-             "the other",
+        slip("better-in-one", "to be better in one of the two was taken for enough to beat somebody: one must be no "
+             "worse in the other",
              "c <= cost and s >= score and (c < cost or s > score) -> c < cost or s > score"),
+        slip("in-order-of-cost", "the truths come in the order of the costs: give them in the order of the methods",
+             lambda costs, scores: [all(score > other for _, other in sorted(zip(costs, scores))[:place])
+                                    for place, (_, score) in enumerate(sorted(zip(costs, scores)))]),
         slip("beats-itself", "each method beats itself, and its like: to beat is to be better in one of the two",
              "and (c < cost or s > score) ->"),
     ]),
@@ -153,12 +187,15 @@ front = Exercise(
         Case(([1.0, 1.0, 2.0], [0.7, 0.7, 0.5]), "two that are the same in both"),
         Case(([1.0], [0.5]), "one method"),
     ], [
-        slip("only-strictly", "who scores the same for more money is beaten, too, and so is who scores less for the "
-             "same",
+        slip("only-strictly", "only who is better in *both* beats somebody. Who scores the same for more money is "
+             "beaten, too, and so is who scores less for the same",
              "c <= cost and s >= score and (c < cost or s > score) -> c < cost and s > score"),
-        slip("same-cost-unbeaten", "at the same cost the lower score is beaten",
+        slip("same-cost-unbeaten", "at the same cost the lower score was left unbeaten",
              "(c < cost or s > score) -> c < cost"),
-        slip("same-score-unbeaten", "at the same score the dearer one is beaten",
+        slip("same-score-unbeaten", "at the same score the dearer one was left unbeaten",
              "(c < cost or s > score) -> s > score"),
+        slip("its-like-beats", "two that are alike in both beat each other: nobody is beaten by an equal",
+             lambda costs, scores: [not any(i != j and costs[j] <= costs[i] and scores[j] >= scores[i]
+                                            for j in range(len(costs))) for i in range(len(costs))]),
     ], held="where no two are alike all is right"),
 )  # fmt: skip

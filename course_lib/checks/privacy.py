@@ -52,7 +52,15 @@ exposure = Exercise(
              "scores[index] -> scores[0]"),
         slip("rank-from-0", "the ranks begin with 0: then the best one divides by 0. The best candidate has rank 1",
              "math.log2(len(scores) / (larger + (equal + 1) / 2)) -> "
-             "math.log2(len(scores) / larger) if larger else math.inf"),
+             "math.log2(len(scores) / larger) if larger else math.inf",
+             "(larger + (equal + 1) / 2) -> larger",
+             "math.log2(len(scores) / (larger + (equal + 1) / 2)) -> math.log2(len(scores)) - math.log2(larger)"),
+        slip("half-a-place", "half a place is missing: the mean of the places larger + 1 to larger + equal is larger + "
+             "(equal + 1) / 2, and for a secret without equals that is larger + 1", "(equal + 1) / 2 -> equal / 2"),
+        slip("index-for-rank", "the secret's place in the list was taken for its rank: the scores are not sorted",
+             "(larger + (equal + 1) / 2) -> (index + 1)"),
+        slip("surprise", "this is minus log2 of the secret's probability; asked is its rank among the others",
+             lambda scores, index: math.log2(sum(map(math.exp, scores)) / math.exp(scores[index]))),
     ]),
     Round([
         Case(([-2.0, -1.0, -2.0, -2.0, -5.0], 2), "the secret is one of three equal candidates, places 2 to 4"),
@@ -81,7 +89,7 @@ membership = Exercise(
     _membership,
     Round([
         Case(([1.0, 2.0, 4.0], [3.0, 5.0]), "losses [1, 2, 4] inside and [3, 5] outside"),
-        Case(([2.5, 0.5, 3.5, 1.5], [3.0, 1.0, 2.0]), "four inside, three outside"),
+        Case(([2.5, 0.5, 3.5, 1.5], [3.0, 1.0, 8.0]), "four inside, three outside"),
         Case(([7.0, 8.0], [1.0, 2.0, 9.0, 7.5, 3.0]), "two dear ones inside, five outside"),
     ], [
         slip("turned-round", "a *larger* loss was taken as the sign of a member: what was learned costs less",
@@ -92,13 +100,18 @@ membership = Exercise(
              "sum(pairs) / len(pairs) -> 2 * sum(pairs) / len(pairs) - 1"),
         slip("in-step", "each member was compared with one other alone: every member meets every other",
              lambda inside, outside: sum((a < b) + (a == b) / 2 for a, b in zip(inside, outside))
-             / min(len(inside), len(outside))),
+             / min(len(inside), len(outside)),
+             lambda inside, outside: sum((a < b) + (a == b) / 2 for a, b in zip(inside, outside)) / len(inside),
+             lambda inside, outside: sum((a < b) + (a == b) / 2 for a, b in zip(inside, outside)) / len(outside)),
         slip("mean-outside", "members were compared with the mean of the others, as if that were one threshold",
              lambda inside, outside: sum(a < sum(outside) / len(outside) for a in inside) / len(inside)),
         slip("mean-gap", "this is the difference of the mean losses: asked is a share of pairs",
              lambda inside, outside: sum(outside) / len(outside) - sum(inside) / len(inside)),
         slip("divided-by-members", "the pairs were divided by the number of members: there are members times others of "
              "them", "sum(pairs) / len(pairs) -> sum(pairs) / len(inside)"),
+        slip("divided-by-lines", "the pairs were divided by the number of lines, inside and outside together: there "
+             "are members *times* others of them",
+             "sum(pairs) / len(pairs) -> sum(pairs) / (len(inside) + len(outside))"),
         slip("divided-by-others", "the pairs were divided by the number of the others: there are members times others "
              "of them", "sum(pairs) / len(pairs) -> sum(pairs) / len(outside)"),
     ]),
@@ -155,7 +168,7 @@ def _layers(B: int, D: int, N: int, seed: int) -> list[torch.Tensor]:
 clipped_sum = Exercise(
     _clipped_sum,
     Round([
-        Case(([torch.tensor([[[3.0, 0.0]], [[0.3, 0.0]]]), torch.tensor([[4.0], [0.4]])], 1.0),
+        Case(([torch.tensor([[[3.0, 0.0, 0.0]], [[0.3, 0.0, 0.0]]]), torch.tensor([[4.0], [0.4]])], 1.0),
              "two lines of lengths 5 and 0.5, C = 1"),
         Case(([torch.tensor([[6.0, 0.0], [0.0, 2.0], [3.0, 1.0]])], 4.0), "three lines of lengths 6, 2 and 3.2, C = 4"),
         Case((_layers(4, 3, 2, 0), 1.5), "four lines, a 2 x 3 matrix and a bias, C = 1.5"),
@@ -175,6 +188,12 @@ clipped_sum = Exercise(
         slip("absolute", "the length is the sum of absolute values: it is the root of the sum of squares",
              "sum(g.flatten(1).square().sum(1) for g in gradients).sqrt() -> "
              "sum(g.flatten(1).abs().sum(1) for g in gradients)"),
+        slip("lengths-added", "the lengths of a line's layers were added: they stand at right angles to one another, "
+             "so that 3 and 4 make 5",
+             "sum(g.flatten(1).square().sum(1) for g in gradients).sqrt() -> "
+             "sum(g.flatten(1).norm(dim=1) for g in gradients)"),
+        slip("one-length", "all lines share one length, that of the whole batch: each line has its own",
+             ("g.flatten(1).square().sum(1) -> g.square().sum()", "scale.view(-1, *[1] * (g.dim() - 1)) -> scale")),
         slip("unit-length", "every gradient was brought to length 1, and then cut with C",
              "(C / norms).clamp(max=1) -> 1 / norms"),
         slip("wrong-way", "the scale stands on its head: norm / C", "C / norms -> norms / C"),
@@ -213,6 +232,8 @@ noisy_mean = Exercise(
         slip("without-C", "the noise does not know the clip: sigma counts in units of C, as a line moves the sum by C",
              "sigma * C * dice -> sigma * dice"),
         slip("without-sigma", "sigma is missing", "sigma * C * dice -> C * dice"),
+        slip("own-dice", "you threw dice of your own: the normal numbers were given, as `dice`",
+             "* dice -> * torch.randn_like(total)"),
         slip("variance", "sigma C was taken as the variance: it is the standard deviation",
              "sigma * C * dice -> (sigma * C) ** 0.5 * dice"),
         slip("squared", "sigma C was squared: it is the standard deviation, and squared it would be the variance",

@@ -39,8 +39,23 @@ step_flops = Exercise(
         slip("no-head", "the head is missing: its V rows of D numbers meet each token, too", "+ V * D ->"),
         slip("no-attention", "attention's scores are missing: they multiply no weight, but queries by keys",
              "(weights + attention) -> weights"),
-        slip("scores-alone", "in attention only the scores were counted: the weights meet the values as well, as often",
+        slip("half-of-attention", "half of attention is missing. A token's query meets all T keys, later ones too, "
+             "with T D multiplications; and its weights meet the T values, with as many",
              "L * 2 * T * D -> L * T * D"),
+        slip("attention-twice", "attention was counted twice: 2 T D are a token's *multiplications* in a block, and "
+             "the 2 for multiply and add comes once, for weights and attention alike",
+             "L * 2 * T * D -> L * 4 * T * D"),
+        slip("attention-of-all-tokens", "attention was counted T times too often: 2 T D are for one token, which meets "
+             "T keys, and there are B T tokens", "L * 2 * T * D -> L * 2 * T * T * D"),
+        slip("attention-without-width", "attention was counted as if query and key were one number each: each product "
+             "has D", "L * 2 * T * D -> L * 2 * T"),
+        slip("attention-there-alone", "attention was counted on the way there alone: on the way back it costs twice as "
+             "much again, as the weights do", "3 * 2 * B * T * (weights + attention) -> 2 * B * T * (3 * weights + "
+             "attention)"),
+        slip("blocks-alone", "only the weights of the blocks were counted: the head meets each token as well, and "
+             "attention multiplies without weights", "(weights + attention) -> (weights - V * D)"),
+        slip("biases", "biases were counted as if they multiplied: each is one addition, and the task leaves them out",
+             "L * 12 * D * D -> L * (12 * D * D + 9 * D)"),
         slip("attention-once-a-text", "attention was counted for one token: each of the T tokens meets T keys",
              "L * 2 * T * D -> L * 2 * D"),
         slip("attention-of-one-block", "attention was counted in one block only", "L * 2 * T * D -> 2 * T * D"),
@@ -88,6 +103,8 @@ training_bytes = Exercise(
         slip("kept-is-gone", "what the forward pass keeps is missing", "+ kept ->"),
         slip("kept-four-times", "what is kept was counted four times: it has no gradient in store and no means",
              "(4 * parameters + kept) -> (4 * (parameters + kept))"),
+        slip("kept-twice", "what is kept was counted twice: it has no gradient in store", "+ kept -> + 2 * kept"),
+        slip("eight-bytes", "eight bytes a number were counted: float32 takes four", "return 4 * ( -> return 8 * ("),
     ]),
 )  # fmt: skip
 
@@ -114,6 +131,10 @@ accumulated = Exercise(
              "times too long", "count / whole * gradient -> gradient"),
         slip("counted-not-divided", "each part was weighed by its count, and nothing divided by all of them",
              "count / whole * gradient -> count * gradient"),
+        slip("means-taken-for-sums", "each part's gradient was divided by all tokens as if it were a sum. It is a mean "
+             "already: times its count it is a sum again", "count / whole * gradient -> gradient / whole"),
+        slip("divided-by-the-parts", "each part was weighed by its count, and the sum divided by how many *parts* "
+             "there are, not how many tokens", "count / whole -> count / len(counts)"),
         slip("first-alone", "only the first part is there", "zip(gradients, counts) -> [(gradients[0], counts[0])]"),
         slip("last-alone", "only the last part is there, as when the gradient is set to zero between the parts",
              "zip(gradients, counts) -> [(gradients[-1], counts[-1])]",
@@ -177,7 +198,19 @@ power_law = Exercise(
         slip("wrong-way-back", "the scale was found by going along the line the wrong way: at size 1 the loss is "
              "higher than in the middle", "y.mean() + exponent -> y.mean() - exponent"),
         slip("base-ten", "the way back was taken with another base than the logarithms: exp goes with log, 10 ** with "
-             "log10", "(y.mean() + exponent * x.mean()).exp() -> 10 ** (y.mean() + exponent * x.mean())"),
+             "log10", "(y.mean() + exponent * x.mean()).exp() -> 10 ** (y.mean() + exponent * x.mean())",
+             "sizes.log(), losses.log() -> sizes.log10(), losses.log10()"),
+        slip("squares-not-from-the-mean", "the sum below was taken of x squared: it is of (x - mean x) squared",
+             "(from_mean**2).sum() -> (x**2).sum()"),
+        slip("square-of-the-sum", "first all was added up and then squared: each (x - mean x) is squared, and then "
+             "they are added (their own sum is 0)", "(from_mean**2).sum() -> from_mean.sum() ** 2"),
+        slip("mean-over-sum", "above is a mean and below a sum: take the same on both sides",
+             "(from_mean * (y - y.mean())).sum() -> (from_mean * (y - y.mean())).mean()",
+             "(from_mean**2).sum() -> (from_mean**2).mean()"),
+        slip("logs-of-means", "the line was put through the means of the numbers: it goes through the means of their "
+             "*logarithms*", "(y.mean() + exponent * x.mean()).exp() -> losses.mean() * sizes.mean() ** exponent"),
+        slip("through-the-first", "the line was put through the first run: it goes through the point of both means",
+             "(y.mean() + exponent * x.mean()) -> (y[0] + exponent * x[0])"),
     ]),
     parts=("scale", "exponent"),
 )  # fmt: skip

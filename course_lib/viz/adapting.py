@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from course_lib.viz.embeddings import COLOURS, GREY, LINES, MARKERS, _canvas, _legend
 from course_lib.viz.words import legible
 
+Rows = Mapping[str, Mapping[int, tuple[float, float, float]]]  # name -> {examples: (share, low, high)}
+
 
 @legible
 def forgetting(
@@ -32,7 +34,8 @@ def forgetting(
         axes.plot(new, old, color=COLOURS[number % 7], linestyle=LINES[number % 7], marker=MARKERS[number % 7],
                   markersize=8, linewidth=2, label=name)  # fmt: skip
     axes.axhline(start[1], color=GREY, linewidth=1.2, linestyle=(0, (2, 2)))
-    axes.annotate("the start", start, (-6, -14), textcoords="offset points", ha="right", fontsize=11)
+    axes.margins(y=0.12)  # room for the words below the start
+    axes.annotate("the start", start, (-6, -16), textcoords="offset points", ha="right", fontsize=11)
     axes.set_xlabel(xlabel, fontsize=12)
     axes.set_ylabel(ylabel, fontsize=12)
     _legend(axes)
@@ -41,30 +44,45 @@ def forgetting(
 
 
 @legible
-def shots(rows: Mapping[str, Mapping[int, tuple[float, float, float]]], title: str) -> tuple[Figure, str]:
-    """Right answers against examples in the prompt: name -> {examples: (share, low, high)}; the dotted line is a coin.
+def shots(panels: Mapping[str, Rows], title: str) -> tuple[Figure, str]:
+    """Shares against examples in the prompt, a panel each: what -> name -> {examples: (share, low, high)}.
 
-    ValueError for no row, and for an interval that does not hold its share.
+    The dotted line is a coin. ValueError for no row, and for an interval that does not hold its share.
     """
-    if not rows:
-        raise ValueError("there is nothing to draw: give name -> {examples: (share, low, high)}.")
-    for name, row in rows.items():
-        for count, (share, low, high) in row.items():
-            if not 0 <= low <= share <= high <= 1:
-                raise ValueError(f"{name!r} with {count} examples has {share}, from {low} to {high}: give shares, low "
-                                 "to high.")  # fmt: skip
-    figure, axes = _canvas(title, height=5)
-    for number, (name, row) in enumerate(rows.items()):
-        places = np.array([*row]) + 0.12 * (number - (len(rows) - 1) / 2)
-        shares, low, high = 100 * np.array([*row.values()]).T
-        axes.errorbar(places, shares, [shares - low, high - shares], color=COLOURS[number % 7], capsize=4,
-                      linestyle=LINES[number % 7], marker=MARKERS[number % 7], markersize=8, linewidth=2,
-                      label=name)  # fmt: skip
-    axes.axhline(50, color=GREY, linewidth=1.2, linestyle=(0, (2, 2)))
-    axes.set(xlabel="examples in the prompt", ylabel="right answers (%, 95% interval)")
-    axes.set_xticks(sorted({count for row in rows.values() for count in row}))
+    if not panels or not all(panels.values()):
+        raise ValueError("there is nothing to draw: give what -> name -> {examples: (share, low, high)}.")
+    figure, axes = _canvas("", height=5)
+    axes.remove()
+    figure.suptitle(title, fontsize=15, parse_math=False)
+    for place, (what, rows) in enumerate(panels.items()):
+        axes = figure.add_subplot(1, len(panels), place + 1, sharey=axes if place else None)
+        for number, (name, row) in enumerate(rows.items()):
+            _shares(axes, name, row, number, len(rows), None if place else name)
+        axes.axhline(50, color=GREY, linewidth=1.2, linestyle=(0, (2, 2)))
+        axes.set_title(what, fontsize=13, parse_math=False)
+        axes.set_xlabel("examples in the prompt", fontsize=12)
+        axes.set_ylabel("" if place else "per cent, with 95% interval", fontsize=12)
+        axes.set_xticks(sorted({count for row in rows.values() for count in row}))
+        axes.grid(alpha=0.3)
     _legend(axes)
-    told = "; ".join(f"{name} " + ", ".join(f"{100 * share:.0f} with {count} (from {100 * low:.0f} to {100 * high:.0f})"
+    return figure, (f"{title}. " + " ".join(f"{what}, in per cent: {_told(rows)}." for what, rows in panels.items())
+                    + " The dotted line is a coin, 50.")  # fmt: skip
+
+
+def _shares(axes, name: str, row: Mapping[int, tuple[float, float, float]], number: int, of: int, label: str | None):
+    """One row's shares with their intervals, moved aside a little, so that rows do not hide one another."""
+    for count, (share, low, high) in row.items():
+        if not 0 <= low <= share <= high <= 1:
+            raise ValueError(f"{name!r} with {count} examples has {share}, from {low} to {high}: give shares, low to "
+                             "high.")  # fmt: skip
+    places = np.array([*row]) + 0.25 * (number - (of - 1) / 2)
+    shares, low, high = 100 * np.array([*row.values()]).T
+    axes.errorbar(places, shares, [shares - low, high - shares], color=COLOURS[number % 7], capsize=4,
+                  linestyle=LINES[number % 7], marker=MARKERS[number % 7], markersize=8, linewidth=2,
+                  label=label)  # fmt: skip
+
+
+def _told(rows: Rows) -> str:
+    return "; ".join(f"{name} " + ", ".join(f"{100 * share:.0f} with {count} (from {100 * low:.0f} to {100 * high:.0f})"
                                             for count, (share, low, high) in row.items())
                      for name, row in rows.items())  # fmt: skip
-    return figure, f"{title}. Right answers in per cent: {told}. The dotted line is a coin, 50."

@@ -88,7 +88,7 @@ def curves(rows: Mapping[str, Mapping[int, Sequence[float]]], title: str) -> tup
     if wrong:
         raise ValueError(f"{wrong[0]} is no share: give numbers from 0 to 1.")
     figure, axes = _canvas(title, height=6.4)
-    told = []
+    told, lines = [], []
     for number, (name, row) in enumerate(rows.items()):
         places, means, low, high = [], [], [], []
         for labels, shares in sorted(row.items()):
@@ -97,10 +97,10 @@ def curves(rows: Mapping[str, Mapping[int, Sequence[float]]], title: str) -> tup
             means.append(mean)
             low.append(mean - 100 * min(shares))
             high.append(100 * max(shares) - mean)
-        axes.errorbar(places, means, [low, high], color=COLOURS[number % 7], marker=MARKERS[(number + number // 7) % 7],
-                      linestyle=("-", "--", ":")[number // 7 % 3], linewidth=1.8,
-
-                      markersize=7, capsize=3, label=name)  # fmt: skip
+        bars = axes.errorbar(places, means, [low, high], color=COLOURS[number % 7],
+                             marker=MARKERS[(number + number // 7) % 7], linestyle=("-", "--", ":")[number // 7 % 3],
+                             linewidth=1.8, markersize=7, capsize=3)  # fmt: skip
+        lines.append(bars[0])  # in the legend without its bar, which would hide the mark
         told.append(f"{name} " + ", ".join(f"{mean:.0f} with {n:,}" for n, mean in zip(sorted(row), means)))
     every = sorted({labels for row in rows.values() for labels in row})
     axes.set_xscale("log")
@@ -109,5 +109,5 @@ def curves(rows: Mapping[str, Mapping[int, Sequence[float]]], title: str) -> tup
     axes.axhline(50, color=GREY, linewidth=1.2, linestyle=(0, (2, 2)))
     axes.set_xlabel("labelled reviews (logarithmic)", fontsize=12)
     axes.set_ylabel("right answers (%, worst to best seed)", fontsize=12)
-    axes.legend(fontsize=11, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
+    axes.legend(lines, [*rows], fontsize=11, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
     return figure, f"{title}. Right answers in per cent: {'; '.join(told)}. The dotted line is a coin, 50."

@@ -946,9 +946,11 @@ assert "king" in [word for word, cosine in vectors.most_similar(positive=[arrow]
 # All the questions about families, with the words of the question left out, and with every word allowed.
 questions = [q for q in data.load("google_analogies")["family"] if all(word in vectors for word in q)]
 habit = allowed = itself = 0
-for one, two, three, answer in questions:
-    first, second, third = (vectors.get_vector(word, norm=True) for word in (one, two, three))
-    found = [word for word, _ in vectors.most_similar(positive=[second - first + third], topn=4)]
+arrows = {word: vectors.get_vector(word, norm=True) for question in questions for word in question}
+sums = np.stack([arrows[two] - arrows[one] + arrows[three] for one, two, three, _ in questions])
+nearest, _ = vectors.nearest(sums, topn=4)  # all at once
+for (one, two, three, answer), rows in zip(questions, nearest):
+    found = [vectors.index_to_key[row] for row in rows]
     habit += next(word for word in found if word not in (one, two, three)) == answer
     allowed += found[0] == answer
     itself += found[0] in (one, two, three)

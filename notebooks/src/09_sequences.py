@@ -48,6 +48,7 @@
 # %% tags=["boilerplate"]
 # The plays, with case, line breaks and speakers' names. Three are kept for the score, three for a use that comes soon.
 import numpy as np
+import torch
 
 from course_lib import data
 
@@ -198,9 +199,6 @@ for beginning in ["my lord", "ACT I", "Ada Lovelace"]:
 
 # %% tags=["exercise"]
 # Write the perplexity of the symbols, and of no padding.
-import torch
-
-
 def perplexity(log_probs, mask):
     """exp of minus the mean of the log-probabilities where mask is True: one number."""
     ### BEGIN SOLUTION

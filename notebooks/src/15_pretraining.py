@@ -328,11 +328,10 @@ for start in ["at random", "turned clocks"]:
 # two with the heads. Which is ahead after 100 steps, and has anyone caught up?
 
 # %% tags=["boilerplate"]
-# A run of some steps, asked now and then about ten batches held out.
-
-def read(model, steps, on_step=None):
+# A run of some steps; if `every` is not 0, asked every so many steps about ten batches held out.
+def read(model, steps, every=0, on_step=None):
     plan = training.TrainingConfig(
-        steps=steps, learning_rate=4e-3, warmup_steps=30, betas=(0.9, 0.98), evaluate_every=20)
+        steps=steps, learning_rate=4e-3, warmup_steps=30, betas=(0.9, 0.98), evaluate_every=every)
     with device.one_thread():
         return training.train(model, exercises, pretrain.loss, plan, held_out=questions[:10], on_step=on_step)
 
@@ -348,7 +347,7 @@ for name in ["all random", "bias given", "bias, table given", "bias, table, head
         model.bert.tokens.weight.copy_(table if "table" in name else model.bert.tokens.weight)
     if "heads" in name:
         pretrain.look_around(model)
-    ways[name] = list(zip(*read(model, 100).held_out))  # steps, losses
+    ways[name] = list(zip(*read(model, 100, every=20).held_out))  # steps, losses
     after[name] = pretrain.masked_scores(model, questions)["loss"]
     print(f"{name:24} {after[name]:.2f} nats a masked piece, the unigram {unigram:.2f}")
 assert after["all random"] - 0.1 > after["bias given"] > after["bias, table given"] + 0.1

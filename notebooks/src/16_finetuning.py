@@ -52,7 +52,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_lib import bert, data, finetuning, pretrain, training, viz
+from course_lib import bert, data, device, finetuning, pretrain, training, viz
 
 pretrained, tokenizer = pretrain.load(data.path("bert"))
 reviews = [review for review in data.load("film_sentiment") if review.source == "imdb"]
@@ -454,7 +454,8 @@ for name, answer in found.items():
 def fit(model, batches, steps, learning_rate):
     config = training.TrainingConfig(steps=steps, learning_rate=learning_rate, warmup_steps=steps // 10,
                                      decay="linear", seed=1)  # fmt: skip
-    return training.train(model, batches, finetuning.loss, config)
+    with device.one_thread():
+        return training.train(model, batches, finetuning.loss, config)
 
 
 # %% tags=["boilerplate"]
@@ -476,7 +477,8 @@ def tagged(how, epochs=2, learning_rate=5e-4):
     texts, labels, _ = zip(*(prepared(*tweet) for tweet in known_tweets))
     fit(model, finetuning.bucketed_batches(texts, labels, batch_size=8), epochs * len(texts) // 8, learning_rate)
     texts, _, pieces = zip(*(prepared(*tweet) for tweet in asked_tweets))
-    answers = finetuning.predict(model, texts, max_tokens=1024)
+    with device.one_thread():
+        answers = finetuning.predict(model, texts, max_tokens=1024)
     return [finetuning.tags_of_words(piece, [LABELS[i] for i in answer], len(words))
             for piece, answer, (words, _) in zip(pieces, answers, asked_tweets)]  # fmt: skip
 
@@ -837,7 +839,7 @@ def frozen_vectors(texts):
     for start in range(0, len(texts), 8):
         some = [torch.tensor(text) for text in texts[start:start + 8]]
         pack = finetuning.pack(some, [torch.tensor(0)] * len(some))
-        with torch.no_grad():
+        with torch.no_grad(), device.one_thread():
             hidden = pretrained.bert(pack.input_ids, lengths=pack.lengths).hidden[0]  # [tokens of all, 256]
         for place, part in enumerate(hidden.split(pack.lengths), start):
             vectors[place] = part.mean(0)
@@ -862,7 +864,7 @@ def in_words(texts):
     chosen = []
     for text in texts:
         ids = torch.tensor([text[:-1] + question])
-        with torch.no_grad():
+        with torch.no_grad(), device.one_thread():
             p = pretrained(ids, masked_places=(ids[0] == tokenizer.mask_id).nonzero()[:, 0])[0][0].softmax(-1)
         scorn, praise = (p[[tokenizer.vocab[word] for word in some]].sum() for some in (SCORN, PRAISE))
         chosen.append(int(praise > scorn))
@@ -879,7 +881,8 @@ def read_reviews(how):
     finetuning.prepare(model, how, None if how == "scratch" else pretrained.bert)
     batches = finetuning.bucketed_batches(few_ids, y[few].tolist(), batch_size=8)
     fit(model, batches, EPOCHS * LABELLED // 8, RATE)
-    return model, np.array(finetuning.predict(model, asked_ids, max_tokens=1024))
+    with device.one_thread():
+        return model, np.array(finetuning.predict(model, asked_ids, max_tokens=1024))
 
 
 _, answers["BERT from scratch"] = read_reviews("scratch")
@@ -943,7 +946,7 @@ def loss_of_gaps(body):
     model = bert.BertForPreTraining(pretrained.bert.config).eval()
     model.load_state_dict(pretrained.state_dict())  # the old head ...
     model.bert.load_state_dict(body.state_dict())  # ... on this body
-    with torch.no_grad():
+    with torch.no_grad(), device.one_thread():
         losses = [F.cross_entropy(model(ids, mask, masked_places=places)[0], truth, reduction="sum").item()
                   for mask, ids, places, truth in exercises]  # fmt: skip
     return sum(losses) / sum(len(truth) for *_, truth in exercises)

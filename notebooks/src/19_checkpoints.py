@@ -187,6 +187,8 @@ print("\n", *[name for name in header if "layer.0.attention" in name][:5], sep="
 
 # %%
 # The table of parts, theirs: ours.
+import re
+
 parts = {theirs.removeprefix("bert."): ours for ours, theirs in checkpoints.BERT.names.items()
          if theirs.startswith("bert.")}  # fmt: skip
 for theirs, ours in parts.items():
@@ -205,9 +207,6 @@ for theirs, ours in parts.items():
 
 # %% tags=["exercise"]
 # Write the translator.
-import re
-
-
 def our_name(theirs, parts):
     """Our name of a tensor of theirs, in any of their dialects; "" where the table has no such part."""
     ### BEGIN SOLUTION

@@ -38,8 +38,8 @@
 # ## Count before you build
 #
 # The article on which this course began expects that "large-scale pretrained models (such as GPT-3, GPT-4 and others)
-# will become possible" (5.1.1), and among the challenges names **compute and cost** (5.2.1). GPT-3 is from 2020: it had
-# become possible already. But where?
+# will become possible" (5.1.1, our translation), and among the challenges names **compute and cost** (5.2.1). GPT-3
+# is from 2020: it had become possible already. But where?
 #
 # **Write down a number with its unit.** Your machine, which has run this course, starts today to train GPT-3 and does
 # nothing else. It has memory without end. How long does it take?
@@ -80,23 +80,16 @@ print(f"{len(ids):,} letters to read, {len(letters)} different ones")
 # any weights: each query meets T keys, each time D numbers, and as many again for the values.)
 
 # %%
-# The naive way: multiply two matrices in loops, and count.
-def product(x, W):
-    """x @ W.T for lists, and how many FLOPs it took."""
-    flops, out = 0, []
-    for row in x:
-        out.append([])
-        for column in W:
-            total = 0.0
-            for a, b in zip(row, column, strict=True):
-                total += a * b
-                flops += 2
-            out[-1].append(total)
-    return out, flops
-
-
-tokens, head = torch.randn(2, 4).tolist(), torch.randn(10, 4).tolist()
-print("the head alone, two tokens:", product(tokens, head)[1], "FLOPs; by the rule:", 2 * 2 * 10 * 4)
+# The naive way: multiply two tokens by the head in loops, and count.
+tokens, head = torch.randn(2, 4), torch.randn(10, 4)
+scores, flops = torch.zeros(2, 10), 0
+for t in range(2):
+    for v in range(10):
+        for d in range(4):
+            scores[t, v] += tokens[t, d] * head[v, d]
+            flops += 2  # a multiplication and an addition
+assert torch.allclose(scores, tokens @ head.T, atol=1e-6)
+print("the head alone, two tokens:", flops, "FLOPs; by the rule:", 2 * 2 * 10 * 4)
 weights, attention = 12 * 4 * 4 + 10 * 4, 2 * 2 * 4
 print(f"all: 2 x 2 tokens x ({weights} weights + {attention} in attention) = {2 * 2 * (weights + attention)}")
 
@@ -151,8 +144,10 @@ with FlopCounterMode(display=False) as fused:
 with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as spelled_out:
     model.loss(rows).backward()
 print(f"by hand {by_hand:,}; 6ND {6 * scaling.parameters(config) * 8 * 64:,}")
-print(f"torch's counter: {fused.get_total_flops() / by_hand:.1%} of it, "
-      f"with attention spelled out {spelled_out.get_total_flops() / by_hand:.1%}")  # fmt: skip
+print(f"torch's counter {fused.get_total_flops():,}, or {fused.get_total_flops() / by_hand:.1%} of it; "
+      f"with attention spelled out {spelled_out.get_total_flops():,}")  # fmt: skip
+print(f"{scaling.parameters(config):,} parameters; {12 * 2 * 32**2 + 80 * 32:,} of them multiply, and attention costs "
+      f"a token as much as {2 * 2 * 64 * 32:,} more")  # fmt: skip
 assert abs(spelled_out.get_total_flops() / by_hand - 1) < 0.05
 
 # %% [markdown]
@@ -161,8 +156,8 @@ assert abs(spelled_out.get_total_flops() / by_hand - 1) < 0.05
 # counter is a program: ask it something whose answer you know. (What the CPU *does* in that piece may be less than we
 # count, for half of the keys lie in the future.)
 #
-# 6ND is lower by a seventh: it counts tables that are only looked up, which multiply nothing, and it leaves attention
-# out. In a model as small as this one the two do not cancel.
+# 6ND is lower by a seventh. It counts the table of places, the biases and the norms, which stand in no product of
+# matrices, and it leaves attention out. In a model as small as this one the two do not cancel.
 #
 # **Now on paper.** Brown and others (2020) tell GPT-3's sizes (table 2.1): 96 blocks, D = 12,288, a context of 2,048,
 # GPT-2's tokens; and in table D.1 what it took: 174,600 million parameters, 300 billion tokens, 3.14e23 FLOPs. Do our
@@ -198,8 +193,8 @@ print(f"{one_core / 1e9:.0f} billion FLOPs a second a core, {os.cpu_count()} cor
 assert years > 1000
 
 # %% [markdown]
-# Compare with the number that you wrote down. (Few guess in the right unit. Whoever trained it had thousands of
-# processors that are each made for such products.)
+# Compare with the number that you wrote down. Was its *unit* right? (Brown and others used a great many processors at
+# once, each of them made for such products: V100 GPUs, section 2.3.)
 #
 # And the memory without end? In float32 a parameter takes four bytes; its gradient four more; and AdamW keeps two means
 # for it (lesson 08). Then there is what the forward pass **keeps for the way back**: nearly every number that a layer
@@ -230,8 +225,8 @@ check.training_bytes(training_bytes)
 # query, key and value (3 D), what attention says (D), and what stands before and behind the GELU (8 D): **16 D**. The
 # program below looks into torch and adds up what it really keeps.
 
-# %% tags=["boilerplate"]
-# What a forward pass keeps: counted by hand, and looked at.
+# %% tags=["boilerplate", "folded"]
+# What a forward pass keeps, looked at.
 def kept_for_the_way_back(model, rows):
     """Bytes, the model's own parameters left out."""
     own, kept = {p.untyped_storage().data_ptr() for p in model.parameters()}, {}
@@ -247,18 +242,20 @@ def kept_for_the_way_back(model, rows):
     return sum(size for size, _ in kept.values())
 
 
+# %% tags=["boilerplate"]
+# Counted by hand, and looked at.
 memory = scaling.training_memory(config, batch_size=8)
 looked_at = kept_for_the_way_back(model, rows)
 print(f"weights {memory.weights / 1e6:.2f} MB, gradients {memory.gradients / 1e6:.2f}, "
       f"AdamW {memory.optimizer / 1e6:.2f}")  # fmt: skip
 print(f"kept for the way back: {memory.activations / 1e6:.2f} MB by hand, torch keeps {looked_at / 1e6:.2f}")
-print(f"GPT-3, without anything kept: {16 * N / 1e12:.1f} million million bytes")
+print(f"GPT-3, without anything kept: {16 * N / 1e12:.1f} million million bytes, all the memory of "
+      f"{16 * N / 32e9:.0f} laptops with 32 thousand million each")  # fmt: skip
 assert abs(looked_at / memory.activations - 1) < 0.05
 
 # %% [markdown]
 # Most of a small model's memory is not the model: it is what was read, kept until the way back. It grows with each text
-# in the batch, and the first three columns do not. For GPT-3 even these alone are some hundred times what a good laptop
-# has.
+# in the batch; the other three do not, and of GPT-3 these three alone fill a room of laptops.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 0-15. Type** the solution (3 lines), GPT-3 on paper (5 lines), this machine's rate (9 lines). Collect the
@@ -288,7 +285,8 @@ check.step_flops(lambda V, D, L, B, T: 2 * B * T * (L * 12 * D * D + V * D + L *
 #   once.
 #
 # **Write down a table** of three columns: what each keeps for the way back, beside the plain step; how long a step
-# takes; and whether its gradient is *the same* as the plain one's. Write more, less, or equal.
+# takes; and whether its gradient is *the same* as the plain one's. Write more, less, or equal. (For the last of the
+# four guess the time alone.)
 #
 # One of them you build yourself. Gradients add up by themselves, since `backward` adds to what is there. But a loss is
 # a *mean*, and parts may have unequal sizes. **With a pencil:** one part has 1 token and the gradient 8, another has 3
@@ -325,22 +323,25 @@ check.accumulated(accumulated)
 # %% [markdown]
 # In the library it is one setting: `TrainingConfig(accumulate=4)` takes four batches for a step.
 #
-# Now all ways in turn, on a model some sixty times as large as the last, so that there is something to save. The naive
-# hope is that each of them makes everything smaller.
+# Now the first three in turn, on a larger model, so that there is something to save. The naive hope is that each of
+# them makes everything smaller.
 
-# %% tags=["boilerplate", "nbval-ignore-output"]
-# One step each way: what is kept, how long it takes (of three the middle one), how far its gradient lies from plain.
+# %%
+# A larger model; and one whose blocks forget what they computed, and compute it again when asked on the way back.
 larger = gpt.GPTConfig(len(letters), 256, d_model=192, num_layers=4, num_heads=4, dropout=0.0)
 some = ids[: 4 * 129].view(4, 129).long()
 
 
 def checkpointed(model):
-    """The same model; each block forgets what it computed, and computes it again when asked on the way back."""
     for block in model.blocks:
         block.forward = lambda *inputs, forward=block.forward: checkpoint(forward, *inputs, use_reentrant=False)
     return model
 
 
+print(f"{scaling.parameters(larger) / scaling.parameters(config):.0f} times as large as the last")
+
+# %% tags=["boilerplate"]
+# One step, in one of the ways.
 def step(model, way):
     """Forward and backward; seconds of the CPU."""
     model.zero_grad(set_to_none=True)
@@ -352,6 +353,8 @@ def step(model, way):
     return time.process_time() - began
 
 
+# %% tags=["boilerplate", "folded", "nbval-ignore-output"]
+# Each way in turn: what is kept, how long it takes (of three the middle one), how far its gradient lies from plain.
 found, plain = {}, None
 for way in ("plain", "bfloat16", "accumulated", "checkpointed"):
     torch.manual_seed(0)
@@ -368,54 +371,71 @@ for way in ("plain", "bfloat16", "accumulated", "checkpointed"):
     assert away < (0.2 if way == "bfloat16" else 1e-4)
     model = None
 device.give_back_memory()
+if (about := Path("/proc/cpuinfo")).exists():
+    print("this processor has instructions for bfloat16:", "bf16" in about.read_text())
 assert found["accumulated"][0] < 0.5 * found["plain"][0]
 assert found["checkpointed"][0] < 0.5 * found["plain"][0]
 
 # %% [markdown]
+# **Look:** is one of them lower *and* further left than plain, on your machine? Plain is the control: it stands where
+# the dotted lines cross.
+
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# Your machine's ways as a picture.
+from course_lib.viz import scaling as pictures
+
+shares = {way: (kept / found["plain"][0], ms / found["plain"][1]) for way, (kept, ms) in found.items()}
+viz.show(*pictures.ways(shares, "The same step, plain and in three other ways, on this machine"))
+
+# %% [markdown]
 # Memory first, for that is arithmetic and holds on every machine. Accumulation keeps a quarter, as the batch was cut in
-# four. Checkpointing keeps the least: but it computes nearly every block twice, and the clock shows it. Both give the
-# plain gradient, up to the rounding of sums. Mixed precision gives *another* gradient, a little away: whoever trains
-# with it trusts that such noise averages out.
+# four. Checkpointing keeps the least, and pays for it: it computes nearly every block twice. Both give the plain
+# gradient, up to the rounding of sums. Mixed precision keeps some seven tenths and gives *another* gradient, a little
+# away: whoever trains with it trusts that such noise averages out.
 #
-# Time is another matter. It is a fact about one processor, and yours may say the opposite: bfloat16 is fast where the
-# processor multiplies in 16 bits, and slower than float32 where it has to be imitated. So the next table is from the
-# file `benchmarks/results/scaling.json`, made by `benchmarks/scaling.py` on the machine that it names, in turns, with
-# eight texts a step. It has one more row: **`torch.compile`** needs a compiler for C++, which not every laptop has, and
-# its first step takes longer than this cell may.
+# Time is a fact about one processor, and yours may say the opposite of another's. So the next table is from the file
+# `benchmarks/results/scaling.json`, made by `benchmarks/scaling.py` on the machine that it names, in turns, with
+# eight texts a step. It has one more row: **`torch.compile`** needs a compiler for C++, which not every laptop has,
+# and its first step takes longer than this cell may.
 
 # %% tags=["boilerplate"]
-# Five ways from the file: the middle of the rounds, and what processes took at their peak.
+# Five ways from the file: the middle of the rounds.
 import statistics
 
 saved = json.loads((Path(course_lib.__file__).parents[1] / "benchmarks/results/scaling.json").read_text("utf-8"))
-print("measured on:", saved["machine"])
+print("measured on:", saved["machines"]["savings"])
 plain_ms = statistics.median(saved["savings"]["plain"]["milliseconds"])
 for way, row in saved["savings"].items():
     ms = sorted(row["milliseconds"])
     print(f"{way:13} {statistics.median(ms):5.0f} ms ({ms[0]:.0f} to {ms[-1]:.0f}), "
-          f"{statistics.median(ms) / plain_ms:4.2f} of plain; first step {row['first']:5.1f} s; at the peak "
-          f"{row.get('peak_mb', '-')} MB")  # fmt: skip
+          f"{statistics.median(ms) / plain_ms:4.2f} of plain; first step {row['first']:5.1f} s")  # fmt: skip
 twice = scaling.training_flops(larger, 8, checkpointing=True) / scaling.training_flops(larger, 8)
 print(f"by hand, checkpointing takes {twice:.2f} of the plain step's FLOPs")
 
-# %% tags=["boilerplate", "nbval-ignore-output"]
-# Your machine's four ways as a picture: plain stands where the dotted lines cross.
-from course_lib.viz import scaling as pictures
+# %% [markdown]
+# What did they buy there? **Mixed precision** a fifth of the time. (Compare your own machine's: the cell says whether
+# its processor has instructions for bfloat16.) **Checkpointing** took as much longer as the pencil says.
+# **Accumulation** and **`torch.compile`** lie within what the rounds differ by, which is a tie; and compiling had
+# cost a quarter of a minute first, the C++ compiler's own work not counted. On a GPU it is worth more (Ansel and
+# others, 2024, report 1.4 times the speed of training, over 180 models); on this CPU, with this model, nothing.
+#
+# And the memory of the whole *process*? **Predict:** checkpointing kept a tenth when we looked. At its peak, does the
+# process hold a tenth of what it holds in the plain step, half of it, or nearly as much?
 
-shares = {way: (kept / found["plain"][0], ms / found["plain"][1]) for way, (kept, ms) in found.items()}
-viz.show(*pictures.ways(shares, "Four ways to take the same step, on this machine"))
+# %% tags=["boilerplate"]
+# The peaks, from the file: what torch asked for, what the process held, and what it held where it gives memory back.
+print("measured on:", saved["machines"]["peaks"])
+for way, row in saved["peaks"].items():
+    print(f"{way:13} torch asked for {row['asked']:3} MB; held {row['held']:3} MB, {row['given back']:3} MB where free "
+          "memory is given back")  # fmt: skip
+print(f"in each row the model, its gradients and AdamW: {16 * scaling.parameters(larger) / 1e6:.0f} MB by hand")
 
 # %% [markdown]
-# What did they buy there? **Mixed precision** a fifth of the time: that processor multiplies in bfloat16.
-# **Checkpointing** took as much longer as the pencil says. **Accumulation** and **`torch.compile`** lie within what the
-# rounds differ by, which is a tie; and compiling had cost a quarter of a minute first, the C++ compiler's own work not
-# counted. On a GPU it is worth more (Ansel and others, 2024, report 1.4 times the speed of training, over 180 models);
-# on this CPU, with this model, nothing.
-#
-# And the last column: a process needs more at its peak than what is kept. Accumulation halved it. Checkpointing, which
-# keeps a tenth on paper and when we looked, hardly moved it: at this size the model, AdamW, what a product needs for a
-# moment, and memory that was given free and not given back weigh more. It is meant for models whose kept numbers are
-# many times all that. **A saving is what you measure where you need it**, not what the recipe says.
+# With checkpointing torch asks for less than half, and yet the process holds four fifths. Where is the rest? The
+# usual guess is memory that torch has given free and the C library keeps for later. It can be told to give it back at
+# once (`MALLOC_TRIM_THRESHOLD_` and `MALLOC_MMAP_THRESHOLD_`, on Linux): the same program then holds about half of
+# what the plain step does. So here the guess is true of most of it. **A saving is what you measure where you need
+# it**, not what the recipe says.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 15-27. Type** the solution (2 lines) and `checkpointed` (4 lines). Vote on the table first, by column.
@@ -444,7 +464,7 @@ check.accumulated(lambda gradients, counts: sum(gradients) / len(gradients))
 # at all, to a few digits, or to rounding? And will two be done sooner?
 
 # %% tags=["boilerplate"]
-# The script, and a run of it under torchrun that we can watch.
+# The script. Where does it say how many processes there are?
 SCRIPT = '''
 import json, os, pathlib, torch
 from course_lib import gpt, training
@@ -460,14 +480,15 @@ def loss(model, rows):
     return model.loss(rows)
 
 def tell(progress):
-    print(f"process {rank}, step {progress.step}: {len(mine)} batches, loss {progress.loss:.7f}", flush=True)
+    print(f"process {rank}, step {progress.step}: {len(mine)} batches, loss {progress.loss:.7f}\\n", end="", flush=True)
 
 plan = training.TrainingConfig(steps=6, learning_rate=0.01, accumulate=2)
 history = training.train(model, gpt.windows(ids, 64, 8), loss, plan, progress=False, on_step=tell)
 pathlib.Path(__file__).with_name(f"losses_{rank}.json").write_text(json.dumps(history.losses))
 '''
 
-
+# %% tags=["boilerplate", "folded"]
+# A run of it under torchrun that we can watch.
 def watched(script, processes):
     """Run the script under torchrun, show its lines as they come, and return each process's losses."""
     command = ["-m", "torch.distributed.run"]
@@ -534,11 +555,14 @@ assert apart(half, alone) > 1e-3
 #
 # So a larger model costs more, by a rule. What does it *buy*? Six GPTs of letters, alike in everything but their width:
 # two blocks, the same 400 steps of 8 rows of 64 letters. Their price is asked on letters of plays that none has read.
-# **Write down** what you expect: when the parameters double, does the price fall by the same amount each time, by the
+# **Write down** what you expect: when the parameters double, does the price fall by the same *amount* each time, by the
 # same *share*, or less and less?
+#
+# One thing cannot stay the same: the wider the model, the smaller the learning rate that it bears. Ours is a number,
+# the **pull**, divided by the width; one pull for all, chosen among three.
 
 # %% tags=["boilerplate"]
-# The runs of the file, three seeds each; and the rates that were tried.
+# The runs of the file, three seeds each; and the pulls that were tried, with three seeds of their own.
 from course_lib.intervals import seed_interval
 
 rows = saved["runs"]
@@ -547,15 +571,20 @@ for width in sorted({row["width"] for row in rows}):
     value, low, high = seed_interval(row["loss"] for row in mine)
     print(f"width {width:2}: {mine[0]['parameters']:7,} parameters, {mine[0]['flops'] / 1e9:4.0f} billion FLOPs, "
           f"{value:.3f} nats a letter [{low:.3f}, {high:.3f}]")  # fmt: skip
-print("learning rate = pull / width; tried with one seed:")
 for width in (8, 24, 64):
-    tried = {row["pull"]: row["loss"] for row in saved["tries"] if row["width"] == width}
-    print(f"    width {width:2}:", ", ".join(f"pull {pull} gives {loss:.2f}" for pull, loss in tried.items()))
-print("all runs: pull", saved["pull"])
+    tried = {}
+    for row in saved["tries"]:
+        if row["width"] == width:
+            tried.setdefault(row["pull"], []).append(row["loss"])
+    told = ["pull {} gives {:.2f} [{:.2f}, {:.2f}]".format(pull, *seed_interval(each)) for pull, each in tried.items()]
+    print(f"tried, width {width:2}:", ", ".join(told))
+read = saved["settings"]["steps"] * 8 * 64
+print(f"all runs: pull {saved['pull']}, and {read:,} letters, {read / rows[0]['parameters']:.0f} for each parameter of "
+      f"width 8, {read / saved['larger'][0]['parameters']:.1f} of width 64")  # fmt: skip
 
 # %% [markdown]
-# The same share would be a **power law**: double the size, and the price is multiplied by the same number every time.
-# In logarithms that is a straight line:
+# The same amount each time would be a straight line over the *logarithm* of the size. The same share would be a **power
+# law**: double the size, and the price is multiplied by the same number every time. Then both are logarithms:
 #
 # $$\text{loss} = \text{scale} \cdot \text{size}^{-\text{exponent}}, \qquad
 # \ln \text{loss} = \ln \text{scale} - \text{exponent} \cdot \ln \text{size}$$
@@ -604,9 +633,16 @@ for name, found_law in laws.items():
     print(f"{name:10} loss = {found_law.floor:.1f} + {found_law.scale:.1f} x size ^ -{found_law.exponent:.2f}; "
           f"a run falls {found_law.noise:.3f} from it")  # fmt: skip
 
+# %% tags=["boilerplate"]
+# And the same amount each time.
+slope, height = np.polyfit(np.log(sizes), losses, 1)
+missed = losses - height - slope * np.log(sizes)
+print(f"same amount: loss = {height:.1f} - {-slope:.2f} x ln size; a run falls "
+      f"{np.sqrt((missed**2).sum() / (len(missed) - 2)):.3f} from it")  # fmt: skip
+
 # %% [markdown]
-# Within these eighteen runs the two cannot be told apart: they miss them by as much, some hundredths of a nat, and the
-# seeds of one width differ by nearly that. Where they part is beyond.
+# Within these eighteen runs the three cannot be told apart: they miss them by as much, some hundredths of a nat, and
+# the seeds of one width differ by nearly that. Your prediction has to wait: where they part is beyond.
 #
 # **The target, stated first.** Width 64 is in none of these eighteen runs, and has two thirds more parameters than the
 # largest of them. Before it runs, each law says where it will fall, with a 95% interval. Reached, if the run falls
@@ -668,16 +704,32 @@ for width in (64, 96):
         inside = sum(low <= row["loss"] <= high for row in mine)
         print(f"    {name:10} {value:.3f} [{low:.3f}, {high:.3f}]: {inside} of 3 inside")
 
+# %% tags=["boilerplate", "hero"]
+# And what a doubling buys, from the narrow to the wide.
+everything = [*rows, *saved["larger"]]
+
+
+def mean_run(width):
+    """Parameters, and the mean price of three seeds."""
+    mine = [row for row in everything if row["width"] == width]
+    return mine[0]["parameters"], sum(row["loss"] for row in mine) / len(mine)
+
+
+for narrow, wide in ((8, 16), (16, 32), (32, 64), (48, 96)):
+    (small, dear), (large, cheap) = mean_run(narrow), mean_run(wide)
+    doubling = (dear - cheap) / np.log2(large / small)
+    print(f"width {narrow:2} to {wide}: {doubling:.2f} less for each doubling of the parameters, {doubling / dear:.1%}")
+
 # %% [markdown]
 # **Reached**, and the target was an easy one. The law with a floor holds all six runs of the file, in intervals of two
 # and three tenths of a nat. The line is surer of itself, and at width 96 all three runs lie above what it allows: sure,
 # and wrong. But the *middle* of both predictions is too low, and at width 64 the lazy guess comes closer than either.
+# So much for what you wrote down: in the end each doubling buys **less and less**, in nats and in shares.
 #
 # How can a law with a floor be so unsure? Ask it for the floor.
 
 # %% tags=["boilerplate", "hero"]
 # The floor with its interval, from six sizes and from all eight; and what the laws say far outside.
-everything = [*rows, *saved["larger"]]
 wider = scaling.fit_power_law(*(np.array([row[what] for row in everything], float) for what in ("parameters", "loss")))
 for name, fitted in {"six sizes": laws["with floor"], "eight sizes": wider}.items():
     value, low, high = fitted.floor_interval()
@@ -688,21 +740,30 @@ for name, fitted in {"with floor": laws["with floor"], "line": laws["line"]}.ite
 print(f"the highest price paid in any run: {max(row['loss'] for row in everything):.1f}")
 
 # %% [markdown]
-# Six sizes know nothing about the floor: from 0 to above anything that was paid. With two more sizes it jumps to nearly
-# 2. **A floor that moves with what one has seen is no property of Shakespeare.** The published laws rest on sizes that
-# lie a thousandfold apart and more, and on hundreds of runs (Kaplan and others, 2020; Hoffmann and others, 2022); an
-# interval says what ours are worth.
+# Six sizes know nothing about the floor: from 0 to above anything that was paid. With two more sizes it jumps to 1.9.
+# **A floor that moves with what one has seen is no property of Shakespeare.** The published laws rest on more: Hoffmann
+# and others (2022) trained over 400 models, from 70 million parameters to over 16 thousand million. An interval says
+# what ours are worth.
+#
+# **Look:** take sizes away from the law. The open marks are the control: it has not seen them. How few sizes are
+# enough, and which of the two laws goes wrong first, and on which side?
 
 # %% tags=["boilerplate", "folded", "nbval-ignore-output"]
 # Hide the larger sizes from the law, and see how well it goes on without them.
-pairs = sorted((row["parameters"], row["loss"]) for row in [*rows, *saved["larger"]])
+pairs = sorted((row["parameters"], row["loss"]) for row in everything)
 all_sizes = sorted({size for size, _ in pairs})
 
 
-def draw_law(seen, law):
+def fitted_to(seen, law):
+    """The law of the smallest sizes, their runs, and the others."""
     last = all_sizes[seen - 1]
     inside, outside = ([pair for pair in pairs if (pair[0] <= last) == yes] for yes in (True, False))
     fitted = scaling.fit_power_law(*(np.array(part, float) for part in zip(*inside)), floor=law == "with floor")
+    return fitted, inside, outside
+
+
+def draw_law(seen, law):
+    fitted, inside, outside = fitted_to(seen, law)
     line = [(size, *fitted.predict(size)) for size in np.geomspace(all_sizes[0], all_sizes[-1], 40)]
     return pictures.law({"the law has seen": inside, "hidden from it": outside}, {law: line},
                         f"A law from {seen} sizes", "parameters", "price (nats a letter)")  # fmt: skip
@@ -710,9 +771,19 @@ def draw_law(seen, law):
 
 viz.explore(draw_law, seen=viz.Slider(4, 8, 1, value=6), law=viz.Choice(["with floor", "line"]))
 
+# %% tags=["boilerplate"]
+# The same, counted: the runs that were hidden from each law.
+for law in ("with floor", "line"):
+    for seen in (4, 5, 6, 7):
+        fitted, _, outside = fitted_to(seen, law)
+        said = [(loss, *fitted.predict(size)) for size, loss in outside]
+        inside, above = (sum(map(test, said)) for test in (lambda s: s[2] <= s[0] <= s[3], lambda s: s[0] > s[3]))
+        print(f"{law:10} from {seen} sizes: {inside:2} of {len(said):2} hidden runs inside, {above} above; "
+              f"at width 96 between {said[-1][2]:.2f} and {said[-1][3]:.2f}")  # fmt: skip
+
 # %% [markdown]
-# **Look:** the open marks are the control; the law has not seen them. How few sizes are enough? Which of the two laws
-# goes wrong first, and on which side?
+# The law with a floor is never wrong; from four sizes it says next to nothing. The line is sure each time, and wrong
+# each time, on one side: some of the hidden runs cost more than it allows.
 #
 # > **Common belief:** *"a model ten times as large is ten times as good."* Decide: by what share does ten times the
 # > size lower the price?
@@ -720,14 +791,6 @@ viz.explore(draw_law, seen=viz.Slider(4, 8, 1, value=6), law=viz.Choice(["with f
 # %%
 # What ten times the size buys, by the law; and by the runs, as near to ten times as there are.
 law = laws["with floor"]
-
-
-def mean_run(width):
-    """Parameters, and the mean price of three seeds."""
-    mine = [row for row in [*rows, *saved["larger"]] if row["width"] == width]
-    return mine[0]["parameters"], sum(row["loss"] for row in mine) / len(mine)
-
-
 (small, dear), (large, cheap) = mean_run(16), mean_run(64)
 print(f"runs: {large / small:.0f} times the size, price {dear:.2f} to {cheap:.2f}: {1 - cheap / dear:.0%} lower; "
       f"the letter that comes has a p {np.exp(dear - cheap):.1f} times as high")  # fmt: skip
@@ -736,12 +799,12 @@ for start in (1e4, 1e5, 1e6):
           f"{1 - law(10 * start) / law(start):.0%} lower")  # fmt: skip
 
 # %% [markdown]
-# **False**, by far: some twelve times the size takes a seventh off the price. And the next ten times take off no
-# more. (A price is a logarithm. What a seventh is worth is another question; the last number is one answer.)
+# **False**, by far: some twelve times the size takes a seventh off the price; and the next ten times, says the law, no
+# more than that. (A price is a logarithm. What a seventh is worth is another question; the last number is one answer.)
 #
 # Both laws were too low for the wide models. What did these lack? A likely story: text. All widths read the same
-# 204,800 letters, which for width 8 are seventy letters for each parameter, and for width 64 not two. So three widths
-# ran again, with three times the steps. **Predict:** which of them gains most from more text? And which is better at
+# letters: for width 8 they are seventy for each parameter, for width 64 not two. So three widths ran again, with three
+# times the steps. **Predict:** which of them gains most from more text? And which is better at
 # about the same FLOPs: width 64 for 400 steps, or width 32 for 1,200?
 
 # %% tags=["boilerplate"]
@@ -749,23 +812,27 @@ for start in (1e4, 1e5, 1e6):
 longer = {width: [row for row in saved["text"] if row["width"] == width] for width in (16, 32, 64)}
 gained = {}
 for width, long in longer.items():
-    short = [row for row in [*rows, *saved["larger"]] if row["width"] == width]
-    gained[width] = seed_interval(a["loss"] - b["loss"] for a, b in zip(short, long, strict=True))
-    print(f"width {width}: {seed_interval(row['loss'] for row in short).value:.2f} becomes "
-          f"{seed_interval(row['loss'] for row in long).value:.2f}, {gained[width].value:.2f} less "
-          f"[{gained[width].low:.2f}, {gained[width].high:.2f}]; {long[0]['flops'] / 1e9:.0f} billion FLOPs")
+    short = [row for row in everything if row["width"] == width]
+    gained[width] = [a["loss"] - b["loss"] for a, b in zip(short, long, strict=True)]
+    value, low, high = seed_interval(gained[width])
+    before, after = (seed_interval(row["loss"] for row in some_runs).value for some_runs in (short, long))
+    print(f"width {width}: {before:.2f} becomes {after:.2f}, {value:.2f} less [{low:.2f}, {high:.2f}], or "
+          f"{value / before:.0%}; {long[0]['flops'] / 1e9:.0f} billion FLOPs")  # fmt: skip
+print("width 16 gains {:.2f} more than width 64 [{:.2f}, {:.2f}]".format(
+    *seed_interval(a - b for a, b in zip(gained[16], gained[64], strict=True))))  # fmt: skip
 print(f"width 64 for 400 steps: {saved['larger'][0]['flops'] / 1e9:.0f} billion FLOPs")
 
 # %% [markdown]
-# The story was likely, and it is **wrong**: the *narrowest* gains most, in nats and in shares. Whatever bent the law,
-# it is not that the wide models alone wanted text; all wanted it. (What else it may be, we have not tried. The learning
-# rate is a rule of ours, found with one seed; and between widths 16 and 24 lies a larger step than the law knows.)
+# The story was likely, and it is **wrong**: the *narrowest* gains most in nats, and in shares the widest is no better
+# off. Whatever bent the law, it is not that the wide models alone wanted text; all wanted it. (What else it may be,
+# we have not found. Not the pull, as far as three can say: at width 64 half of it is dearer, and twice of it is no
+# cheaper. And between widths 16 and 24 lies a larger step than the law knows.)
 #
-# But look at what text is worth. Three times the text took off nearly as much as twelve times the size. At about the
-# same FLOPs the smaller model that read for longer is ahead by more than a tenth of a nat. Hoffmann and others varied
-# both, and found that size and text should grow **together**, with some twenty tokens for each parameter; the large
-# models of their time, GPT-3 among them, had read too little for their size. That is why the article expects models to
-# lean on ever more text that nobody has labelled (5.1.3): of no other kind is there so much.
+# But look at what text is worth. At width 16 three times the text took off nearly as much as twelve times the size.
+# At about the same FLOPs the smaller model that read for longer is ahead by more than a tenth of a nat. Hoffmann and
+# others varied both, and found that size and text should grow **together**, with some twenty tokens for each
+# parameter; the large models of their time, GPT-3 among them, had read too little for their size. The article expects
+# models to lean on ever more text that nobody has labelled (5.1.3); of no other kind is there so much.
 
 # %% tags=["boilerplate"]
 # Twenty tokens for each parameter: what would that be for us, and for GPT-3?
@@ -862,9 +929,9 @@ check.power_law(planned_mistake)
 # **4. A law through your six smallest models says 1.9 for one ten times as large, and the run gives 2.2. Which is the
 # likeliest?**
 #
-# <details><summary>The law bends: something else has become too small, as the text, the steps, or the rate.</summary>
+# <details><summary>So far out the law is another one, or something else than size is missing there.</summary>
 #
-# Right: a law of size holds as long as size is what is missing.
+# Right: no law knows what lies beyond its runs. Which of the two it is, only runs can say that change one thing.
 #
 # </details>
 # <details><summary>Bad luck with the seed.</summary>

@@ -56,7 +56,7 @@
 # Then a third: with eight examples *half of whose labels are wrong*?
 
 # %% tags=["boilerplate"]
-# Short reviews by critics, in an order that chance draws; the model; the two words that count as answers.
+# What we need.
 import json
 import math
 import tempfile
@@ -68,6 +68,8 @@ import torch
 import course_lib
 from course_lib import checkpoints, data, decoding, device, gpt, lora, pretrain, training, viz
 
+# %% tags=["boilerplate"]
+# Short reviews by critics, in an order that chance draws; the model; the two words that count as answers.
 WORDS = ["negative", "positive"]
 some = [(review.text.strip(), review.label) for review in data.load("film_sentiment")
         if review.source != "imdb" and 5 <= len(review.text.split()) < 11]  # fmt: skip
@@ -118,12 +120,12 @@ check.few_shot(few_shot)
 # `f"Review: {text}\nSentiment:"`.
 
 # %% [markdown]
-# Eight examples are ten times as much text as a question, and they are the same for all questions. The naive way reads
-# them again for each; the fast one reads them **once** into the cache of lesson 18, and lets every question go on from
+# Eight examples are far more text than a question, and they are the same for all questions. The naive way reads them
+# again for each; the fast one reads them **once** into the cache of lesson 18, and lets every question go on from
 # there. Do the two agree, and what does it save?
 
 # %% tags=["boilerplate"]
-# The margin of "positive" over "negative", in nats: naive, and with the examples read once.
+# A review in its form; the examples and the question, cut apart; and the naive way: everything is read each time.
 def form(text, label=None):
     return f"Review: {text}\nSentiment:" + ("" if label is None else f" {WORDS[label]}")
 
@@ -137,11 +139,14 @@ def halves(shots, text):
 
 @torch.no_grad()
 def margins_naive(shots, texts):
+    """By how much "positive" is likelier than "negative", in nats, for each text."""
     prompts = ["\n\n".join([*(form(*shot) for shot in shots), form(text)]) for text in texts]
     logits = [smol(torch.tensor([pieces.encode(prompt)]), last=True).logits[0, -1] for prompt in prompts]
     return torch.stack([row[ANSWERS[1]] - row[ANSWERS[0]] for row in logits])
 
 
+# %% tags=["boilerplate"]
+# The fast way: the examples are read once, and the questions go on from there, four at a time.
 @torch.no_grad()
 def margins(shots, texts):
     start, asked = halves(shots, "")[0], [halves(shots, text)[1] for text in texts]
@@ -151,6 +156,8 @@ def margins(shots, texts):
     return torch.cat([go_on(one, asked[i : i + 4]) for i in range(0, len(asked), 4)])
 
 
+# %% tags=["boilerplate"]
+# Copies of what has been read, one a question, and the questions behind them.
 def go_on(one, asked):
     """Four questions at a time, each behind the same beginning."""
     longest, cache = max(map(len, asked)), smol.new_cache(len(asked), one.max_length)
@@ -173,6 +180,7 @@ with device.one_thread():
         seconds[name] = time.process_time() - began
 gap = (found["naive"] - found["read once"]).abs().max().item()
 print(f"largest difference {gap:.2f} nats;", ", ".join(f"{name} {spent:.1f} s" for name, spent in seconds.items()))
+print("tokens: eight examples {}, a question {}".format(*map(len, halves(reviews[:8], reviews[-1][0]))))
 assert gap < 0.6  # these logits come in 16 bits, in steps of an eighth: another machine may differ by some of them
 
 # %% [markdown]
@@ -188,7 +196,7 @@ assert gap < 0.6  # these logits come in 16 bits, in steps of an eighth: another
 # margin? This does not depend on which word the model says more readily. A coin has 50% here, too.
 
 # %% tags=["boilerplate"]
-# Right answers, how often it said "positive", and sorted pairs: the mean of six draws with its 95% interval.
+# The file; and a row's six values of "right", "positive" or "sorted".
 from course_lib.intervals import seed_interval
 
 saved = json.loads((Path(course_lib.__file__).parents[1] / "benchmarks/results/adapting.json").read_text("utf-8"))
@@ -197,10 +205,11 @@ ROWS = list(dict.fromkeys((row["labels"], row["examples"]) for row in saved["pro
 
 
 def drawn(what, row):
-    """A row's six values of "right", "positive" or "sorted"."""
     return [one[what] for one in saved["prompts"] if (one["labels"], one["examples"]) == row]
 
 
+# %% tags=["boilerplate"]
+# Right answers, how often it said "positive", and sorted pairs: the mean of six draws with its 95% interval.
 for row in ROWS:
     right, ordered = (seed_interval(drawn(what, row)) for what in ("right", "sorted"))
     said = drawn("positive", row)
@@ -209,12 +218,17 @@ for row in ROWS:
           f"(draws: {min(said):.0%} to {max(said):.0%})")  # fmt: skip
 
 # %% tags=["boilerplate"]
-# The same as a picture.
+# What do the labels move, and what do they leave where it is?
 from course_lib.viz import adapting as pictures
 
-lines = {labels: {row[1]: tuple(seed_interval(drawn("right", row))) for row in ROWS if row[0] == labels}
-         for labels in dict.fromkeys(labels for labels, _ in ROWS)}  # fmt: skip
-viz.show(*pictures.shots(lines, "SmolLM2 asked about film reviews"))
+
+def by_labels(what):
+    return {labels: {row[1]: tuple(seed_interval(drawn(what, row))) for row in ROWS if row[0] == labels}
+            for labels in dict.fromkeys(labels for labels, _ in ROWS)}  # fmt: skip
+
+
+viz.show(*pictures.shots({"Right answers": by_labels("right"), "Sorted pairs": by_labels("sorted")},
+                         "SmolLM2 asked about film reviews"))  # fmt: skip
 
 # %% tags=["boilerplate"]
 # Pairs of rows, draw by draw (the same questions): the mean difference, with its 95% interval.
@@ -230,15 +244,16 @@ for one, other in PAIRS:
     print(*one, "minus", *other, *(f"\n    {against(one, other, what)}" for what in ("right", "sorted")))
 
 # %% [markdown]
-# **75, 75, 61.** Nobody needed an example: without any, three of four answers are right, and with eight it is the same.
+# **75, 75, 61.** Nobody needed an example: without any, three of four answers are right, and with eight it is a tie.
 # With shuffled labels it is 61, in an interval as wide as a guess: in one draw the model said *positive* to 3% of the
 # reviews, in another to 80%.
 #
 # Now look at *sorted*. With eight examples it rises from 86 to 94%, and that is a difference. So examples do help the
 # model to tell reviews apart. And their labels? Right minus shuffled is 0.8 points, a tie, and this interval is narrow:
-# with half of the labels wrong it sorts as well as with none. What labels move is something else, the readiness to say
-# one word or the other. After eight times *negative* the model never says *positive*, and even then its margins sort
-# 88% of the pairs. (As many labels are wrong there as among the shuffled.)
+# with half of the labels wrong it sorts as well as with all of them right. What labels move most is something else, the
+# readiness to say one word or the other. After eight times *negative*, where as many labels are wrong as among the
+# shuffled, the model never says *positive*; its margins sort five points worse than after the shuffled ones, and still
+# 88% of the pairs.
 #
 # So the share of right answers mixes two questions: does the model *see* a difference, and where does it *draw the
 # line*? Min and others (2022) found that right labels often hardly matter: what an example shows is the form of the
@@ -292,8 +307,8 @@ check.few_shot(planned_mistake)
 # $$y = W x + \frac{\alpha}{r} B A x$$
 #
 # W [N, D] is the old weight and stands still. A [r, D] and B [N, r] learn; r, the **rank**, is small, as 4. Alpha is a
-# number that one chooses, so that the step need not be found anew for each rank. A begins at random and B with 0: at
-# first nothing changes. The method is called **LoRA**, *low-rank adaptation*.
+# number that one chooses; with alpha / r, say the authors, the rate need hardly be found anew for each rank. A begins
+# at random and B with 0: at first nothing changes. The method is called **LoRA**, *low-rank adaptation*.
 #
 # **With a pencil:** W = ((1, 0), (0, 1)), A = (1, 1), B = (2, 0) standing upright, rank 1, alpha 1. What comes out for
 # x = (3, 1)? Which single matrix does the same?
@@ -482,7 +497,7 @@ viz.show(*pictures.forgetting({how: mean_path(how) for how in runs}, (start["new
                               "price of the plays (nats a letter)"))  # fmt: skip
 
 # %% tags=["boilerplate"]
-# Full minus LoRA, seed by seed, with 95% intervals; and what the rates do.
+# The price of the plays at one and the same price of the dictionary.
 import numpy as np
 
 
@@ -497,6 +512,8 @@ def with_interval(values):
     return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
+# %% tags=["boilerplate"]
+# Full minus LoRA, seed by seed, with 95% intervals; and what the rates do.
 pairs = list(zip(runs["full"], runs["LoRA"]))
 print("full minus LoRA at the end: the dictionary", with_interval(full["new"] - thin["new"] for full, thin in pairs),
       "the plays", with_interval(full["old"] - thin["old"] for full, thin in pairs))  # fmt: skip
@@ -517,7 +534,7 @@ for row in saved["tries"]:
 # smaller rate before another method. What LoRA keeps safe is something else: the old weights themselves.
 
 # %% tags=["boilerplate"]
-# For a run of our own: lines of the dictionary and of two other hands, in an order that chance draws; rows of letters.
+# For a run of our own: lines of a hand, in an order that chance draws; and rows of letters.
 RANK, STEPS, LENGTH = 4, 120, 128
 
 
@@ -534,6 +551,8 @@ def rows_of(text, count=24):
     return torch.tensor(letters.encode(text)).unfold(0, LENGTH + 1, LENGTH)[:count]
 
 
+# %% tags=["boilerplate"]
+# The dictionary and two other hands; what is learned, and what is asked.
 HANDS = {"dictionary": lines_of("definitions"), "factbook": lines_of("facts"), "Shakespeare": lines_of("shakespeare")}
 device.give_back_memory()
 speller, letters = pretrain.load(data.path("gpt_characters"))
@@ -544,13 +563,15 @@ print(HANDS["dictionary"][:3])
 
 
 # %% tags=["boilerplate"]
-# One run, full or LoRA; and the price of some rows.
+# The price of some rows.
 @torch.no_grad()
 def price(model, rows):
     with training.evaluation_mode(model):
         return torch.stack([model.loss(some) for some in rows.split(8)]).mean().item()
 
 
+# %% tags=["boilerplate"]
+# One run, full or LoRA.
 def adapt(how, rate, seed, steps=STEPS):
     model, _ = pretrain.load(data.path("gpt_characters"))
     if how == "LoRA":
@@ -586,10 +607,9 @@ assert after[0] < before[0] - 0.3
 # > memory and of the time."* Decide, for three things: what the optimizer keeps, what the forward pass keeps for the
 # > way back, and the seconds of a step.
 
-# %% tags=["boilerplate", "nbval-ignore-output"]
-# Counted: bytes of gradients and of AdamW's two means; bytes kept for the way back; CPU seconds a step.
+# %% tags=["boilerplate"]
+# Counted: the bytes that a forward pass keeps for the way back, the model's own parameters left out.
 def kept_for_the_way_back(model, rows):
-    """Bytes that a forward pass keeps, the model's own parameters left out."""
     own, kept = {p.untyped_storage().data_ptr() for p in model.parameters()}, {}
 
     def keep(tensor):
@@ -603,6 +623,8 @@ def kept_for_the_way_back(model, rows):
     return sum(size for size, _ in kept.values())
 
 
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# Bytes of gradients and of AdamW's two means; bytes kept for the way back; CPU seconds a step.
 costs = {}
 for how in ("full", "LoRA"):
     with device.one_thread():
@@ -622,9 +644,9 @@ assert costs["LoRA"][2] > 0.3 * costs["full"][2]
 # **False**, but for the first of the three. What the optimizer keeps shrinks as promised. What the forward pass keeps
 # does not: the slopes have to come back through every layer, whoever learns there. And the seconds: a full step
 # multiplies by each large matrix three times, once forward and twice on the way back, for what came in and for the
-# matrix itself. LoRA leaves out the third, and has thin products of its own to compute: of the third that it might save
-# the run saved here has kept a few per cent. (Where a model has billions of numbers and rows are few, the first column
-# is the one that does not fit, and then LoRA is the difference between possible and not.)
+# matrix itself. LoRA leaves out the third, and has thin products of its own to compute: more than a third it cannot
+# save, and the last share says what is left of that here. (The first column is 12 bytes for each number that learns: 84
+# GB for a model of 7 billion, more than most machines have. There LoRA is the difference between possible and not.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 27-39. Type** the three prices of the live run (4 lines). Start the run before the vote.
@@ -647,15 +669,15 @@ check.merged(lambda W, A, B, alpha: W + alpha / len(A) * (B @ A).T if len(W) == 
 # letters alone, as in lesson 01) the runs of four letters in three thousand lines that no model here was tuned on. A
 # line belongs to the hand that finds it cheapest.
 #
-# **The target, stated first,** for three seeds that had not been run when it was set (what one may hope for, seed 9 had
-# said, which tried the rates): with each of them the judge gives at least **60%** of the model's lines to the
-# dictionary, and at most **15%** of the untuned model's. And the control of the judge: a model tuned in the same way on
-# the *factbook* passes for the dictionary with at most **30%** of its lines.
+# **The target, stated first.** It was set after seed 9, which tried the rates, and before the three seeds were run:
+# with each of them the judge gives at least **60%** of the model's lines to the dictionary, and at most **15%** of the
+# untuned model's. And the control of the judge: a model tuned in the same way on the *factbook* passes for the
+# dictionary with at most **30%** of its lines.
 #
 # First: how often is the judge right about real lines?
 
 # %% tags=["boilerplate"]
-# The judge: runs of four letters, each hand's; and real lines to test it on.
+# The runs of four letters, each hand's; and how often their first three letters come.
 from collections import Counter
 
 
@@ -670,6 +692,8 @@ for hand, table in counted.items():
         begun[hand][four[:3]] += count
 
 
+# %% tags=["boilerplate"]
+# The judge, and its verdicts on real lines.
 def judge(line):
     def nats(hand):
         padded = f"   {line}\n"
@@ -718,10 +742,24 @@ print({name: "reached" if yes else "missed" for name, yes in held.items()})
 
 # %% [markdown]
 # Two targets reached, the third seed only just; the control **missed**. A model tuned on the factbook passes for the
-# dictionary in 38% of its lines. A likely reading: the judge knows three hands and must name one, so a line that is no
-# longer Shakespeare's and not yet the factbook's goes to the dictionary. Then *passes for the dictionary* says in part
-# *is neither of the others*, and of the 71% only what lies above 38 can be the dictionary's own. (The full run passes
-# more often than LoRA: it had learned more.)
+# dictionary in 38% of its lines. Is it the model's fault, or the judge's, who knows three hands and must name one? Ask
+# about lines in which nothing is the dictionary's: one half from the factbook, the other from Shakespeare.
+
+# %% tags=["boilerplate"]
+# Lines of two hands, the beginning of one and the end of the other.
+def halved(one, other):
+    return [a[: len(a) // 2].strip() + " " + b[len(b) // 2 :].strip()
+            for a, b in zip(HANDS[one][7000:7300], HANDS[other][7000:7300])]  # fmt: skip
+
+
+mixed = halved("factbook", "Shakespeare")
+print(*mixed[:2], sep="\n")
+print("half factbook, half Shakespeare:", shares(mixed))
+
+# %% [markdown]
+# Of real lines of either it was less than one in ten; of these it is more than a quarter. So *passes for the
+# dictionary* says in part *is neither of the others*, and of the 71% the safe part is what lies above the 38 of the
+# control. (Between the full run and LoRA the intervals overlap.)
 #
 # Read the lines aloud: they define nothing. A model of letters can learn how such lines *sound*.
 #
@@ -742,7 +780,7 @@ print(f"copied: ours {copied(found['LoRA']):.1%}, real lines that it has not rea
       f"{copied(HANDS['dictionary'][7600:7700]):.1%}")  # fmt: skip
 
 # %% [markdown]
-# As far as the first number lies above the second, it quotes.
+# As far as the first number lay above the second, it would quote. In the run saved here it does not.
 #
 # **Look:** the same start, the same dice; between 0 and 1 the adapter is only as loud as the slider says. Where does
 # the play end and the dictionary begin? At 0 it is the old model, to the last bit: that is the control.
@@ -792,7 +830,7 @@ assert same
 #   labels; the labels move where the line is drawn. Only a control shows which.
 # - **LoRA** writes a layer's change as B A, scaled by alpha / r. Merged it is a plain layer again; switched off it is
 #   the old model to the last bit.
-# - It saves the optimizer's memory, nothing of what the forward pass keeps, and some of the seconds.
+# - It saves the optimizer's memory, hardly anything of what the forward pass keeps, and some of the seconds.
 # - Both ways **forget**: compare them where they have learned as much, and try a smaller rate first. What LoRA keeps
 #   safe is the old model itself.
 # - A style can be judged by counting letters, if the judge is tested first; and a control shows what its verdict is

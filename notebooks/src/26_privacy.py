@@ -42,17 +42,17 @@
 # The article on which this course began names privacy among the challenges (5.2.2) and asks for safer ways to train
 # and to apply models. Safer than what? Let us see the danger first, on a model of our own.
 #
-# The text: 2,000 short lines, nearly all of them definitions from the dictionary of lesson 23. Among them are lines
-# like *locker of the otter 417*, planted by us: 28 animals, each with a number that chance drew. Four animals each
-# are written 1, 2, 4, 8, 16 and 32 times; four stand nowhere, and they are the **control**. Carlini and others
-# (2019) call such planted secrets **canaries**, after the birds that miners took along.
+# The text: 2,000 short lines, seven of eight of them definitions from the dictionary of lesson 23. Among them are
+# lines such as *locker of the osprey* and three digits, planted by us: 28 animals, each with a number that chance
+# drew. Four animals each are written 1, 2, 4, 8, 16 and 32 times; four stand nowhere, and they are the **control**.
+# Carlini and others (2019) call such planted secrets **canaries**, after the birds that miners took along.
 #
-# A GPT of two blocks reads the text ten times over. Then we ask what comes after *locker of the otter*. **Write
+# A GPT of two blocks reads the text about ten times over. Then we ask what comes after *locker of the otter*. **Write
 # down:** how many times must a number be written so that the true one is the likeliest of all 1,000? And for an
 # animal that stands nowhere: at which place is its number, on the average?
 
 # %% tags=["boilerplate"]
-# The text of seed 1 with its secrets, as rows of letters; and 800 lines that no run reads.
+# What we need; the animals, and the letters that all texts here are made of.
 import json
 import math
 import random
@@ -74,6 +74,8 @@ letters = CharacterTokenizer.train(["\nabcdefghijklmnopqrstuvwxyz '0123456789"])
 numbers = torch.tensor([letters.encode(f"{n:03}") for n in range(1000)])
 
 
+# %% tags=["boilerplate"]
+# The text of seed 1 with its secrets, as rows of letters; and 800 lines that no run reads.
 def definitions():
     found = data.path("definitions").read_text("utf-8").splitlines()
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0)).tolist()
@@ -85,6 +87,8 @@ def rows_of(lines):
     return privacy.padded([letters.encode(f"\n{line}\n") for line in lines])
 
 
+# %% tags=["boilerplate"]
+# Chance draws the numbers, and who is written how often.
 chance, lines = random.Random(1), definitions()
 animals = chance.sample(ANIMALS, len(ANIMALS))
 lockers = {animal: chance.randrange(1000) for animal in animals}
@@ -142,15 +146,24 @@ check.exposure(exposure)
 # mean is `larger + (equal + 1) / 2`.
 
 # %% [markdown]
-# What does chance give? A number that the model has never met may have any rank, each as likely. Then the exposure is
-# 1 / ln 2 = 1.44 bits on the average, and k bits or more happen to one secret in 2 to the k. So a single secret of 3
-# bits says nothing; four animals of 9 bits do.
+# What does chance give? A number that the model has never met may have any rank, each as likely; on the average it is
+# the 500th of the thousand. **Predict:** how many bits is that, on the average: none, half of ten, or something else?
+
+# %%
+# The mean over all ranks from 1 to 1,000.
+places = np.arange(1, 1001)
+print(f"mean place {places.mean():.0f}; mean exposure {np.log2(1000 / places).mean():.2f} bits; 1 / ln 2 = "
+      f"{1 / math.log(2):.2f}; 3 bits or more: {np.mean(np.log2(1000 / places) >= 3):.1%} of the ranks")  # fmt: skip
+
+# %% [markdown]
+# The 500th place is one bit, and the mean of the bits is 1.44 (the few best places have many). A single secret of 3
+# bits says nothing: one in eight has them by chance. Four animals of 9 bits do.
 #
 # **Naive**, a score for each of the 1,000 numbers is 1,000 texts to read. **Fast:** 417 and 418 share everything but
 # the last digit, and what is likely after *41* is asked once: 100 texts. Do they agree?
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# An untrained GPT of two blocks; the thousand candidates both ways.
+# An untrained GPT of two blocks; a beginning; and a text for each of the thousand candidates.
 def fresh(seed=1):
     torch.manual_seed(seed)
     config = gpt.GPTConfig(vocab_size=len(letters), context_length=32, d_model=64, num_layers=2, num_heads=2,
@@ -171,6 +184,8 @@ def naive(model, prefix):
     return logs.gather(2, whole[:, 1:, None])[:, -3:].sum((1, 2))
 
 
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# The thousand candidates both ways.
 model, found = fresh(), {}
 with device.one_thread():
     for name, way in {"naive": naive, "fast": lambda *at: privacy.candidate_log_probs(*at, numbers)}.items():
@@ -185,10 +200,12 @@ print("parameters:", sum(p.numel() for p in model.parameters()))
 RATE, BATCH = 1e-2, 128
 saved = json.loads((Path(course_lib.__file__).parents[1] / "benchmarks/results/privacy.json").read_text("utf-8"))
 print("measured on:", saved["machine"])
-print(saved["settings"])
+print(", ".join(f"{name} {value:g}" for name, value in saved["settings"].items()))
 assert (saved["settings"]["rate"], saved["settings"]["batch"]) == (RATE, BATCH)
 
 
+# %% tags=["boilerplate"]
+# The runs of an arm in the file; and the exposures of a model of our own.
 def runs_of(arm):
     return [row for row in saved["runs"] if row["arm"] == arm]
 
@@ -210,11 +227,19 @@ for times in TIMES:
     print(f"{times:2} times:", *(f"{animal} {bits[animal]:.1f}" for animal in mine))
 assert sum(bits[animal] for animal in animals if written[animal] == 32) > 4 * 7
 
+# %% tags=["nbval-ignore-output"]
+# And the otter? The likeliest letter, four times; the true number beside it.
+start = torch.tensor([begin("otter")])
+said = letters.decode(decoding.generate(plain, start, 4, temperature=0.0)[0].tolist())
+print(repr(said), f"the otter's number is {lockers['otter']:03}, written {written['otter']} times")
+
 # %% [markdown]
+# It recites. The otter was written 16 times; how much less would have been enough?
+#
 # One seed, four animals each: that is few. The file has three seeds, each with lines, numbers and animals of its own.
 
 # %% tags=["boilerplate"]
-# Three seeds: mean exposure with its 95% interval; and how often the likeliest number was the true one.
+# The mean exposure of three seeds with its 95% interval; and whether the likeliest number was the true one.
 def row_of(arm):
     """times -> the mean of three seeds' means, and its interval."""
     return {times: tuple(seed_interval(np.mean(row["exposures"][str(times)]) for row in runs_of(arm)))
@@ -225,29 +250,33 @@ def recited(arm, times):
     return [right for row in runs_of(arm) for right in row["greedy"][str(times)]]
 
 
+# %% tags=["boilerplate"]
+# Each row: exposure, the mean place of the true number, and how often it was the likeliest.
 for times, (value, low, high) in row_of("plain").items():
     said = recited("plain", times)
-    print(f"{times:2} times: {value:4.1f} bits [{low:.1f}, {high:.1f}], recited {sum(said):2} of {len(said)}")
+    place = np.mean([1000 / 2**bits for row in runs_of("plain") for bits in row["exposures"][str(times)]])
+    print(f"{times:2} times: {value:4.1f} bits [{low:.1f}, {high:.1f}], mean place {place:3.0f}, recited "
+          f"{sum(said):2} of {len(said)}")  # fmt: skip
 assert row_of("plain")[32][0] > 8
 assert row_of("plain")[0][0] < 4
 
 # %% tags=["boilerplate"]
-# The same as a picture. The dotted lines: chance, and the likeliest of all.
+# From where on does the curve leave chance, and where does it arrive? Dotted: chance, and the likeliest of all.
 from course_lib.viz import privacy as pictures
 
 viz.show(*pictures.exposures({"plain": row_of("plain")}, math.log2(1000), "How far planted numbers stand out"))
 
 # %% [markdown]
 # Your guesses: 16 times are enough for every animal and every seed, and with 8 most are recited. Even a *single*
-# line, which the model has read ten times, lifts its number from one and a half bits to nearly four. The animals
-# that stand nowhere are where chance puts them.
+# line, which the model has read some ten times, lifts its number from one and a half bits to nearly four. The animals
+# that stand nowhere are where chance puts them: in the middle of the thousand, on the average of twelve.
 #
 # So far we knew what to ask. Carlini and others (2021) let GPT-2 simply **write**, and found whole passages of its
 # training text, with names and addresses, among what came out. **Predict:** if our model writes 400 lines from
 # nothing, and some of them begin with *locker of the*: how many of their numbers are true? (Guessing finds one in a
 # thousand.)
 
-# %% tags=["boilerplate", "nbval-ignore-output"]
+# %% tags=["boilerplate"]
 # 400 lines from nothing; those that are lockers, and those whose number is true.
 def writes(model, count=400):
     start = torch.tensor([letters.encode("\n")]).expand(count, 1)
@@ -262,6 +291,8 @@ def true_ones(texts):
     return whole, [pair for pair in whole if pair[1] == f"{lockers[pair[0]]:03}"]
 
 
+# %% tags=["boilerplate", "nbval-ignore-output"]
+# What does ours bring up by itself?
 with device.one_thread():
     whole, true = true_ones(writes(plain))
 print(f"{len(whole)} lines name an animal of ours, {len(true)} with its true number")
@@ -277,19 +308,21 @@ print("of animals that stand nowhere:", sum(written[animal] == 0 for animal, _ i
 # > of the animals that stand nowhere?
 
 # %% tags=["boilerplate"]
-# Seed by seed: does the held-out loss ever rise? What is known by heart meanwhile? And a picture of the mean.
-def path_of(what, times=None):
-    """A value at each mark, the mean of three seeds."""
-    marks = zip(*(row["path"] for row in runs_of("plain")))
-    return [float(np.mean([one[what] if times is None else one[what][str(times)] for one in some])) for some in marks]
-
-
+# Seed by seed: does the held-out loss ever rise?
 for row in runs_of("plain"):
     held = [mark["held_out"] for mark in row["path"]]
     print(f"seed {row['seed']}: held-out loss {', '.join(f'{x:.2f}' for x in held)}; rose at",
           sum(b > a for a, b in zip(held, held[1:])), "of", len(held) - 1, "marks")  # fmt: skip
     assert held[-1] == min(held)
 steps = [mark["step"] for mark in runs_of("plain")[0]["path"]]
+
+# %% tags=["boilerplate"]
+# What is known by heart meanwhile? The mean of three seeds at each mark, as numbers and as a picture.
+def path_of(what, times=None):
+    marks = zip(*(row["path"] for row in runs_of("plain")))
+    return [float(np.mean([one[what] if times is None else one[what][str(times)] for one in some])) for some in marks]
+
+
 third = steps.index(50)
 gap, known = path_of("held_out")[third] - path_of("learned")[third], path_of("exposures", 32)[third]
 print(f"after 50 steps: held-out minus learned {gap:.2f} nats; written 32 times {known:.1f} bits")
@@ -371,8 +404,8 @@ check.membership(membership)
 # `(a < b) + (a == b) / 2` for each `a` inside and each `b` outside, and then the mean.
 
 # %% [markdown]
-# Now the model. 800 ordinary lines that it has read ten times, 800 that it has not. **Predict** the AUC. The control:
-# the lines from outside in two halves, of which the model has read neither.
+# Now the model. 800 ordinary lines that it has read some ten times, 800 that it has not. **Predict** the AUC. The
+# control: the lines from outside in two halves, of which the model has read neither.
 
 # %% tags=["nbval-ignore-output"]
 # Losses of 800 lines inside and 800 outside; the share of pairs; and two halves of the outside.
@@ -381,9 +414,11 @@ with torch.no_grad(), device.one_thread():
 print(f"a letter inside {inside.mean():.2f} nats, outside {outside.mean():.2f}")
 print(f"inside against outside {privacy.auc(-inside, -outside):.2f}")
 print(f"outside against outside {privacy.auc(-outside[::2], -outside[1::2]):.2f}")
+print(f"the dearest line inside: {ordinary[inside.argmax()]!r}; the cheapest outside: {held_out[outside.argmin()]!r}")
 
 # %% [markdown]
-# Some lines are dear to everybody, read or not (*quinnat*), and the threshold takes them for strangers. A fairer
+# Some lines are dear to everybody, read or not, as the dearest one from inside; others are cheap to everybody, as the
+# cheapest one from outside. The threshold takes the first for a stranger and the second for a member. A fairer
 # question is how much dearer a line is to a model that has *not* read it. Our **reference** has learned from other
 # lines of the same dictionary; the score is its loss minus ours. (Carlini and others, 2022, build their attack on
 # many such references.)
@@ -400,18 +435,23 @@ print(f"what chance does to 400 lines against 400: 0.5 +- {math.sqrt(801 / 12 / 
 assert all(row["auc"] > 0.53 for row in runs_of("plain"))
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# Every threshold of the live run: members found against others taken for members.
+# Every threshold of the live run. At the left end, where hardly a stranger is accused: who is found?
 found = {"inside, outside": (-inside, -outside), "two halves outside": (-outside[::2], -outside[1::2])}
 viz.show(*pictures.curves({name: (*privacy.roc(*pair), privacy.auc(*pair)) for name, pair in found.items()},
                           "Membership by the loss"))  # fmt: skip
+alarms, members = privacy.roc(-inside, -outside)
+for most in (0.01, 0.05):
+    print(f"of 100 strangers {100 * most:.0f} accused: of 100 members {100 * members[alarms <= most].max():.1f} found")
 
 # %% [markdown]
 # Not much, one may say: 64 pairs of a hundred. The control is a coin, as far as 400 lines against 400 can say. The
 # reference raises the share in each of three seeds, but by so unlike amounts that its interval holds 0: three seeds
 # do not settle it.
 #
-# An AUC is a mean over all lines, and nobody lives in a mean. Look at the left end of the curve, where hardly any
-# stranger is accused: whoever is found *there* is found with few false alarms.
+# An AUC is a mean over all thresholds. What would hurt is the left end of the curve: members found with hardly a false
+# alarm. There the loss of an ordinary line says little, too: where one stranger of a hundred is accused, two or three
+# members of a hundred are found. (And a mean over lines hides what the first part has shown: a line that stands there
+# 16 times is known by heart.)
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 15-25. Type** the pairs (4 lines), the solution (2 lines), the losses (5 lines).
@@ -524,7 +564,7 @@ check.noisy_mean(noisy_mean)
 # `(total + sigma * C * dice) / B`: noise once, for the sum, and both are divided.
 
 # %% tags=["boilerplate", "nbval-ignore-output"]
-# What one step does to the model's real gradients: their lengths, and the noise beside what it hides.
+# What one step does to the model's real gradients: their lengths, and the noise beside what it hides. Is it hidden?
 step = found["fast"]
 sizes = privacy.lengths(step)
 total = privacy.clipped_sum(step, 1.0)
@@ -532,11 +572,15 @@ length = torch.cat([part.flatten() for part in total.values()]).norm().item()
 print(f"lengths of 64 lines: {sizes.min():.1f} to {sizes.max():.1f}; clipped to 1, their sum has length {length:.1f}")
 count = sum(part.numel() for part in total.values())
 print(f"one line moves the sum by 1 at most; noise with sigma 1 on {count:,} numbers has length {count**0.5:.0f}")
+direction = torch.cat([part.flatten() for part in total.values()]) / length
+along = torch.stack([torch.randn(count, generator=torch.Generator().manual_seed(i)) @ direction for i in range(50)])
+print(f"along the sum's own direction 50 draws of it have {along.abs().mean():.1f} on the average")
 
 # %% [markdown]
-# The noise is longer than what it is added to. How can anything be learned? Noise is drawn anew in each step: over
-# 150 steps it grows with the root of 150, and what all lines agree on grows with 150. What the otter's line alone
-# asks for is at most 1 in a step that draws it.
+# The noise is far longer than what it is added to. How can anything be learned? It goes in a hundred thousand
+# directions at once: *along the one* in which the lines agree there is less than 1 of it, beside a sum of eight or
+# nine. And it is drawn anew in each step, so that over 150 steps it grows with the root of 150, and what the lines
+# agree on with 150. What the otter's line alone asks for is at most 1, in a step that draws it: no more than the noise.
 
 # %% [markdown] tags=["instructor"]
 # **Minutes 25-37. Type** the clip by hand (3 lines), both solutions (4 lines). The loop of 64 lines is worth its
@@ -569,8 +613,8 @@ check.clipped_sum(planned_mistake)
 # $$P(\text{train}(D) \in S) \le e^{\varepsilon} \, P(\text{train}(D') \in S) + \delta$$
 #
 # and the same with D and D' exchanged. With epsilon = 0 nothing depends on the line. With 1, whatever follows from
-# the model is at most 2.7 times as likely with the line as without it; delta is the small chance that this does not
-# hold.
+# the model is at most 2.7 times as likely with the line as without it; delta is, roughly, the small chance that
+# this does not hold.
 #
 # How much epsilon does a run use? Every step takes a little, and less where a line comes rarely (rate q = B / N,
 # and chance picks each line for itself) and noise is large. An **accountant** adds up. Ours does it for Renyi's
@@ -582,13 +626,14 @@ check.clipped_sum(planned_mistake)
 # The accountant beside published numbers.
 for sigma, epochs, published in ((1.12, 60, 2.92), (0.6, 30, 9.74), (1.2, 10, 1.20)):
     ours = privacy.epsilon(256 / 60_000, sigma, epochs * 60_000 // 256, 1e-5)
-    print(f"sigma {sigma}, {epochs} epochs: published {published}, ours {ours:.2f}")
+    print(f"sigma {sigma}, {epochs} epochs: published {published:.2f}, ours {ours:.2f}")
     assert published - 0.005 < ours < 1.005 * published
 print(f"Abadi and others: published 1.26, ours {privacy.epsilon(0.01, 4.0, 10_000, 1e-5):.2f}")
 
 # %% [markdown]
-# The middle row differs by three hundredths, and upwards: their orders include fractions, ours are whole. An epsilon
-# that is too large promises less than it could; one that is too small would lie.
+# The middle row differs by three hundredths, and upwards. Ours tries whole orders alone, and the least of more orders
+# could only be smaller. (With those between them it is 9.75: a test of the course computes it.) An epsilon that is too
+# large promises less than it could; one that is too small would lie.
 #
 # **Predict:** our run has 2,000 lines, batches of 128 and 150 steps. If we double the noise from sigma 0.8 to 1.6, is
 # epsilon halved, or does it fall by more? And if we double the steps, is it doubled?
@@ -606,10 +651,22 @@ print("sigma for epsilon 8:", privacy.noise_for(8, rate, 150, delta), "and for 2
 #
 # **The target, stated first,** for training with epsilon 8 and three seeds: numbers that were written once or twice
 # have at most **3 bits** on the average of each seed (by chance 1.44); and a letter of held-out text costs at most
-# **half a nat** more than with plain training. *Both arms* have the same model, text, rate, steps and lines a step.
+# **half a nat** more than with plain training. *Both arms* have the same model, text, rate, steps and lines a step. The
+# rate comes from a trial with **one seed**, which no run has: three rates for each arm, judged by lines that no run
+# reads.
+
+# %% tags=["boilerplate"]
+# The trial: one seed, three rates, what a letter costs.
+tried = saved["tries"]
+print("measured on:", tried["machine"])
+for row in tried["rows"]:
+    print(f"{row['arm']:10} rate {row['rate']:g}: {row['loss']:.2f} nats a letter")
+
+# %% [markdown]
+# Rate 0.01 is the best of the three for either arm, as far as one seed can say.
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# Seed 1 live, with epsilon 8: exposures beside those of plain training, and what a letter costs.
+# Seed 1 live, with epsilon 8; and what a letter costs now.
 sigma = privacy.noise_for(8, rate, 150, delta)
 private = fresh()
 with device.one_thread():
@@ -617,13 +674,16 @@ with device.one_thread():
     privacy.train(private, rows, plan)
     with torch.no_grad():
         costs = [privacy.line_losses(model, rows_of(held_out)).mean().item() for model in (plain, private)]
+print(f"epsilon {plan.epsilon(len(rows), delta):.2f}; a held-out letter: plain {costs[0]:.2f} nats, "
+      f"private {costs[1]:.2f}")  # fmt: skip
+
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# Its exposures, beside those of plain training; and what it brings up by itself.
 found = bits_of(private)
 for times in TIMES:
     mine = [animal for animal in animals if written[animal] == times]
     print(f"{times:2} times: plain {np.mean([bits[animal] for animal in mine]):4.1f} bits, private "
           f"{np.mean([found[animal] for animal in mine]):4.1f}")  # fmt: skip
-print(f"epsilon {plan.epsilon(len(rows), delta):.2f}; a held-out letter: plain {costs[0]:.2f} nats, "
-      f"private {costs[1]:.2f}")  # fmt: skip
 whole, true = true_ones(writes(private))
 print(f"400 lines from nothing: {len(whole)} lockers of our animals, {len(true)} with the true number")
 
@@ -642,7 +702,7 @@ print("written once or twice, seed by seed:", [f"{x:.1f}" for x in few], "reache
 print("dearer by, seed by seed:", [f"{x:.2f}" for x in more], "reached" if max(more) <= 0.5 else "missed")
 
 # %% tags=["boilerplate"]
-# Exposures of the arms, three seeds each.
+# Which arm keeps down what was written 32 times, and which only what was written once or twice?
 shown = {"plain": "plain", "epsilon 8": "epsilon 8", "epsilon 2": "epsilon 2", "deduplicated": "each line once"}
 viz.show(*pictures.exposures({words: row_of(arm) for arm, words in shown.items()}, math.log2(1000),
                              "What training leaves of planted numbers"))  # fmt: skip
@@ -655,8 +715,9 @@ viz.show(*pictures.price(prices, {"letters alone": saved["letters"]}, "What priv
 
 # %% [markdown]
 # Reached, both. Numbers that were written once or twice are near chance; and a letter costs more by nearly a third
-# of a nat, almost half of the way back to somebody who knows only how often each letter comes. With epsilon 2 less
-# is left, even of numbers that were written 16 or 32 times, and the price is nearly half a nat.
+# of a nat, almost half of the way back to somebody who knows only how often each letter comes. At 32 times epsilon 8 is
+# back at the top. Epsilon 2 keeps half of it down and costs nearly half a nat; only where **each line stands once**
+# nothing rises to the right.
 #
 # **But is it the noise?** A model that has learned less of everything also knows less by heart. The fair control has
 # learned *as little*: plain training stopped early, where a held-out letter costs what it costs the private model.
@@ -670,12 +731,20 @@ for name, some in sides.items():
     print(f"{name:15} {np.mean([one['held_out'] for one in some]):.2f} nats, membership "
           f"{np.mean([one['auc'] for one in some]):.2f}, bits {bits_at}")  # fmt: skip
 assert abs(np.mean([a["held_out"] - b["held_out"] for a, b in zip(*sides.values())])) < 0.05
-loud = [[np.mean(one["exposures"]["32"]) for one in some] for some in sides.values()]
-assert all(stopped < private for stopped, private in zip(*loud))
+
+# %% tags=["boilerplate"]
+# Stopped early minus private, seed by seed: bits, with 95% intervals. Does any of them leave out 0?
+for times in map(str, TIMES):
+    gaps = [np.mean(stopped["exposures"][times]) - np.mean(kept["exposures"][times])
+            for stopped, kept in zip(*sides.values())]  # fmt: skip
+    gap = seed_interval(gaps)
+    print(f"{times:>2} times: {gap.value:+.1f} [{gap.low:+.1f}, {gap.high:+.1f}], "
+          f"{'a tie' if gap.low <= 0 <= gap.high else 'a difference'}; seeds", *(f"{x:+.1f}" for x in gaps))
+    assert gap.low <= 0 <= gap.high
 
 # %% [markdown]
-# At the same price plain training is as quiet as the private one; for numbers written 32 times it is quieter, in each
-# of the three seeds. So what the tables show is not the noise's merit: **who learns less knows less by heart.**
+# At the same price nothing parts the two: seven ties, and where three seeds agree on a side it is plain training that
+# is the quieter. So what the tables show is not the noise's merit: **who learns less knows less by heart.**
 #
 # What then does the noise buy? The promise. Early stopping was quiet against *our* questions about *our* secrets, and
 # nobody can say what the next question finds. Epsilon holds against every question, also those not yet thought of. A
@@ -724,7 +793,7 @@ viz.explore(draw_candidates, animal=viz.Choice(sorted(animals, key=lambda animal
 # - **Exposure** measures in bits how far a planted secret stands out among its candidates; chance gives 1.44.
 # - A number that a text repeats is **known by heart** while the held-out loss still falls, and the model brings it up
 #   unasked.
-# - What was learned costs less: **membership** can be told by the loss, for some lines with few false alarms.
+# - What was learned costs less: **membership** can be told by the loss; here a little better than by a coin.
 # - **DP-SGD** clips each line's gradient and adds noise to the sum. The accountant turns sampling rate, noise and
 #   steps into an epsilon, which holds for one line, against every attack, also those that nobody has thought of.
 # - It **costs** loss. At an equal loss plain training that was stopped early gave away as little here; but it

@@ -233,7 +233,7 @@ def test_a_cell_that_runs_is_live_and_takes_texts(page, address):
     weights = [line[6] for line in rows(box, "head")[:-1]]
     assert all(near(shown, number) for shown, number in zip(weights, wanted["later"][2], strict=True))
     for text, said in ((" ", "The text has no tokens"), ("1 " * 65, "has 65 tokens, and the X-ray shows at most 64"),
-                       ("1 " * 33, "A text has 33 tokens and the model reads 32")):
+                       ("1 " * 33, "The sequence has 33 positions and the model knows 32")):
         field.fill(text)
         field.press("Enter")
         expect(problem).to_contain_text(said)

@@ -16,7 +16,7 @@ def in_place(W, A, B, alpha):
 
 BANK = {
     "few_shot": [
-        Wrong("an empty line at the end", 'Sentiment:" -> Sentiment:\\n"'),
+        Wrong("an empty line at the end", 'Sentiment:" -> Sentiment:\\n\\n"'),
         Wrong("a list", "return shots -> return [shots]; shots"),
         Wrong("nothing", "return shots -> shots"),
         Wrong("other words", "Review -> Text"),

@@ -21,7 +21,7 @@ BANK = {
         Wrong("nothing", "return 3 -> 3"),
         Wrong("a list", "return 3 * 2 * B * T * (weights + attention) -> return [3 * 2 * B * T * weights, 3 * 2 * "
               "B * T * attention]"),
-        Wrong("biases as products", "12 * D * D -> (12 * D * D + 9 * D)"),
+        Wrong("two at once: the way there alone, and no head", ("3 * 2 * B -> 2 * B", "+ V * D ->")),
         Wrong("6ND, the tables among them", lambda V, D, L, B, T: 6 * B * T * (12 * L * D * D + (V + T) * D)),
     ],
     "training_bytes": [
