@@ -27,6 +27,7 @@ import io
 import json
 import multiprocessing
 import os
+import re
 import threading
 import time
 from collections import Counter
@@ -37,6 +38,7 @@ from pathlib import Path
 from types import CodeType
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 from tqdm.auto import tqdm
 
 from course_lib.closed_room import ask
@@ -152,7 +154,7 @@ def needed(sources: Sequence[str], name: str) -> tuple[str, str]:
     above = range(place - 1, -1, -1)
     below = [i for i in range(place + 1, len(statements)) if isinstance(statements[i], (*DEFINITIONS, *IMPORTS))]
     for i in (*above, *below):
-        if bound := bound_by(statements[i]) & wanted:
+        if bound := bound_by(statements[i]) & {*wanted, "*"}:
             taken.add(i)
             wanted = wanted - bound | loaded_by(statements[i]) - {name}
     return "\n".join(ast.unparse(statements[i]) for i in sorted(taken)), ""
@@ -160,11 +162,12 @@ def needed(sources: Sequence[str], name: str) -> tuple[str, str]:
 
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
+PARTS = (ast.Subscript, ast.Attribute)
 
 
 def without_magics(source: str) -> str:
-    """IPython's own lines (%matplotlib, !pip) left out, with their place kept."""
-    return "\n".join("pass" if line.startswith(("%", "!")) else line for line in source.splitlines())
+    """Python alone, every line in its place: IPython makes calls of its lines (%time, !pip, f?); %%time is left out."""
+    return TransformerManager().transform_cell(re.sub(r"\A\s*%%.*", "", source))
 
 
 def loaded_by(node: ast.stmt) -> set[str]:
@@ -179,12 +182,17 @@ def loaded_by(node: ast.stmt) -> set[str]:
 
 
 def bound_by(node: ast.stmt) -> set[str]:
-    """The names to which a statement at the top of a cell gives a meaning."""
+    """The names to which a statement at the top of a cell gives a meaning, or of whose value it changes a part."""
     if isinstance(node, IMPORTS):
         return {alias.asname or alias.name.split(".")[0] for alias in node.names}
     if isinstance(node, DEFINITIONS):
         return {node.name}
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    found = set()
+    for target in (part for part in ast.walk(node) if isinstance(getattr(part, "ctx", None), ast.Store)):
+        while isinstance(target, PARTS):  # table["king"] = 1
+            target = target.value
+        found |= {target.id} if isinstance(target, ast.Name) else set()
+    return found
 
 
 # --- A class ----------------------------------------------------------------------------------------------------------

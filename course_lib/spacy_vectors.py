@@ -27,6 +27,7 @@ from course_lib.files import existing, require_whole
 from course_lib.keyed_vectors import KeyedVectors
 
 MIX, SHIFT = np.uint64(0xC6A4A7935BD1E995), np.uint64(47)  # MurmurHash64A's two constants
+FILES = {"vectors": "file of vectors", "strings.json": "list of words", "key2row": "file of hashes"}
 NUMBERS = {0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q"}  # MessagePack: the first byte says how a number is written
 
 
@@ -36,7 +37,7 @@ def hashes(strings: Sequence[str], seed: int = 1) -> UInt64[np.ndarray, " S"]:
     >>> int(hashes(["coffee"])[0])  # the example of spaCy's documentation
     3197928453018144401
     """
-    encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
+    encoded = [str.encode(string, "utf-8", "surrogatepass") for string in strings]
     lengths, found = np.array([len(one) for one in encoded]), np.zeros(len(encoded), np.uint64)
     for length in np.unique(lengths):
         places = np.flatnonzero(lengths == length)
@@ -63,10 +64,14 @@ def load(folder: str | Path) -> KeyedVectors:
     A row whose word is not among the strings is left out.
     """
     folder = Path(folder)
-    vectors = np.load(existing(folder / "vectors", "file of vectors"))
-    strings = json.loads(existing(folder / "strings.json", "list of words").read_text("utf-8"))
-    owners = _first_keys(existing(folder / "key2row", "file of hashes"), len(vectors))
-    hashed = hashes(strings)
+    files = [existing(folder / name, what) for name, what in FILES.items()]
+    try:
+        vectors = np.load(files[0])
+        strings = [*json.loads(files[1].read_text("utf-8")), ""]  # "" so that there is one; no row is its own
+        count, hashed = len(vectors), hashes(strings)
+    except Exception as error:  # NumPy and json raise as many kinds as there are ways to break a file
+        raise ValueError(f"{folder} is damaged, or not spaCy's ({error}): copy it again.") from None
+    owners = _first_keys(files[2], count)
     order = np.argsort(hashed)
     place = order[np.searchsorted(hashed, owners, sorter=order).clip(max=len(order) - 1)]
     known = hashed[place] == owners

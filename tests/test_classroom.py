@@ -145,6 +145,21 @@ def test_only_what_a_function_needs_is_run():
     assert "scores" not in space
 
 
+@pytest.mark.parametrize("sources", [
+    ['def f(x):\n    told = """\n%d apples\n!"""\n    return told % x'], ["def f(x):\n    return '%d apples' % x\nf?"],
+    ["files = !ls\n?f\n%time 1\nif True:\n    %matplotlib inline\ndef f(x):\n    return ('%d apples'\n% x)"],
+    ["%%time\ndef f(x):\n    return f'{x} apples'"],
+    ["from string import *", "def f(x):\n    return capwords(g(x))", "def g(x):\n    return f'{x} apples'"],
+    ["words = {}", "words['what'] = 'apples'", "def f(x):\n    return f'{x} {words[\"what\"]}'"],
+])  # fmt: skip
+def test_what_jupyter_understands_is_understood(sources):
+    code, problem = classroom.needed(sources, "f")
+    assert problem == ""
+    space = {}
+    exec(code, space)
+    assert "3 apples" in space["f"](3).lower()
+
+
 @pytest.mark.parametrize(("sources", "problem"), [
     (["def g(): pass"], "missing"), ([], "missing"), (["def f(:\n    pass"], "in line 1 of its cell"),
     (["f = lambda: 1"], "missing"),

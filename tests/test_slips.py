@@ -166,6 +166,8 @@ square = Exercise(_square, Round([Case((torch.tensor([3.0, 0.0]), torch.tensor([
     (lambda x, y: float(x @ y), "Passed."),
     (lambda x, y: (x.numpy() * y.numpy()).sum(), "Passed."),
     (lambda x, y: (x.detach() * y).sum(), "no slope leads from it to `x`"),
+    (lambda x, y: (x * y).sum().detach(), "no slope leads from it to `x`"),
+    (torch.no_grad()(lambda x, y: (x * y).sum()), "no slope leads from it to `x`"),
     (lambda x, y: torch.tensor((x @ y).item(), requires_grad=True), "no slope leads from it to `x`"),
     (lambda x, y: (x.sqrt() ** 2 * y).sum(), "which training follows: expected [1, 2] and got [1, nan]"),
     (lambda x, y: (x - y).sum(), "expected 3 and got 0"),

@@ -81,3 +81,19 @@ def test_damage_is_one_sentence(tmp_path):
         spacy_vectors.load(folder)
     with pytest.raises(FileNotFoundError):
         spacy_vectors.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("vectors", b""), ("vectors", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order'"), ("vectors", b"un"),
+    ("strings.json", b'["un", '), ("strings.json", b"[1, 2]"), ("strings.json", b'["caf\xe9"]'), ("strings.json", b"3"),
+])  # fmt: skip
+def test_damage_of_the_other_files_is_one_sentence(tmp_path, name, content):
+    folder = folder_of(tmp_path, ["un", "deux"])
+    (folder / name).write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged, or not spaCy's .*: copy it again"):
+        spacy_vectors.load(folder)
+
+
+def test_a_folder_without_a_word_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="vectors"):
+        spacy_vectors.load(folder_of(tmp_path, ["un", "deux"], strings=[]))

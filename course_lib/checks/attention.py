@@ -80,6 +80,8 @@ _LOUD = [_ONE[0] * torch.tensor([[90.0], [1], [-90]]), torch.cat([_ONE[1][:3], _
 _SEEN = torch.tensor([[1, 0, 1, 1, 0], [0, 1, 1, 0, 0], [1, 1, 1, 1, 1]], dtype=torch.bool)
 _ALSO = torch.tensor([[1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 1, 1]], dtype=torch.bool)
 _FULL = [_ONE[0], *(x.masked_fill(torch.tensor([0, 0, 1, 0, 1], dtype=torch.bool)[:, None], 1000.0) for x in _ONE[1:])]
+_FAR = [torch.cat([torch.full((T, 1), 240.0), _ONE[0][:, 1:]], 1),  # the keys that may be seen have scores near -120
+        torch.cat([-torch.tensor([[1.0], [1], [0], [1], [0]]), _ONE[1][:, 1:]], 1), _ONE[2]]  # fmt: skip
 _SQUARE = _inputs((4, 3), (4, 3), (4, 2), seed=5)
 _WORDS = torch.tensor([[[1, 1, 0, 0]], [[1, 1, 1, 0]]], dtype=torch.bool)
 
@@ -181,7 +183,7 @@ _MASK = [
     slip("output-masked-alone", "the weights that came back still show the hidden keys",
          "value, weights -> value, scores.softmax(-1)"),
     slip("hidden-scores-small", "the hidden scores are merely small. They must weigh nothing at all: use -math.inf",
-         "-math.inf -> -1.0", "-math.inf -> -10.0"),
+         "-math.inf -> -1.0", "-math.inf -> -10.0", "-math.inf -> -100.0"),
 ]  # fmt: skip
 _NAN = "weights if mask is None else scores.masked_fill(~mask, -math.inf).softmax(-1)"
 _EMPTY = [
@@ -227,6 +229,8 @@ scaled_dot_product_attention = Exercise(
         Case((*_BATCH, _WORDS), "a batch of 2 and a padding mask of shape [2, 1, 4]"),
         Case((*_FULL, torch.tensor([[True, True, False, True, False]])),
              "one row of mask for 3 queries, and padding that holds thousands"),
+        Case((*_FAR, torch.tensor([[True, True, False, True, False]])),
+             "one row of mask for 3 queries, which find all that they may see far off: scores near -120"),
     ], _MASK, hints=_NO_MASK[:1], held="without a mask all is right"),
     Round([
         Case((*_ONE, _SEEN & torch.tensor([[True], [False], [True]])), "a mask whose second row is all False"),

@@ -20,6 +20,7 @@ import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -342,6 +343,8 @@ def numbers(value: Any) -> np.ndarray | None:
         value = [numbers(item) for item in value]
     try:
         array = np.asarray(value)
+        if array.size and all(isinstance(item, Fraction) for item in array.flat):
+            array = array.astype(float)
     except (ValueError, TypeError):
         return None
     return array if array.dtype.kind in "biufc" else None

@@ -28,6 +28,15 @@ def _window_counts(sentences, vocab_size, window):
     return table
 
 
+def _by_distance(sentences, vocab_size, window):
+    """All words and those a few places on at a time, by lists of places."""
+    table = np.zeros((vocab_size, vocab_size), dtype=int)
+    for sentence in sentences:
+        for away in range(1, window + 1):
+            table[sentence[:-away], sentence[away:]] += 1
+    return table + table.T
+
+
 _AROUND = "range(max(0, i - window), min(len(sentence), i + window + 1))"
 _EACH = "for i, word in enumerate(sentence):"
 _ONE_SIDE = "only one side of the window was counted, the words {0}. Company stands on both sides"
@@ -36,6 +45,7 @@ window_counts = Exercise(_window_counts, Round([
     Case(([[3, 1, 4, 1, 0, 2, 2], [2], [4, 1, 3, 3]], 5, 1)),
     Case(([[1, 1, 2, 1], [], [0, 2, 6, 5, 3, 4, 0, 5]], 7, 3)),
     Case(([[0, 1], [2]], 4, 5), "sentences [[0, 1], [2]], four words in all and window 5"),
+    Case(([[2, 0, 2, 0, 2, 1]], 3, 2)),
 ], [
     slip("crosses-sentences", "the window looks across the end of a sentence. A sentence is a wall: nothing behind it "
          "is a neighbour", "in sentences: -> in [sum(sentences, [])]:"),
@@ -48,6 +58,9 @@ window_counts = Exercise(_window_counts, Round([
     slip("repeats-lost", "a word that stands twice in one window is counted once. (NumPy does that in silence: "
          "table[i, [2, 2]] += 1 adds 1, not 2)",
          f"in {_AROUND} -> in {{sentence[j]: j for j in {_AROUND} if j != i}}.values()"),
+    slip("repeats-lost", "a pair that comes twice in a sentence, with the same distance, is counted once. NumPy does "
+         "that in silence: table[a, b] += 1, for lists a and b, adds 1 once to each cell, where np.add.at(table, (a, "
+         "b), 1) adds it every time", _by_distance),
     slip("not-counted", "the table says whether two words ever met, not how often: add 1 each time", "+= 1 -> = 1"),
     slip("counted-twice", "each meeting was counted twice. Every place has its turn in the middle, so the row of the "
          "word in the middle is the only one that grows", "+= 1 -> += 2"),

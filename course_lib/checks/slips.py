@@ -236,7 +236,7 @@ def with_slopes(right: Callable, count: int) -> Callable:
     """A `play` for losses: where the number is right and autograd can follow it, its slopes must be right too.
 
     They are asked for the first `count` inputs. A loss may be right and still ruin training: by NaN in a slope, or by
-    a table that was cut off. An answer without slopes (NumPy's, a loop's) is taken for the number it is.
+    a table that was cut off. An answer that is no tensor (NumPy's, a loop's) is taken for the number it is.
     """
     def play(function: Callable, *inputs) -> Any:
         before = fresh(inputs)
@@ -247,10 +247,10 @@ def with_slopes(right: Callable, count: int) -> Callable:
             except Exception:
                 return value
             for name, mine, ours in zip(inspect.signature(right).parameters, yours, slopes(right, before, count)):
-                if mine is None:
+                if mine is None and ours is not None and ours.any():
                     raise Unfit(f"the number is right, but no slope leads from it to `{name}`: something cut it off, "
                                 "as .detach() or .item() does")  # fmt: skip
-                if text := difference(ours, mine, 1e-4):
+                if mine is not None and (text := difference(ours, mine, 1e-4)):
                     raise Unfit(f"the number is right, but not its slope for `{name}`, which training follows: {text}")
         return value
     return play
@@ -259,7 +259,8 @@ def with_slopes(right: Callable, count: int) -> Callable:
 def slopes(loss: Callable, inputs: Sequence, count: int) -> Sequence[torch.Tensor | None]:
     """The gradients of a loss (of its sum) for the first inputs; None for one that the loss does not hang on."""
     leaves = [table.detach().clone().requires_grad_() for table in inputs[:count]]
-    return torch.autograd.grad(loss(*leaves, *fresh(inputs[count:])).sum(), leaves, allow_unused=True)
+    total = loss(*leaves, *fresh(inputs[count:])).sum()
+    return torch.autograd.grad(total, leaves, allow_unused=True) if total.requires_grad else [None] * count
 
 
 def constant(answers: Sequence[Outcome], rights: Sequence[Any]) -> Misconception | None:

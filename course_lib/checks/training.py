@@ -277,7 +277,8 @@ run_epoch = Exercise(_run_epoch, Round([
          "they are", "loss = F.cross_entropy(model(x) -> loss = F.cross_entropy(model(x).softmax(dim=1)"),
     slip("returned-in-the-other-order", "the two losses came back in the other order: first the training's",
          f"sum(trained) / {_N}, sum(held) / {_N_HELD} -> sum(held) / {_N_HELD}, sum(trained) / {_N}"),
-]), play=_two_epochs, parts=(
+], hints=[("does not require grad", "Were gradients switched off, and never on again? `with torch.no_grad():` does "
+           "both.", None)]), play=_two_epochs, parts=(
     "first epoch's training loss", "first epoch's held-out loss", "second epoch's training loss",
     "second epoch's held-out loss", "weights after one epoch", "weights after two epochs"))  # fmt: skip
 
@@ -306,6 +307,8 @@ adamw_step = Exercise(_adamw_step, Round([
          "a third step without weight decay, where one number never had a gradient and the other had tiny ones"),
     Case((_T([-3.0, 0.0, 5.0]), _T([2e4, -1e-6, 1.0]), _T([3e9, 1e-12, 2.0]), _T([-1e5, 1e-6, 1.0]), 2000, 0.01, 0.5),
          "step 2000, with one gradient of -100,000 and one of a millionth"),
+    Case((_T([0.0]), _T([0.0]), _T([0.0]), _T([1e-7]), 1, 0.1, 0.0),
+         "the first step, where the gradient is a ten-millionth and the 1e-8 counts"),
 ], [
     slip("correction-forgotten", "the two running means are not corrected for their start at 0. Divide the first by 1 "
          "- 0.9 ** step and the second by 1 - 0.999 ** step, or the first steps have the wrong length",
@@ -341,6 +344,9 @@ adamw_step = Exercise(_adamw_step, Round([
     slip("root-forgotten", "the step is divided by the mean square itself. Divide by its square root", ".sqrt() ->"),
     slip("epsilon-in-the-root", "the 1e-8 stands inside the root, where it is 1e-4. Add it after the root",
          "(square / (1 - 0.999**step)).sqrt() + 1e-8 -> (square / (1 - 0.999**step) + 1e-8).sqrt()"),
+    slip("epsilon-corrected", "the 1e-8 was added to the root before the second correction, and so corrected too. "
+         "Correct the mean square, take its root, then add it", "((square / (1 - 0.999**step)).sqrt() + 1e-8) -> "
+         "((square.sqrt() + 1e-8) / (1 - 0.999**step) ** 0.5)"),
     slip("epsilon-forgotten", "the 1e-8 is missing: a number that never had a gradient divides 0 by 0", "+ 1e-8 ->"),
     slip("betas-exchanged", "0.9 and 0.999 changed places. The gradient's mean forgets fast (0.9), that of its squares "
          "slowly (0.999)", ("0.999 -> B", "0.001 -> C", "0.9 -> 0.999", "0.1 -> 0.001", "B -> 0.9", "C -> 0.1")),

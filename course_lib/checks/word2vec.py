@@ -182,7 +182,10 @@ def _loss_or_slopes(function: Callable, w_in, w_out, centres, contexts, slopes: 
     try:
         loss.backward()
         return {f"gradient of {name}": table.grad + 0 for name, table in (("w_in", w_in), ("w_out", w_out))}
-    except (AttributeError, RuntimeError, TypeError):  # no tensor, cut off from both tables, or from one
+    except (AttributeError, RuntimeError, TypeError) as error:  # no tensor, cut off from both tables, or from one
+        if "second time" in str(error):
+            raise Unfit("`backward()` was called inside the function, and what it needs is used up. Return the loss "
+                        "alone; who trains calls it") from None  # fmt: skip
         raise Unfit("autograd cannot follow the loss back to both tables") from None
 
 

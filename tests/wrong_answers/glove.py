@@ -24,6 +24,7 @@ BANK = {
         Wrong("upper half alone", f"{_MET} met = X.triu() > 0"),
         Wrong("cells of one meeting dropped", f"{_MET} met = X > 1"),
         Wrong("a table cut off", "w @ w_context.T -> w @ w_context.T.detach()"),
+        Wrong("all cut off", ".sum() -> .sum().detach()"),
         Wrong("a number that says it has slopes", ("return ( -> return torch.tensor((", ".sum() -> .sum().item(), "
                                                    "requires_grad=True)")),
     ],

@@ -17,6 +17,8 @@ BANK = {
         Wrong("summed and times K", "- F.logsigmoid(-noise -> - noise.shape[1] * F.logsigmoid(-noise"),
         Wrong("no slope where it saturates", "F.logsigmoid -> (lambda x: torch.where(x > -30, x.sigmoid().log(), x))"),
         Wrong("centres cut off", "noise @ centre[ -> noise @ centre.detach()["),
+        Wrong("all cut off", "-F.logsigmoid(true_scores) - F.logsigmoid(-noise_scores).sum(dim=1) -> "
+              "(-F.logsigmoid(true_scores) - F.logsigmoid(-noise_scores).sum(dim=1)).detach()"),
     ],
     "sample_noise": [
         Wrong("the square root", "0.75 -> 0.5", "other-exponent"),

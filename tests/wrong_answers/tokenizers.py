@@ -2,6 +2,7 @@
 
 import codecs
 from collections import Counter, defaultdict
+from fractions import Fraction
 from itertools import pairwise
 
 from wrong_answers import Wrong
@@ -222,7 +223,7 @@ def scores_by_repeating(words):
     text = [pieces for pieces, count in words.items() for _ in range(count)]
     alone = Counter(piece for pieces in text for piece in pieces)
     together = Counter(pair for pieces in text for pair in pairwise(pieces))
-    return Counter({(a, b): together[a, b] / (alone[a] * alone[b]) for a, b in together})
+    return Counter({(a, b): Fraction(together[a, b], alone[a] * alone[b]) for a, b in together})
 
 
 def scores_by_shares(words):

@@ -48,6 +48,7 @@ BANK = {
         Wrong("the log cut off", "torch.logsumexp(scores, dim=1) - right -> "
               "(torch.logsumexp(scores, dim=1) - right).clamp(max=50)"),
         Wrong("zero", "return -> return 0 *", "all-zero"),
+        Wrong("backward called inside", ("return -> loss =", "mean() -> mean(); loss.backward(); return loss")),
     ],
     "cbow_input": [
         Wrong("concatenated", lambda w_in, sentence, window: w_in[sentence].repeat(1, 2 * window), "concatenates"),
