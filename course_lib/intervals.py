@@ -58,7 +58,8 @@ def spearman(x: Real[np.ndarray, " N"], y: Real[np.ndarray, " N"]) -> float:
     """
     x, y = ranks(x), ranks(y)
     rho = pearson(x, y)
-    require(not math.isnan(rho), "rho", rho, "a number: all values of one side are equal, which is no order")
+    if math.isnan(rho):
+        raise ValueError("all values of one side are equal, so there is no order to compare.")
     return rho
 
 
