@@ -41,7 +41,6 @@ Number = Annotated[float, Rule(number, "a number")]
 # --- Rules: logits in, logits out -------------------------------------------------------------------------------------
 
 
-@shaped
 def penalise(
     logits: Float[Tensor, "B V"], seen: Int[Tensor, "B T"], penalty: Positive, mask: Bool[Tensor, "B T"] | None = None
 ) -> Float[Tensor, "B V"]:
@@ -52,6 +51,7 @@ def penalise(
     >>> penalise(torch.tensor([[2.0, -2.0, 1.0]]), torch.tensor([[0, 1]]), 2.0)
     tensor([[ 1., -4.,  1.]])
     """
+    require(penalty > 0, "penalty", penalty, "a number above 0")  # by hand: nothing may be seen yet, and T be 0
     counts = torch.zeros_like(logits, dtype=torch.int64)
     seen = seen.long()
     counts.scatter_add_(1, seen, torch.ones_like(seen) if mask is None else mask.long())

@@ -190,7 +190,7 @@ def load(folder: str | Path) -> tuple[bert.BertForPreTraining | gpt.GPT, Tokeniz
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a model ({error}): copy it again.") from None
     tensors = training_files.read_tensors(weights, card.get("sha256"))  # folders of before have no sum
-    require(len(tokenizer) == config.vocab_size, "tokenizer", tokenizer, f"that of the model in {folder}, of one run")
+    require(len(tokenizer) == config.vocab_size, "tokenizer", tokenizer, f"of {config.vocab_size} pieces, as its model")
     if isinstance(config, gpt.GPTConfig) and "tokens.weight" in tensors:
         tensors["head.weight"] = tensors["tokens.weight"]  # the file holds what is tied once
     origin = f"The model in {folder}"

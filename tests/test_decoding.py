@@ -213,7 +213,6 @@ def test_input_that_does_not_fit(settings, words):
     (lambda x: decoding.probabilities(x, -1.0), "temperature=-1"), (lambda x: decoding.probabilities(x[0]), "shape"),
     (lambda x: decoding.probabilities(x, top_p=1.5), "top_p"), (lambda x: decoding.keep_top_k(x.long(), 2), "floats"),
     (lambda x: decoding.penalise(x, torch.tensor([[1]]), 0.0), "penalty=0"),
-    (lambda x: decoding.penalise(x, torch.tensor([[1, 0]]), 2.0, torch.tensor([[1, 0]])), "booleans"),
     (lambda x: generate(OURS, ids_of(1, 3), 2, num_beams=2, length_penalty=math.nan), "length_penalty=nan"),
 ])  # fmt: skip
 def test_rules_that_mean_nothing(rule, words):
@@ -227,6 +226,7 @@ def test_half_precision_short_ids_and_the_coldest_of_temperatures():
     assert max(kept) - min(kept) == 0
     assert decoding.probabilities(torch.tensor([[1.0, 3.0, 3.0]]), 1e-320).tolist() == [[0, 1, 0]]
     assert decoding.penalise(torch.ones(1, 2), torch.tensor([[1]], dtype=torch.int32), 2.0).tolist() == [[1, 0.5]]
+    assert decoding.penalise(torch.ones(1, 2), torch.zeros(1, 0, dtype=torch.int64), 2.0).tolist() == [[1, 1]]
 
 
 @pytest.mark.parametrize("wrong", [-math.inf, math.nan, math.inf])

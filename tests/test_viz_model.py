@@ -208,7 +208,7 @@ def test_a_new_text_gets_a_new_picture_and_an_error_leaves_the_last(make):
     words = repr(view)
     view.wanted = {"number": 1, "text": "cafe", "position": 10**6}
     assert (view.picture["number"], view.picture["view"]["tokens"]) == (1, list("cafe"))
-    for number, text, said in ((2, "", "The text is '': give one"), (3, "x", "'x' is no character of this vocabulary"),
+    for number, text, said in ((2, "", "The text is '': give one"), (3, "x", "character='x' cannot be used"),
                                (4, "a" * 65, "has 65 tokens, and the X-ray shows at most 64"), (5, 7, "The text is 7")):
         view.wanted = {"number": number, "text": text, "position": 0}
         assert view.problem["number"] == number

@@ -232,7 +232,7 @@ def exercises(lesson: Lesson) -> dict[str, tuple]:
             name, both = exercise_name(cell), []
             for source in (solved(cell.source), stubbed(cell.source)):
                 space = {"__name__": lesson.name}
-                exec("\n".join([*(part.source for part in slice_for(lesson, [cell])), source]), space)
+                exec("\n".join([*(part.source for part in slice_for(lesson, [cell], forced=False)), source]), space)
                 both.append(space[name])
             found[name] = tuple(both)
     return found
@@ -458,7 +458,7 @@ def needed_names(parts: Iterable[Statement]) -> set[str]:
     return flow([part.node for part in parts], set(dir(builtins)))[0]
 
 
-def backward_slice(earlier: Sequence[Statement], need: set[str]) -> list[Statement]:
+def backward_slice(earlier: Sequence[Statement], need: set[str], forced: bool = True) -> list[Statement]:
     """The earlier statements that `need` depends on, in order.
 
     Walking back, a plain binding of a needed name is taken and satisfies it; what it reads is needed from there on.
@@ -472,7 +472,7 @@ def backward_slice(earlier: Sequence[Statement], need: set[str]) -> list[Stateme
             binds, changes = bound_names(part.node)
             if not part.seeds:  # a bare call on a module changes nothing, except torch.manual_seed(0) and its like
                 changes -= imports
-            if part.forced or (not part.only_shows and (binds | changes) & wanted):
+            if (forced and part.forced) or (not part.only_shows and (binds | changes) & wanted):
                 taken.append(part)
                 if isinstance(part.node, ast.Assign | ast.AnnAssign | ast.FunctionDef | IMPORTS):
                     wanted -= binds
@@ -483,11 +483,11 @@ def backward_slice(earlier: Sequence[Statement], need: set[str]) -> list[Stateme
         at_end |= late
 
 
-def slice_for(lesson: Lesson, cells: Sequence[Cell]) -> list[Statement]:
-    """What `cells` need from the code before them."""
+def slice_for(lesson: Lesson, cells: Sequence[Cell], forced: bool = True) -> list[Statement]:
+    """What `cells` need from the code before them; `forced`: and what is tagged checkpoint."""
     first = min(cell.number for cell in cells)
     earlier = statements(cell for cell in lesson.cells if cell.number < first)
-    return backward_slice(earlier, needed_names(statements(cells)))
+    return backward_slice(earlier, needed_names(statements(cells)), forced)
 
 
 def checkpoint(lesson: Lesson, block: Block) -> str | None:
