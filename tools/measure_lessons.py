@@ -21,7 +21,7 @@ import psutil
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import build_lessons as builder
 
-LIMITS = {"cpu_seconds": 2 * 180, "peak_mb": 1000}
+LIMITS = {"cpu_seconds": 2 * 2 * 180, "peak_mb": 1000}
 
 
 class Watch(threading.Thread):
@@ -77,7 +77,10 @@ def resident(processes: Iterable[psutil.Process]) -> int:
 
 
 def require_within_limits(name: str, cost: dict) -> None:
-    """AssertionError where a lesson took over 3 minutes of two cores, or 1 GB (CPU time: a busy machine fails none)."""
+    """AssertionError where a lesson took over 1 GB, or 3 minutes of two cores of a processor half as fast as most.
+
+    CPU time, so that waiting for other work fails none; but work that shares the memory makes it half as long again.
+    """
     for what, limit in LIMITS.items():
         assert cost[what] <= limit, f"{name} took {cost[what]:g} {what}, and a lesson may take {limit}: {cost}"
 
