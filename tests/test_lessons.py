@@ -84,7 +84,7 @@ def test_committed_outputs_are_clean(name):
             assert not builder.has_bare_image(data.get("text/html", "")), f"{first}: a picture without alt text"
             text = data.get("text/plain", "") + output.get("text", "")
             assert "could not draw" not in text, first
-            assert not re.search(r"\b0x[0-9a-f]{6,}|/(home|tmp|root|Users)/", text), f"{first}: differs on every machine"
+            assert not re.search(r"\b0x[0-9a-f]{6,}|/(home|tmp|root|Users)/", text), f"{first}: differs by machine"
 
 
 @each_lesson
