@@ -200,6 +200,7 @@ def evaluate_word_analogies(vectors: Vectors, analogies: str | os.PathLike | Map
 def _questions(analogies: str | os.PathLike | Mapping[str, Sequence]) -> Mapping[str, Sequence]:
     if isinstance(analogies, (str, os.PathLike)):
         return read_analogies(analogies)
+    require(isinstance(analogies, Mapping), "analogies", analogies, "a file, or a mapping: section -> questions")
     for words in chain.from_iterable(analogies.values()):
         require(not isinstance(words, str) and len(words) == 4, "question", words, "four words (a, b, c, answer)")
     return analogies

@@ -18,6 +18,7 @@ Shapes: N reviews asked.
 
 import functools
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -215,4 +216,5 @@ def front(costs: Sequence[float], scores: Sequence[float]) -> list[bool]:
     [True, False, True]
     """
     pairs = list(zip(costs, scores, strict=True))
+    require(all(map(math.isfinite, (*costs, *scores))), "pairs", pairs, "finite numbers")
     return [not any(c <= cost and s >= score and (c < cost or s > score) for c, s in pairs) for cost, score in pairs]

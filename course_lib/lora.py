@@ -102,17 +102,20 @@ def add(model: nn.Module, rank: Size = 4, alpha: Positive | None = None, targets
     require(bool(names), "targets", targets, "parts of the names of linear layers, in a model of float numbers")
     model.requires_grad_(False)
     generator, alpha = torch.Generator().manual_seed(seed), 2 * rank if alpha is None else alpha
-    for name in names:
-        _put(model, name, LoRALinear(model.get_submodule(name), rank, alpha, generator))
+    for linear in map(model.get_submodule, names):
+        _put(model, linear, LoRALinear(linear, rank, alpha, generator))
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name.endswith((".A", ".B")) or any(word in name for word in train))
     sizes = [(p.numel() if p.requires_grad else 0, p.numel()) for p in model.parameters()]
     return Learning(*map(sum, zip(*sizes)))
 
 
-def _put(model: nn.Module, name: str, part: nn.Module) -> None:
-    parent, _, last = name.rpartition(".")
-    setattr(model.get_submodule(parent), last, part)
+def _put(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    """The new layer wherever the old one stands: blocks may share it."""
+    for parent in list(model.modules()):
+        for name, part in list(parent._modules.items()):
+            if part is old and parent is not new:
+                setattr(parent, name, new)
 
 
 @contextmanager
@@ -131,9 +134,9 @@ def off(model: nn.Module) -> Iterator[None]:
 @torch.no_grad()
 def merge(model: nn.Module) -> nn.Module:
     """Add each product to its weight, in place: the same answers (up to rounding) from plain layers that all learn."""
-    for name, part in adapters(model).items():
+    for part in adapters(model).values():
         part.linear.weight += part.scale * part.B @ part.A
-        _put(model, name, part.linear.requires_grad_(True))
+        _put(model, part, part.linear.requires_grad_(True))
     return model.requires_grad_(True)
 
 
@@ -174,11 +177,12 @@ def load(model: nn.Module, file: str | Path) -> nn.Module:
     model.requires_grad_(False)
     for name, scale in scales.items():
         rank = len(tensors[f"{name}.A"])
-        part = LoRALinear(model.get_submodule(name), rank, scale * rank, torch.Generator())
+        linear = model.get_submodule(name)
+        part = LoRALinear(linear, rank, scale * rank, torch.Generator())
         part.scale = scale  # to the last bit
         part.A.copy_(tensors[f"{name}.A"])
         part.B.copy_(tensors[f"{name}.B"])
-        _put(model, name, part)
+        _put(model, linear, part)
     for key, value in whole.items():
         own[key].copy_(value)
         own[key].requires_grad_(True)

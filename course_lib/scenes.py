@@ -15,7 +15,7 @@ What it leaves out. Everything that makes photographs hard: light, overlap, back
 Shapes: N scenes, pictures of 24 x 24 dots with red, green and blue.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -179,7 +179,7 @@ def sample(count: Size, seed: Count, pairs: Part = 0.7, names: Collection[Name] 
     Two things stand in one row or one column, and differ in colour and in shape. ValueError where no two names do.
     """
 
-    rng, names = np.random.default_rng(seed), list(names)
+    rng, names = np.random.default_rng(seed), sorted(names) if isinstance(names, Set) else list(names)
     twos = [(one, other) for one in names for other in names if one[0] != other[0] and one[1] != other[1]]
     require(bool(twos or (names and not pairs)), "names", names, "(colour, shape)s of which two differ in both")
     scenes = [_two(rng, twos) if rng.random() < pairs else [_thing(rng, names)] for _ in range(count)]

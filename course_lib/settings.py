@@ -23,6 +23,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Sized
 from typing import Annotated, Any, NamedTuple
 
+import numpy as np
+
 
 class Rule(NamedTuple):
     """What a value must be: a test, and the same in words. With `other`, beside the value of that name, in words {}."""
@@ -71,6 +73,8 @@ def rules_of(hints: Mapping[str, Any]) -> list[tuple[str, Rule]]:
     """What annotations ask, by name: first of each value by itself. `| None` admits None as well."""
     found = []
     for name, hint in hints.items():
+        if hint is bool:
+            found.append((name, Rule(lambda value: isinstance(value, (bool, np.bool_)), "True or False")))
         parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
         for rule in (rule for part in parts for rule in _rules(part)):
             found.append((name, _or_none(rule) if type(None) in parts else rule))

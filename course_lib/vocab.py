@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, islice, repeat
+from unicodedata import normalize
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -67,10 +68,11 @@ class Vocab:
         return f"Vocab({len(self):,} words, {int(self.counts.sum()):,} in the text)"
 
     def encode(self, words: Sequence[str]) -> Int32[np.ndarray, " num_known"]:
-        """The ids of the words; words that the vocabulary lacks are dropped."""
+        """The ids of the words; words that the vocabulary lacks, in Unicode's composed form as well, are dropped."""
         require(not isinstance(words, str), "words", words, "a list of words: split the string first")
         index = self.key_to_index
-        return np.array([index[word] for word in words if word in index], dtype=np.int32)
+        found = (index[word] if word in index else index.get(normalize("NFC", word)) for word in words)
+        return np.array([i for i in found if i is not None], dtype=np.int32)
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """The words of the ids. ValueError for an id that is none."""

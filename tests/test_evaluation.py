@@ -366,6 +366,8 @@ def test_analogies_that_cannot_be_asked(compass, tmp_path):
         compass.evaluate_word_analogies({"other": [("left", "right", "up", "down")]})
     with pytest.raises(ValueError, match="question=.* must be four words"):
         compass.evaluate_word_analogies({"short": [("north", "east", "south")]})
+    with pytest.raises(ValueError, match="analogies=.* must be a file, or a mapping"):
+        compass.evaluate_word_analogies([("north", "east", "south", "west")])
     (tmp_path / "set").write_text("north east south west\n")
     with pytest.raises(ValueError, match="line 1 of .* before any ': section' line"):
         compass.evaluate_word_analogies(tmp_path / "set")

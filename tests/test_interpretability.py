@@ -164,6 +164,14 @@ def test_shapes_are_looked_at():
         fit_linear(torch.zeros(5, 2), torch.zeros(4, 1))
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_no_line_through_what_is_no_number(bad):
+    x, y = torch.eye(4), torch.ones(4, 1)
+    for whole in (x.index_fill(0, torch.tensor([2]), bad), y), (x, y.index_fill(0, torch.tensor([2]), bad)):
+        with pytest.raises(ValueError, match="finite numbers"):
+            fit_linear(*whole)
+
+
 # --- straight lines ---------------------------------------------------------------------------------------------------
 
 

@@ -101,3 +101,6 @@ def test_answers_that_are_none_are_refused(predict, words):
 def test_the_front():
     assert last_table.front([1, 2, 3, 3], [0.5, 0.4, 0.9, 0.9]) == [True, False, True, True]
     assert last_table.front([], []) == []
+    for costs, scores in ([float("nan"), 1], [0.5, 0.6]), ([1, 2], [0.5, float("inf")]):
+        with pytest.raises(ValueError, match="finite numbers"):
+            last_table.front(costs, scores)

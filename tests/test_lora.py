@@ -79,6 +79,22 @@ def test_merged_equals_unmerged_and_off_is_the_old_model(kind):
     assert model.state_dict().keys() == model_of(kind).state_dict().keys()
 
 
+def test_a_shared_layer_is_adapted_wherever_it_stands(tmp_path):
+    torch.manual_seed(0)
+    one = nn.Linear(5, 5)
+    model = nn.Sequential(one, nn.Tanh(), nn.Sequential(one, nn.Tanh()), nn.Linear(5, 2))
+    x, before = torch.randn(3, 5), copy.deepcopy(model)
+    assert str(lora.add(model, rank=2)) == "34 of 76 parameters learn"
+    assert model[0] is model[2][0]
+    assert isinstance(model[0], lora.LoRALinear)
+    after = stirred(model)(x)
+    lora.save(model, tmp_path / "shared.safetensors")
+    assert torch.equal(lora.load(before, tmp_path / "shared.safetensors")(x), after)
+    lora.merge(model)
+    assert model[0] is model[2][0]
+    assert torch.allclose(model(x), after, atol=1e-5)
+
+
 @each_model
 def test_only_the_thin_matrices_learn(kind):
     model = model_of(kind)

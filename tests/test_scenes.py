@@ -106,6 +106,8 @@ def test_samples_are_one_seeds_and_leave_the_names_out():
     assert {colour for colour, _ in names} == set(scenes.COLOURS)
     assert {shape for _, shape in names} == set(scenes.SHAPES)
     assert 100 < sum(len(scene) == 2 for scene in a.scenes) < 180
+    some = [scenes.sample(50, seed=3, names=kind(scenes.NEVER_SEEN)).captions for kind in (set, sorted)]
+    assert some[0] == some[1]  # a set has no order to draw by
     never = scenes.sample(50, seed=3, pairs=0, names=scenes.NEVER_SEEN)
     assert {thing[:2] for (thing,) in never.scenes} == set(scenes.NEVER_SEEN)
 

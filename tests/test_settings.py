@@ -57,6 +57,7 @@ class Garden(Settings):
     most: Size | None = None
     rate: Positive = 0.5
     order: Literal["sun", "rain"] = "sun"
+    fence: bool = False
     owner: str = "Ann"
 
 
@@ -70,6 +71,7 @@ class WalledGarden(Garden):
     ("birds", -1, "a whole number of 0 or more"), ("birds", 1.0, "a whole number of 0 or more"),
     ("most", 0, "None or a whole number of 1 or more"), ("rate", 0, "a number above 0"),
     ("rate", math.nan, "a number above 0"), ("rate", "1", "a number above 0"), ("order", "wind", "'sun' or 'rain'"),
+    ("fence", "no", "True or False"), ("fence", 1, "True or False"), ("fence", None, "True or False"),
 ])  # fmt: skip
 def test_a_dataclass_of_settings_checks_its_annotations(setting, value, words):
     with pytest.raises(ValueError) as error:
@@ -80,8 +82,8 @@ def test_a_dataclass_of_settings_checks_its_annotations(setting, value, words):
 
 
 def test_good_settings_pass():
-    assert Garden(rows=np.int64(2), most=7, rate=1, order="rain", owner=3).owner == 3
-    assert rules_of({"owner": str, "most": int | None}) == []
+    assert Garden(rows=np.int64(2), most=7, rate=1, order="rain", fence=np.True_, owner=3).owner == 3
+    assert rules_of({"owner": str, "most": int | None, "bell": bool | int}) == []
     with pytest.raises(ValueError, match="height"):
         WalledGarden(height=-1)
 

@@ -39,6 +39,9 @@ def test_encoding_drops_unknown_words_and_empty_sentences():
     vocab = Vocab.from_corpus(TEXT, min_count=2)
     assert vocab.encode(["a", "?", "c"]).tolist() == [0, 1]
     assert vocab.encode([]).dtype == np.int32
+    assert Vocab({"café": 2}).encode(["cafe\N{COMBINING ACUTE ACCENT}"]).tolist() == [0]  # the same word, decomposed
+    both = Vocab({"café": 2, "cafe\N{COMBINING ACUTE ACCENT}": 1})
+    assert both.encode(["cafe\N{COMBINING ACUTE ACCENT}", "café"]).tolist() == [1, 0]  # the exact spelling comes first
     ids, starts = vocab.encode_corpus([["b"], *TEXT, ["d"]])
     assert ids.tolist() == [0, 1, 0, 1, 0]
     assert starts.tolist() == [0, 3, 4, 5]
