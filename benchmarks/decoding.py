@@ -1,4 +1,4 @@
-"""Writing with a GPT: our cached generation, in float32 and with weights of 8 bits, beside transformers' `generate`.
+"""Writing with a GPT: our cached generation, in float32 and in 8 bits, beside transformers' `generate`.
 
     python benchmarks/decoding.py               every row on the CPU
     python benchmarks/decoding.py --rounds 2    a short look
@@ -7,8 +7,9 @@
 Greedy, one text, a prompt of 16 tokens, random weights large enough for the text to wander: the small model (10.7 M
 parameters, 84 letters, 200 tokens) and GPT-2's smallest (124 M, 50,257 tokens, 64 tokens). transformers once with its
 default cache and once with its static one (not compiled).
-"agreement" is how often the 8-bit model's likeliest next token is the float model's, on the text that the latter wrote;
-what 8 bits cost a trained model stands in the rows of "quality": nats a letter on held-out plays, beside float32.
+"int8" keeps weights in 8 bits; "int8_dynamic" rounds what comes into a layer as well. "agreement" is how often an 8-bit
+model's likeliest next token is the float model's, on the text that the latter wrote; what 8 bits cost a trained model
+stands in "quality": nats a letter on held-out plays, beside float32.
 
 How. All take turns in one process with one thread, a text each a round; a round's ratios compare its own texts, and the
 table gives the median of the rounds and the quarters beside it. "of the memory's rate": the bytes of weights that a
@@ -29,7 +30,7 @@ from measuring import in_a_process, machine, save, summary
 sys.path.pop(0)  # this folder: its tokenizers.py is not the package that transformers asks for
 RESULT = pathlib.Path(__file__).parent / "results/decoding.json"
 SIZES = {"small": (84, 200), "gpt2": (50_257, 64)}  # vocabulary, and how many tokens are written
-PROMPT, OURS = 16, "course_lib"
+PROMPT, OURS, KINDS = 16, "course_lib", ("int8", "int8_dynamic")
 
 
 def twins(size: str):
@@ -63,12 +64,12 @@ def measure(size: str, rounds: int) -> dict:
     torch.set_num_threads(1)
     theirs, ours = twins(size)
     V, n = SIZES[size]
-    small, prompt = quantize(ours), torch.randint(V, (1, PROMPT))
+    small, prompt = {f"{OURS} {kind}": quantize(ours, kind) for kind in KINDS}, torch.randint(V, (1, PROMPT))
     asked = {"do_sample": False, "max_new_tokens": n, "min_new_tokens": n, "pad_token_id": 0,
              "attention_mask": torch.ones_like(prompt)}  # fmt: skip
     runs = {
         OURS: lambda: generate(ours, prompt, n, temperature=0),
-        "course_lib int8": lambda: generate(small, prompt, n, temperature=0),
+        **{by: lambda model=model: generate(model, prompt, n, temperature=0) for by, model in small.items()},
         "transformers": lambda: theirs.generate(prompt, **asked),
         "transformers, static cache": lambda: theirs.generate(prompt, cache_implementation="static",
                                                               disable_compile=True, **asked),
@@ -82,14 +83,15 @@ def measure(size: str, rounds: int) -> dict:
             run()
             seconds[by].append(time.process_time() - start)
     with torch.no_grad():
-        a, b = (model(written[OURS]).logits for model in (ours, small))
+        best = {by: model(written[OURS]).logits.argmax(-1) for by, model in {OURS: ours, **small}.items()}
     read = sum(p.numel() for p in ours.parameters()) - ours.positions.weight.numel()  # numbers that a token reads
     rate = memory_rate()
     share = {by: round(read * bytes_each * n / statistics.median(seconds[by]) / rate, 2)
-             for by, bytes_each in ((OURS, 4), ("course_lib int8", 1), ("transformers", 4))}  # fmt: skip
+             for by, bytes_each in ((OURS, 4), *((by, 1) for by in small), ("transformers", 4))}  # fmt: skip
     return {"size": size, "tokens": n, "rounds": rounds,
             "tokens_a_second": {by: round(n / statistics.median(each), 1) for by, each in seconds.items()},
-            **summary(seconds, OURS), "agreement": round((a.argmax(-1) == b.argmax(-1)).float().mean().item(), 3),
+            **summary(seconds, OURS),
+            "agreement": {by: round((best[by] == best[OURS]).float().mean().item(), 3) for by in small},
             "of_the_memorys_rate": share, "gigabytes_a_second": round(rate / 1e9, 1)}  # fmt: skip
 
 
@@ -113,8 +115,8 @@ def quality() -> dict:
 
     model, tokenizer = pretrain.load(data.path("gpt_characters"))
     ids = torch.tensor(tokenizer.encode(pretrain.plays(held_out=True)))[:50_000]
-    return {name: round(-gpt.log_probs(one, ids).mean().item(), 4)
-            for name, one in (("float32", model), ("int8", decoding.quantize(model)))}  # fmt: skip
+    models = {"float32": model, **{kind: decoding.quantize(model, kind) for kind in KINDS}}
+    return {name: round(-gpt.log_probs(one, ids).mean().item(), 4) for name, one in models.items()}
 
 
 def run_all(rounds: int) -> None:
@@ -133,7 +135,7 @@ def print_table() -> None:
     print(f"{saved['machine']}; {saved['versions']}; nats a letter: {saved['quality']}")
     print("tokens a second of one thread; times as long as ours (quarters); share of the memory's rate")
     for row in saved["rows"]:
-        print(f"{row['size']}, {row['tokens']} tokens; agreement of int8 {row['agreement']}")
+        print(f"{row['size']}, {row['tokens']} tokens; agreement {row['agreement']}")
         for by, speed in row["tokens_a_second"].items():
             low, middle, high = row["times_ours"].get(by, [1, 1, 1])
             share = row["of_the_memorys_rate"].get(by, "")
