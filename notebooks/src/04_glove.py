@@ -57,13 +57,19 @@ print(f"not zero {met.nnz / len(play_words) ** 2:.1%}; of these exactly 1: {(met
 # %% tags=["boilerplate"]
 # The same for the course's text: by the same rule, for the words of the plays alone, for its 20,000 commonest words.
 corpus = data.load("course_corpus")
-rules = {"five times or more": Vocab.from_corpus(corpus, min_count=5), "the plays' words": play_words,
-         "the 20,000 most frequent": Vocab.from_corpus(corpus, min_count=5, max_size=20_000)}
-for rule, vocab in rules.items():
-    half = counts.cooccurrence(corpus, vocab, window=5, upper=True)  # as the table is symmetric, half of it will do
-    print(f"{rule}: {len(vocab):,} different words, {len(vocab) ** 2:,} cells; "
-          f"not zero {2 * half.nnz / len(vocab) ** 2:.1%}; of these exactly 1: {(half.data == 1).mean():.0%}")
-rules = None  # the last of the three is our table from here on
+
+
+def meetings(rule, words):
+    table = counts.cooccurrence(corpus, words, window=5, upper=True)  # as the table is symmetric, half of it will do
+    print(f"{rule}: {len(words):,} different words, {len(words) ** 2:,} cells; "
+          f"not zero {2 * table.nnz / len(words) ** 2:.1%}; of these exactly 1: {(table.data == 1).mean():.0%}")
+    return table
+
+
+half = meetings("five times or more", Vocab.from_corpus(corpus, min_count=5))
+half = meetings("the plays' words", play_words)
+vocab = Vocab.from_corpus(corpus, min_count=5, max_size=20_000)  # our words from here on
+half = meetings("the 20,000 most frequent", vocab)  # which stays
 
 # %% [markdown]
 # About two thirds of what the first table knows are single meetings, and by the same rule thirteen times the text

@@ -886,7 +886,8 @@ def read_reviews(how):
 
 
 _, answers["BERT from scratch"] = read_reviews("scratch")
-tuned, answers["BERT, pretrained"] = read_reviews("full")
+tuned, its_answers = read_reviews("full")
+answers["BERT, pretrained"] = its_answers
 
 # %% tags=["boilerplate", "hero", "nbval-ignore-output"]
 # All of them, and the differences, paired by review. Is the target reached?

@@ -533,15 +533,17 @@ def page(model, beginning, length=160, seed=1):
     return tokenizer.decode(told[0].tolist())
 
 
+# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
+# Read.
+snapshots = {}
+model = newborn()
+
+
 def snap(progress):
     if progress.step in AT:
         snapshots[progress.step] = page(model, "MACBETH:\n")
 
 
-# %% tags=["boilerplate", "hero", "nbval-ignore-output"]
-# Read.
-snapshots = {}
-model = newborn()
 before = gpt.trace(model, part_ids[0][:24].long())  # for later
 began = time.perf_counter()
 with device.one_thread():
