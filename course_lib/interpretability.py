@@ -112,7 +112,8 @@ def fit_linear(
     in float64. ValueError for a penalty that is not above 0 (columns may be combinations of each other).
     """
     x, y = x.double(), y.double()
-    require(bool(x.isfinite().all() and y.isfinite().all()), "x and y", "nan or inf", "finite numbers")
+    for name, values in (("x", x), ("y", y)):
+        require(bool(values.isfinite().all()), name, values[~values.isfinite()][:1].tolist(), "finite numbers")
     mean, middle, scale = x.mean(0), y.mean(0), x.std(0, correction=0) + 1e-9
     z = (x - mean) / scale
     penalty = ridge * len(x) * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)

@@ -215,6 +215,8 @@ def front(costs: Sequence[float], scores: Sequence[float]) -> list[bool]:
     >>> front([1, 2, 3], [0.7, 0.6, 0.8])
     [True, False, True]
     """
+    for name, values in (("costs", costs), ("scores", scores)):
+        bad = [value for value in values if not math.isfinite(value)]
+        require(not bad, name, bad, "finite numbers")
     pairs = list(zip(costs, scores, strict=True))
-    require(all(map(math.isfinite, (*costs, *scores))), "pairs", pairs, "finite numbers")
     return [not any(c <= cost and s >= score and (c < cost or s > score) for c, s in pairs) for cost, score in pairs]

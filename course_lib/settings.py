@@ -73,7 +73,7 @@ def rules_of(hints: Mapping[str, Any]) -> list[tuple[str, Rule]]:
     """What annotations ask, by name: first of each value by itself. `| None` admits None as well."""
     found = []
     for name, hint in hints.items():
-        if hint is bool:
+        if hint is bool:  # by itself: a `bool | Listener` may be either
             found.append((name, Rule(lambda value: isinstance(value, (bool, np.bool_)), "True or False")))
         parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
         for rule in (rule for part in parts for rule in _rules(part)):

@@ -167,9 +167,10 @@ def test_shapes_are_looked_at():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_no_line_through_what_is_no_number(bad):
     x, y = torch.eye(4), torch.ones(4, 1)
-    for whole in (x.index_fill(0, torch.tensor([2]), bad), y), (x, y.index_fill(0, torch.tensor([2]), bad)):
-        with pytest.raises(ValueError, match="finite numbers"):
-            fit_linear(*whole)
+    spoiled = [values.index_fill(0, torch.tensor([2]), bad) for values in (x, y)]
+    for name, pair in ("x", (spoiled[0], y)), ("y", (x, spoiled[1])):
+        with pytest.raises(ValueError, match=rf"^{name}=\[{bad}\] .* finite numbers"):
+            fit_linear(*pair)
 
 
 # --- straight lines ---------------------------------------------------------------------------------------------------

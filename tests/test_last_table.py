@@ -1,6 +1,7 @@
 """The last table: who is asked, what a row keeps, where a new one stands."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -101,6 +102,7 @@ def test_answers_that_are_none_are_refused(predict, words):
 def test_the_front():
     assert last_table.front([1, 2, 3, 3], [0.5, 0.4, 0.9, 0.9]) == [True, False, True, True]
     assert last_table.front([], []) == []
-    for costs, scores in ([float("nan"), 1], [0.5, 0.6]), ([1, 2], [0.5, float("inf")]):
-        with pytest.raises(ValueError, match="finite numbers"):
+    for words, costs, scores in ((r"costs=\[nan\]", [math.nan, 1], [0.5, 0.6]),
+                                 (r"scores=\[inf\]", [1, 2], [0.5, math.inf])):  # fmt: skip
+        with pytest.raises(ValueError, match=f"{words} .* finite numbers"):
             last_table.front(costs, scores)
